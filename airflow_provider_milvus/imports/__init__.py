@@ -1,0 +1,1 @@
+"""What to do about an import job: policy without Airflow and without HTTP. Clients and clocks are passed in."""

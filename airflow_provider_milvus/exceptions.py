@@ -1,0 +1,79 @@
+"""What a task raises: one class per decision that its user can take.
+
+===================================  ======================================================  =================
+exception                            what it says                                            retried by Airflow
+===================================  ======================================================  =================
+:class:`MilvusImportFailed`          Milvus failed the job; its rows are gone                no
+:class:`MilvusImportFailedForNow`    the same, for a reason that time can heal               yes
+:class:`MilvusImportTimeout`         the wait is over; the job goes on                       yes
+:class:`MilvusImportOutcomeUnknown`  the job's record is gone; it may have loaded its rows   yes
+:class:`MilvusImportUnreachable`     the server could not be asked; the job may go on        yes
+===================================  ======================================================  =================
+
+The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The other three are
+not: not to know is never a reason to skip. Errors of a single request are :class:`MilvusError` and its kinds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_milvus.rest.errors import *  # noqa: F403 - this module is where users look for them
+from airflow_provider_milvus.rest.errors import MilvusError
+from airflow_provider_milvus.rest.errors import __all__ as _request_errors
+
+if TYPE_CHECKING:
+    from airflow_provider_milvus.imports.waiting import Event
+
+__all__ = [  # noqa: PLE0604
+    *_request_errors,
+    "MilvusImportFailed",
+    "MilvusImportFailedForNow",
+    "MilvusImportOutcomeUnknown",
+    "MilvusImportTimeout",
+    "MilvusImportUnreachable",
+]
+
+
+class MilvusImportFailed(AirflowFailException):
+    """Milvus failed the import job, and would fail it again: mend the files or the collection."""
+
+
+class MilvusImportFailedForNow(AirflowException):
+    """Milvus failed the import job for want of time, disk or a slot: a later try may succeed."""
+
+
+class MilvusImportTimeout(MilvusError):
+    """The deadline of the wait passed; the import job goes on."""
+
+
+class MilvusImportOutcomeUnknown(MilvusError):
+    """The server has no record of the import job: it may have completed or failed."""
+
+
+class MilvusImportUnreachable(MilvusError):
+    """The server could not be asked for the import job, which may still be running."""
+
+
+_BY_STATUS: dict[str, type[Exception]] = {
+    "failed": MilvusImportFailed,
+    "timeout": MilvusImportTimeout,
+    "unknown": MilvusImportOutcomeUnknown,
+    "unreachable": MilvusImportUnreachable,
+}
+
+
+def error_of(event: Event | None) -> Exception | None:
+    """The exception that an event stands for, or ``None`` for ``success``.
+
+    An event of no known status is an error too: it must never pass for a success.
+    """
+    status: Any = event.get("status") if isinstance(event, dict) else None
+    if event is None or status not in (*_BY_STATUS, "success"):
+        return MilvusImportUnreachable(f"the wait ended without a result that this version understands: {event!r}")
+    if status == "success":
+        return None
+    kind = MilvusImportFailedForNow if status == "failed" and event.get("healable") else _BY_STATUS[status]
+    return kind(f"{event.get('message') or status}")

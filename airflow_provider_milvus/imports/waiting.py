@@ -1,0 +1,308 @@
+"""The wait for one import job or for several: what was seen, what to do next, and how it ended.
+
+An :class:`ImportWait` sends nothing and sleeps nowhere. The four waits of this package (poke, reschedule, synchronous
+and deferred) feed it with answers and errors and do what it says, so that they cannot drift apart. It ends in an
+*event*: a plain dict of JSON values that travels from the triggerer to the task as it is.
+
+=============  ====================================================================================================
+``status``     meaning
+=============  ====================================================================================================
+``success``    every job is ``Completed``
+``failed``     a job is ``Failed``; ``healable`` tells whether time may heal its reason
+``timeout``    the deadline passed; the jobs go on
+``unknown``    the server has no record of a job (any more): it may have succeeded or failed
+``unreachable``  the server could not be asked often enough, or refuses to answer; the jobs go on
+=============  ====================================================================================================
+
+Every event has ``job_id`` (as it was asked for), ``status``, ``message`` for a person, and ``imports``, the figures of
+each job seen so far; a ``failed`` one has ``failed_files`` as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_milvus.imports import pacing
+from airflow_provider_milvus.imports.outcome import Outcome, failure_reason, heals_with_time, outcome
+from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
+from airflow_provider_milvus.rest.imports import ImportProgress, ImportState
+
+Event = dict[str, Any]
+
+DEFAULT_POLL_INTERVAL = 10.0
+DEFAULT_MAX_POLL_FAILURES = 60
+# Right after create the coordinator may not list the job yet, so one "does not exist" proves nothing.
+LOOKS_FOR_A_MISSING_JOB = 3
+MAX_FILES_IN_EVENT = 50
+MAX_REASON_LENGTH = 1000
+
+
+@dataclass
+class _Job:
+    progress: ImportProgress | None = None
+    first_seen: float = 0.0
+    missing: int = 0
+    warned: str = ""
+
+
+class ImportWait:
+    """The state of one wait.
+
+    :param job_ids: one id, or several; an event repeats them as they were given.
+    :param poll_interval: seconds between two looks.
+    :param deadline: epoch seconds after which the wait ends with ``timeout``; ``None`` waits for ever.
+    :param max_poll_failures: looks in a row that may fail before the wait ends with ``unreachable``.
+    :param log: gets a line whenever a job's state, percent or rows changed.
+    :param clock: the time in epoch seconds.
+    :param chance: a uniform random number between two bounds.
+    """
+
+    def __init__(
+        self,
+        job_ids: str | Sequence[str],
+        *,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        deadline: float | None = None,
+        max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
+        log: logging.Logger | None = None,
+        clock: Callable[[], float] = time.time,
+        chance: pacing.Chance | None = None,
+    ) -> None:
+        self.job_ids = job_ids
+        self.deadline = deadline
+        self._poll_interval = poll_interval
+        self._max_poll_failures = max_poll_failures
+        self._log = log or logging.getLogger(__name__)
+        self._clock = clock
+        self._chance = {"chance": chance} if chance else {}
+        self._jobs = {job_id: _Job() for job_id in as_list(job_ids)}
+        self._failures = 0
+        self._error: MilvusError | None = None
+
+    @property
+    def pending(self) -> list[str]:
+        """The ids that the next look must ask for."""
+        return [job_id for job_id, job in self._jobs.items() if outcome(job.progress) is not Outcome.DONE]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a job was not found, but not often enough to believe it."""
+        return any(job.missing for job in self._jobs.values())
+
+    def saw(self, job_id: str, progress: ImportProgress) -> None:
+        """Take in an answer."""
+        job = self._jobs[job_id]
+        before, job.progress, job.missing = job.progress, progress, 0
+        self._failures, self._error = 0, None
+        if before is None:
+            job.first_seen = self._clock()
+        if before is None or _line(before) != _line(progress):
+            self._log.info("%s%s", _line(progress), self._rate(job, before))
+        self._warn_once(job)
+
+    def missed(self, job_id: str, error: MilvusError) -> bool:
+        """Take in that a job could not be asked for.
+
+        :return: whether the trouble is the job's own, so that asking for the others makes sense.
+        """
+        if isinstance(error, MilvusImportJobNotFound):
+            self._jobs[job_id].missing += 1
+            return True
+        self._failures += 1
+        self._error = error
+        self._log.warning("Could not ask for import job %s (%d in a row): %s", job_id, self._failures, error)
+        return False
+
+    def delay(self) -> float:
+        """Seconds to the next look: the poll interval, or a back-off after trouble, never far past the deadline."""
+        if self._failures:
+            delay = pacing.backoff(self._failures, getattr(self._error, "retry_after", None), **self._chance)
+        elif self.doubtful:
+            delay = min(self._poll_interval, pacing.FIRST_BACKOFF)
+        else:
+            delay = pacing.interval(self._poll_interval, **self._chance)
+        return delay if self.deadline is None else min(delay, max(0.0, self.deadline - self._clock()))
+
+    def event(self) -> Event | None:
+        """How the wait ended, or ``None`` while it goes on."""
+        outcomes = {job_id: outcome(job.progress) for job_id, job in self._jobs.items()}
+        failed = [job_id for job_id, found in outcomes.items() if found is Outcome.FAILED]
+        if failed:
+            return self._failed(failed)
+        gone = [job_id for job_id, job in self._jobs.items() if job.missing >= LOOKS_FOR_A_MISSING_JOB]
+        if gone:
+            return self._event("unknown", _gone_message(gone, {i: self._jobs[i].progress for i in gone}))
+        if all(found is Outcome.DONE for found in outcomes.values()):
+            return self._event("success", "; ".join(map(self._summary, self._jobs.values())))
+        if self._error and (not self._error.retryable or self._failures >= self._max_poll_failures):
+            return self._event(
+                "unreachable",
+                f"gave up asking for import job {', '.join(self.pending)} after {self._failures} failed looks; it may "
+                f"still be running. The last error: {self._error}",
+            )
+        if self.deadline is not None and self._clock() >= self.deadline:
+            states = ", ".join(f"{i} ({self._state(i)})" for i in self.pending)
+            return self._event(
+                "timeout",
+                f"import job {states} had not ended at {_iso(self.deadline)}. It goes on: Milvus has no way to cancel "
+                f"an ordinary import",
+            )
+        return None
+
+    def _event(self, status: str, message: str) -> Event:
+        job_id = self.job_ids if isinstance(self.job_ids, str) else list(self.job_ids)
+        seen = [job.progress.figures() for job in self._jobs.values() if job.progress]
+        return {"job_id": job_id, "status": status, "message": message, "imports": seen}
+
+    def _failed(self, job_ids: list[str]) -> Event:
+        failed = [progress for job_id in job_ids if (progress := self._jobs[job_id].progress)]
+        reasons = "; ".join(
+            f"import job {progress.job_id} into {progress.collection_name or '(unnamed collection)'} failed: "
+            f"{failure_reason(progress)}"
+            for progress in failed
+        )
+        files = [
+            {"job_id": progress.job_id, "name": file.name, "reason": (file.reason or file.state)[:MAX_REASON_LENGTH]}
+            for progress in failed
+            for file in progress.failed_files
+        ]
+        return {
+            **self._event("failed", reasons),
+            "healable": all(map(heals_with_time, failed)),
+            "failed_files": files[:MAX_FILES_IN_EVENT],
+            "failed_file_count": len(files),
+        }
+
+    def _state(self, job_id: str) -> str:
+        progress = self._jobs[job_id].progress
+        return f"{progress.state_text}, {progress.progress} %" if progress else "never seen"
+
+    def _rate(self, job: _Job, before: ImportProgress | None) -> str:
+        seconds = self._clock() - job.first_seen
+        if before is None or seconds <= 0 or not job.progress or not job.progress.imported_rows:
+            return ""
+        return f", {job.progress.imported_rows / seconds:,.0f} rows/s"
+
+    def _summary(self, job: _Job) -> str:
+        progress = job.progress
+        if progress is None:
+            return ""
+        return (
+            f"import job {progress.job_id} completed: {progress.imported_rows:,} rows, {progress.file_size:,} bytes, "
+            f"{len(progress.files)} file(s) into {progress.collection_name or '(unnamed collection)'}"
+            f"{_duration(progress)}"
+        )
+
+    def _warn_once(self, job: _Job) -> None:
+        progress = job.progress
+        if progress is None or progress.state_text == job.warned:
+            return
+        if progress.state is ImportState.UNKNOWN:
+            self._log.warning(
+                "Import job %s is in the state %r, which this version does not know; taken as still running",
+                progress.job_id,
+                progress.state_text,
+            )
+        elif outcome(progress) is Outcome.NEEDS_COMMIT:
+            self._log.warning(
+                "Import job %s is Uncommitted: its rows stay invisible until somebody commits it", progress.job_id
+            )
+        else:
+            return
+        job.warned = progress.state_text
+
+
+def wait_for(
+    wait: ImportWait,
+    ask: Callable[[str], ImportProgress],
+    *,
+    until: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Event | None:
+    """Look again and again until the wait has ended.
+
+    :param ask: gets the progress of one job.
+    :param until: epoch seconds after which to leave off with ``None``, after at least one look.
+    """
+    while True:
+        for job_id in wait.pending:
+            try:
+                wait.saw(job_id, ask(job_id))
+            except MilvusError as error:
+                if not wait.missed(job_id, error):
+                    break
+        if event := wait.event():
+            return event
+        delay = wait.delay()
+        if until is not None and time.time() + delay > until and not wait.doubtful:
+            return None
+        sleep(delay)
+
+
+async def await_for(wait: ImportWait, ask: Callable[[str], Awaitable[ImportProgress]]) -> Event:
+    """The same on an event loop, for as long as it takes."""
+    while True:
+        for job_id in wait.pending:
+            try:
+                wait.saw(job_id, await ask(job_id))
+            except MilvusError as error:
+                if not wait.missed(job_id, error):
+                    break
+        if event := wait.event():
+            return event
+        await asyncio.sleep(wait.delay())
+
+
+def as_list(job_ids: str | Sequence[str]) -> list[str]:
+    """One id or several, as a list without repeats.
+
+    :raises ValueError: naming ``job_id``, for anything that is not a non-empty text or a list of those.
+    """
+    ids = [job_ids] if isinstance(job_ids, str) else job_ids
+    if not isinstance(ids, Sequence) or not ids or not all(isinstance(i, str) and i.strip() for i in ids):
+        raise ValueError(
+            f"job_id must be the id of an import job, or a list of ids, each a string; got {job_ids!r}. "
+            f"The operator's output, or its XCom 'job_id', is such a value"
+        )
+    return list(dict.fromkeys(ids))
+
+
+def _line(progress: ImportProgress) -> str:
+    total = f" of {progress.total_rows:,}" if progress.total_rows else ""
+    return (
+        f"Import job {progress.job_id}: {progress.state_text}, {progress.progress} %, "
+        f"{progress.imported_rows:,}{total} rows"
+    )
+
+
+def _gone_message(job_ids: list[str], last: dict[str, ImportProgress | None]) -> str:
+    seen = ", ".join(f"{i} (last seen {p.state_text}, {p.progress} %)" for i, p in last.items() if p)
+    never = ", ".join(i for i in job_ids if last[i] is None)
+    parts = []
+    if seen:
+        parts.append(f"the record of import job {seen} is gone")
+    if never:
+        parts.append(f"the server has no record of import job {never}: wrong id, another server, or expired")
+    return (
+        f"{'; '.join(parts)}. Milvus drops the record of an ended job after 3 hours (48 hours from 2.6.24 and 3.0.2), "
+        f"so the import may have completed or failed: count the collection's rows before you load the files again"
+    )
+
+
+def _duration(progress: ImportProgress) -> str:
+    try:
+        begin, end = map(datetime.fromisoformat, (progress.create_time, progress.complete_time))
+        seconds = (end - begin).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    return f" in {seconds:,.1f} s" if seconds >= 0 else ""
+
+
+def _iso(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,112 @@
+"""One request and the reading of its answer.
+
+Every Milvus v2 route is a POST of a JSON object, answered by ``{"code": 0, "data": …}`` or, mostly with HTTP 200
+as well, by ``{"code": <non-zero>, "message": "…"}``
+(https://milvus.io/api-reference/restful/v2.6.x/About.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+
+from airflow_provider_milvus.rest.errors import MilvusError, MilvusProtocolError, server_error
+
+BASE_PATH = "/v2/vectordb"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Request(Generic[T]):
+    """What to send, and how to read the answer.
+
+    :param path: the route below ``/v2/vectordb``, with a leading slash.
+    :param body: the JSON object; fields that are ``None`` are left out.
+    :param parse: turns the answer's ``data`` into the value the caller wants.
+    :param repeatable: sending it twice has the same effect as sending it once.
+    :param control_plane: on Zilliz Cloud it goes to the control plane, and names the cluster.
+    :param fallback: what to send where the server does not know the route.
+    """
+
+    path: str
+    body: Mapping[str, Any]
+    parse: Callable[[Any], T]
+    repeatable: bool = True
+    control_plane: bool = False
+    fallback: Request[T] | None = None
+
+    def encode(self, **more: Any) -> bytes:
+        """The body as JSON, with ``more`` fields where they are not ``None``."""
+        fields = {**more, **self.body}
+        return json.dumps({k: v for k, v in fields.items() if v is not None}).encode()
+
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> T:
+        """The answer's value.
+
+        :raises MilvusError: whatever bytes came back, never anything else.
+        """
+        data = decode(status, headers, body)
+        try:
+            return self.parse(data)
+        except MilvusError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            raise MilvusProtocolError(f"{self.path} answered data of another shape: {error}") from error
+
+
+def decode(status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    """The ``data`` of an answer, or the error that the answer is.
+
+    :param headers: the answer's headers; ``Retry-After`` is read by this name.
+    :raises MilvusError: for every answer that is not a success.
+    """
+    retry_after = _retry_after(headers.get("Retry-After"))
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    code = _code(answer)
+    if code is None:
+        if body.strip() == b"timeout":  # Milvus before November 2024 answers 408 with this bare word
+            status = 408
+        if status >= 400:
+            raise server_error(_snippet(body), code=None, http_status=status, retry_after=retry_after)
+        raise MilvusProtocolError(f"HTTP {status} with a body that is not Milvus's JSON: {_snippet(body)}")
+    message = str(answer.get("message") or answer.get("msg") or "")
+    # Milvus before 2.4 GA says 200 for success, and 200 is also "partition not found", which has a message.
+    succeeded = code == 0 or (code == 200 and "data" in answer and not message)
+    if succeeded and status < 400:
+        return answer.get("data")
+    raise server_error(message or "(no message)", code=code, http_status=status, retry_after=retry_after)
+
+
+def _code(answer: Any) -> int | None:
+    code = answer.get("code") if isinstance(answer, dict) else None
+    if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
+        code = int(code)
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _retry_after(value: str | None) -> float | None:
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(value)
+        except (TypeError, ValueError):
+            return None
+        now = datetime.now(UTC)
+        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
+    return seconds if 0 < seconds < 86400 else None
+
+
+def _snippet(body: bytes) -> str:
+    text = " ".join(body[:400].decode("utf-8", "replace").split())
+    return text[:160] or "(empty body)"

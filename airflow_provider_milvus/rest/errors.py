@@ -1,0 +1,170 @@
+"""What a server or the wire can answer instead of data.
+
+Each class knows two things about itself, and retries are decided by these alone:
+
+* ``retryable``: the same request may well succeed a little later;
+* ``maybe_done``: the server may have carried the request out although we were not told so.
+
+Codes follow Milvus's ``pkg/util/merr`` and, for Zilliz Cloud, its published error codes.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "MilvusAuthError",
+    "MilvusBusyError",
+    "MilvusCollectionNotFound",
+    "MilvusConnectionError",
+    "MilvusDatabaseNotFound",
+    "MilvusError",
+    "MilvusImportJobNotFound",
+    "MilvusProtocolError",
+    "MilvusRequestTimeout",
+    "MilvusRouteNotFound",
+    "MilvusServerError",
+    "MilvusTLSError",
+]
+
+
+class MilvusError(Exception):
+    """Base of everything that can go wrong between this package and a Milvus server."""
+
+    retryable = False
+    maybe_done = False
+
+
+class MilvusConnectionError(MilvusError):
+    """The server could not be reached, or the connection broke.
+
+    :param sent: whether the request may have left this machine.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.maybe_done = sent
+
+
+class MilvusTLSError(MilvusConnectionError):
+    """The TLS handshake failed: wrong CA bundle, certificate or host name, or a port that speaks no TLS."""
+
+    retryable = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=False)
+
+
+class MilvusProtocolError(MilvusError):
+    """An answer that is not Milvus's JSON envelope: an error page, a truncated or an empty body."""
+
+    retryable = True
+    maybe_done = True
+
+
+class MilvusServerError(MilvusError):
+    """Milvus answered with an error code.
+
+    :param message: the server's text.
+    :param code: Milvus's code, or ``None`` where only the HTTP status speaks.
+    :param http_status: the HTTP status of the answer; Milvus sends most of its errors with 200.
+    :param retry_after: seconds that the server asks us to wait, if it does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        http_status: int = 200,
+        retry_after: float | None = None,
+    ) -> None:
+        label = f"HTTP {http_status}" if code is None else f"code {code}"
+        super().__init__(f"Milvus answered {label}: {message}")
+        self.message = message
+        self.code = code
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+
+class MilvusAuthError(MilvusServerError):
+    """Not authenticated, or authenticated without the privilege."""
+
+
+class MilvusBusyError(MilvusServerError):
+    """The server is starting, overloaded or throttling, and did not carry the request out."""
+
+    retryable = True
+
+
+class MilvusRequestTimeout(MilvusServerError):
+    """The server gave up answering (HTTP 408, codes 10000 and 10001); the work may still be going on."""
+
+    retryable = True
+    maybe_done = True
+
+
+class MilvusUnavailable(MilvusServerError):
+    """HTTP 5xx without a Milvus code: a proxy in front of the server, or a handler that crashed."""
+
+    retryable = True
+    maybe_done = True
+
+
+class MilvusRouteNotFound(MilvusServerError):
+    """HTTP 404: this server is too old for the route, or it is no Milvus."""
+
+
+class MilvusImportJobNotFound(MilvusServerError):
+    """The server knows no import job of this id: never created here, or its record has expired."""
+
+
+class MilvusCollectionNotFound(MilvusServerError):
+    """The collection does not exist in this database."""
+
+
+class MilvusDatabaseNotFound(MilvusServerError):
+    """The database does not exist."""
+
+
+_BY_CODE: dict[int, type[MilvusServerError]] = {
+    **dict.fromkeys((1400, 1401, 1800, 21119, 96012, 96013, 96014, 96015, 96016, 96027), MilvusAuthError),
+    **dict.fromkeys((1, 2, 4, 8, 106, 1807, 2401), MilvusBusyError),
+    **dict.fromkeys((10000, 10001), MilvusRequestTimeout),
+    96026: MilvusImportJobNotFound,
+    100: MilvusCollectionNotFound,
+    800: MilvusDatabaseNotFound,
+}
+_IMPORT_FAMILY = (2100, 2101)
+
+
+def server_error(
+    message: str, *, code: int | None, http_status: int, retry_after: float | None = None
+) -> MilvusServerError:
+    """The error for an answer, by its code first, by its HTTP status otherwise."""
+    kind = (_kind_by_code(code, message) if code is not None else None) or _kind_by_status(http_status)
+    return kind(message, code=code, http_status=http_status, retry_after=retry_after)
+
+
+def _kind_by_code(code: int, message: str) -> type[MilvusServerError] | None:
+    text = message.lower()
+    # 2100 and 2101 are families: only the text tells a missing job and a full queue from a bad request.
+    if code in _IMPORT_FAMILY and ("does not exist" in text or "job not found" in text):
+        return MilvusImportJobNotFound
+    if code in _IMPORT_FAMILY and "number of jobs has reached the limit" in text:
+        return MilvusBusyError
+    if code == 65535 and "permission" in text:
+        return MilvusAuthError
+    return _BY_CODE.get(code)
+
+
+def _kind_by_status(status: int) -> type[MilvusServerError]:
+    if status in (401, 403):
+        return MilvusAuthError
+    if status == 404:
+        return MilvusRouteNotFound
+    if status == 408:
+        return MilvusRequestTimeout
+    if status == 429:
+        return MilvusBusyError
+    return MilvusUnavailable if status >= 500 else MilvusServerError

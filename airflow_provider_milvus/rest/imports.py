@@ -1,0 +1,354 @@
+"""``/jobs/import/*``: the requests that start, report, list, commit and abort import jobs, and their answers.
+
+https://milvus.io/api-reference/restful/v2.6.x/v2/Import%20(v2)/Create.md and its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+from airflow_provider_milvus.rest.envelope import Request
+from airflow_provider_milvus.rest.errors import MilvusProtocolError
+from airflow_provider_milvus.rest.values import count, first, percent, record, records, text
+
+MAX_FILE_GROUPS = 1024
+EXTENSIONS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".npy")
+
+
+class ImportState(StrEnum):
+    """The public states of an import job. ``Completed`` and ``Failed`` are final, all others pass."""
+
+    PENDING = "Pending"
+    IMPORTING = "Importing"
+    UNCOMMITTED = "Uncommitted"
+    COMMITTING = "Committing"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+    """A state of a server newer than this package; the job is still running. ``raw["state"]`` has its text."""
+
+    @classmethod
+    def read(cls, value: Any) -> ImportState:
+        name = text(value)
+        if name == "InProgress":  # the same state in Zilliz Cloud's list
+            return cls.IMPORTING
+        return cls(name) if name in cls._value2member_map_ else cls.UNKNOWN
+
+
+@dataclass(frozen=True)
+class FileProgress:
+    """One file of an import job, or one set of NumPy files. Sizes in bytes, ``progress`` in percent."""
+
+    name: str
+    state: str
+    progress: int
+    imported_rows: int
+    total_rows: int
+    file_size: int
+    reason: str
+    complete_time: str
+
+    @property
+    def failed(self) -> bool:
+        return self.state == "Failed" or bool(self.reason)
+
+
+@dataclass(frozen=True)
+class ImportProgress:
+    """What ``describe`` says of an import job.
+
+    Sizes are bytes, ``progress`` whole percent; times are the server's RFC 3339 text, empty where it says
+    nothing. ``progress`` is for showing: it falls to 0 when a job fails. ``raw`` is the server's own object.
+    """
+
+    job_id: str
+    state: ImportState
+    progress: int
+    imported_rows: int
+    total_rows: int
+    file_size: int
+    reason: str
+    collection_name: str
+    create_time: str
+    complete_time: str
+    files: tuple[FileProgress, ...] = ()
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def failed_files(self) -> tuple[FileProgress, ...]:
+        return tuple(file for file in self.files if file.failed)
+
+    @property
+    def state_text(self) -> str:
+        """The state as the server spells it."""
+        return text(self.raw.get("state")) or self.state.value
+
+    def figures(self) -> dict[str, Any]:
+        """The job's figures without its files, as a small dict of JSON values."""
+        return {
+            "job_id": self.job_id,
+            "state": self.state_text,
+            "progress": self.progress,
+            "imported_rows": self.imported_rows,
+            "total_rows": self.total_rows,
+            "file_size": self.file_size,
+            "reason": self.reason,
+            "collection_name": self.collection_name,
+            "create_time": self.create_time,
+            "complete_time": self.complete_time,
+        }
+
+
+@dataclass(frozen=True)
+class ImportJob:
+    """One record of ``list``. Zilliz Cloud sends neither ``progress`` nor ``reason``."""
+
+    job_id: str
+    collection_name: str
+    state: ImportState
+    progress: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One page of ``list``; a self-hosted server sends everything as its first page."""
+
+    jobs: list[ImportJob]
+    count: int
+
+
+@dataclass(frozen=True)
+class ImportSource:
+    """Where the data of one import lies. Exactly one of the three must be given.
+
+    :param files: keys in the bucket that the Milvus server is configured with. Each entry is one file, or a list
+        of files that belong together (one ``.npy`` file per field).
+    :param object_urls: Zilliz Cloud: URLs of files or folders in object storage; entries as in ``files``.
+    :param data_paths: Zilliz Cloud: paths in the volume ``volume_name``; entries as in ``files``.
+    :raises ValueError: naming the parameter, the value and the remedy.
+    """
+
+    files: Sequence[str | Sequence[str]] | None = None
+    object_urls: Sequence[str | Sequence[str]] | None = None
+    volume_name: str | None = None
+    data_paths: Sequence[str | Sequence[str]] | None = None
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("files", "object_urls", "data_paths") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give exactly one of files, object_urls and data_paths (with volume_name); got {given or 'none'}"
+            )
+        if (self.data_paths is None) != (self.volume_name is None):
+            raise ValueError(
+                f"volume_name and data_paths go together; got volume_name={self.volume_name!r}, "
+                f"data_paths={self.data_paths!r}"
+            )
+        groups = _groups(given[0], getattr(self, given[0]))
+        if self.files is not None:
+            for group in groups:
+                _check_file_group(group)
+
+    def fields(self) -> dict[str, Any]:
+        """The request's fields in Milvus's spelling."""
+        if self.files is not None:
+            return {"files": _groups("files", self.files)}
+        if self.object_urls is not None:
+            return {"objectUrls": _groups("object_urls", self.object_urls)}
+        return {"volumeName": self.volume_name, "dataPaths": _groups("data_paths", self.data_paths)}
+
+
+def _groups(name: str, value: Any) -> list[list[str]]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, Sequence) or not value:
+        raise ValueError(f"{name} must be a list with at least one file, got {value!r}")
+    if len(value) > MAX_FILE_GROUPS:
+        raise ValueError(
+            f"{name} has {len(value)} entries and Milvus takes at most {MAX_FILE_GROUPS} in one import; "
+            f"split it into several imports"
+        )
+    groups = [[entry] if isinstance(entry, str) else entry for entry in value]
+    for group in groups:
+        if (
+            not isinstance(group, Sequence)
+            or not group
+            or not all(isinstance(path, str) and path.strip() for path in group)
+        ):
+            raise ValueError(f"{name}: each entry must be a path or a list of paths, got {group!r}")
+    return [list(group) for group in groups]
+
+
+def _check_file_group(group: list[str]) -> None:
+    for path in group:
+        if "://" in path:
+            raise ValueError(
+                f"files: {path!r} is a URL, but files are keys in the bucket of the Milvus server; give the key "
+                f"alone, or object_urls for Zilliz Cloud"
+            )
+    kinds = {PurePosixPath(path).suffix for path in group}
+    unknown = kinds - set(EXTENSIONS)
+    if unknown:
+        raise ValueError(
+            f"files: {group!r} has the file type {sorted(unknown)[0]!r}; Milvus imports {', '.join(EXTENSIONS)} "
+            f"(lower case)"
+        )
+    if len(group) > 1 and kinds != {".npy"}:
+        raise ValueError(
+            f"files: only .npy files form a set, got {group!r}; give each other file as an entry of its own"
+        )
+
+
+def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
+    """Import options as Milvus takes them: an object of texts.
+
+    :raises ValueError: where a value is not a text (the server refuses it with code 1801).
+    """
+    for name, value in (options or {}).items():
+        if not isinstance(value, str):
+            raise ValueError(f"options[{name!r}] must be a string, as Milvus requires of every option, got {value!r}")
+    return dict(options or {})
+
+
+def create(
+    collection_name: str,
+    source: ImportSource,
+    *,
+    partition_name: str | None = None,
+    options: Mapping[str, str] | None = None,
+    storage: Mapping[str, str] | None = None,
+) -> Request[str]:
+    """Start an import job; the answer is its id.
+
+    Sent twice it loads twice, so it is not repeatable.
+
+    :param storage: Zilliz Cloud: ``accessKey``, ``secretKey`` and ``token`` of the object storage.
+    """
+    if not isinstance(collection_name, str) or not collection_name.strip():
+        raise ValueError(f"collection_name must be the name of a collection, got {collection_name!r}")
+    return Request(
+        "/jobs/import/create",
+        {
+            "collectionName": collection_name,
+            "partitionName": partition_name,
+            **source.fields(),
+            "options": check_options(options) or None,
+            **(storage or {}),
+        },
+        _job_id,
+        repeatable=False,
+        control_plane=True,
+    )
+
+
+def describe(job_id: str) -> Request[ImportProgress]:
+    """Report an import job. Servers before 2.4.13 know the same call as ``get_progress``."""
+    make = partial(
+        Request[ImportProgress],
+        body=_job_body(job_id),
+        parse=partial(parse_progress, job_id=job_id),
+        control_plane=True,
+    )
+    return make("/jobs/import/describe", fallback=make("/jobs/import/get_progress"))
+
+
+def list_jobs(
+    collection_name: str | None = None, *, page: int | None = None, page_size: int | None = None
+) -> Request[JobPage]:
+    """List import jobs, of one collection or of all.
+
+    :param page: counted from 1; only Zilliz Cloud pages.
+    """
+    body = {"collectionName": collection_name, "currentPage": page, "pageSize": page_size}
+    return Request("/jobs/import/list", body, _job_page, control_plane=True)
+
+
+def commit(job_id: str) -> Request[None]:
+    """Make the rows of an uncommitted two-phase job visible (Milvus 3)."""
+    return Request("/jobs/import/commit", _job_body(job_id), _nothing, control_plane=True)
+
+
+def abort(job_id: str) -> Request[None]:
+    """Discard a two-phase job that is not committed yet (Milvus 3)."""
+    return Request("/jobs/import/abort", _job_body(job_id), _nothing, control_plane=True)
+
+
+def _job_body(job_id: str) -> dict[str, str]:
+    if not isinstance(job_id, str) or not job_id.strip():
+        raise ValueError(f"job_id must be the id of an import job as a string, got {job_id!r}")
+    return {"jobId": job_id.strip()}
+
+
+def _job_id(data: Any) -> str:
+    job_id = text(first(record(data), "jobId", "jobID"))
+    if not job_id:
+        raise MilvusProtocolError("the server accepted the import but named no job id")
+    return job_id
+
+
+def _nothing(data: Any) -> None:
+    return None
+
+
+def parse_progress(data: Any, job_id: str = "") -> ImportProgress:
+    """``describe``'s data as a value; what is missing or malformed is 0 or empty, never an exception but one.
+
+    :param job_id: the id that was asked for, where the answer names none.
+    :raises MilvusProtocolError: where it is no object or names no state.
+    """
+    job = record(data)
+    if not text(job.get("state")):
+        raise MilvusProtocolError("the answer names no job state")
+    state = ImportState.read(job["state"])
+    details = job.get("details")
+    return ImportProgress(
+        job_id=text(first(job, "jobId", "jobID")) or job_id,
+        state=state,
+        progress=100 if state is ImportState.COMPLETED else percent(job.get("progress")),
+        imported_rows=count(first(job, "importedRows", "importRows")),
+        total_rows=count(job.get("totalRows")),
+        file_size=count(job.get("fileSize")),
+        reason=text(job.get("reason")),
+        collection_name=text(job.get("collectionName")),
+        create_time=text(job.get("createTime")),
+        complete_time=text(job.get("completeTime")),
+        files=tuple(_file(entry) for entry in details if isinstance(entry, dict)) if isinstance(details, list) else (),
+        raw=job,
+    )
+
+
+def _file(entry: Mapping[str, Any]) -> FileProgress:
+    name = text(entry.get("fileName"))
+    if name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+    return FileProgress(
+        name=name,
+        state=text(entry.get("state")),
+        progress=percent(entry.get("progress")),
+        imported_rows=count(first(entry, "importedRows", "importRows")),
+        total_rows=count(entry.get("totalRows")),
+        file_size=count(entry.get("fileSize")),
+        reason=text(entry.get("reason")),
+        complete_time=text(entry.get("completeTime")),
+    )
+
+
+def _job_page(data: Any) -> JobPage:
+    page = {"records": data} if isinstance(data, list) else record(data or {})
+    jobs = [
+        ImportJob(
+            job_id=text(first(job, "jobId", "jobID")),
+            collection_name=text(job.get("collectionName")),
+            state=ImportState.read(job.get("state")),
+            progress=percent(job.get("progress")),
+            reason=text(job.get("reason")),
+        )
+        for job in records(page.get("records"))
+    ]
+    return JobPage(jobs, count(page.get("count")) or len(jobs))

@@ -1,0 +1,71 @@
+"""Reading numbers, texts and records that servers spell in more than one way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_milvus.rest.errors import MilvusProtocolError
+
+
+def record(value: Any) -> Mapping[str, Any]:
+    """``value`` as a JSON object; a list of one object counts as that object (an old spelling of create)."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        raise MilvusProtocolError(f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def records(value: Any) -> list[Mapping[str, Any]]:
+    """``value`` as a list of JSON objects; ``null`` is an empty list."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise MilvusProtocolError(f"expected a JSON list, got {type(value).__name__}")
+    return [record(item) for item in value]
+
+
+def first(data: Mapping[str, Any], *names: str) -> Any:
+    """The first of these fields that is there and not ``null``."""
+    return next((data[name] for name in names if data.get(name) is not None), None)
+
+
+def text(value: Any) -> str:
+    """A string for a string or a number, else an empty one."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value)
+
+
+def count(value: Any) -> int:
+    """A non-negative whole number, from a number or its text; 0 for anything else."""
+    number = _number(value)
+    return max(0, int(number)) if number is not None else 0
+
+
+def percent(value: Any) -> int:
+    """Progress as 0 to 100.
+
+    Servers send whole percents; pymilvus's page documents a fraction from 0 to 1. A number written with a
+    decimal point that is not above 1 is that fraction.
+    """
+    number = _number(value)
+    if number is None:
+        return 0
+    if isinstance(number, float) and number <= 1:
+        number *= 100
+    return min(100, max(0, int(number)))
+
+
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = int(value) if value.strip().lstrip("+-").isdigit() else float(value)
+        except ValueError:
+            return None
+    if isinstance(value, float) and not (abs(value) < float("inf")):  # also turns NaN away
+        return None
+    return value if isinstance(value, int | float) else None
