@@ -27,7 +27,7 @@ from airflow_provider_milvus.rest.errors import __all__ as _request_errors
 if TYPE_CHECKING:
     from airflow_provider_milvus.imports.waiting import Event
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     *_request_errors,
     "MilvusImportFailed",
     "MilvusImportFailedForNow",

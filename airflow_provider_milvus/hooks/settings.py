@@ -45,7 +45,9 @@ class ClientSettings:
     cluster_id: str | None = None
 
     @classmethod
-    def from_connection(cls, connection: Connection, database: str | None = None) -> ClientSettings:
+    def from_connection(
+        cls, connection: Connection, database: str | None = None, extra: Mapping[str, Any] | None = None
+    ) -> ClientSettings:
         """Read a connection.
 
         ``host`` is a host name or a whole URL; ``schema`` is the database; ``login`` and ``password`` together are a
@@ -54,9 +56,10 @@ class ClientSettings:
         ``import_endpoint``. In a URI every extra is a text, so texts are read as booleans and numbers.
 
         :param database: instead of the connection's.
+        :param extra: the connection's extra, where it was read already.
         :raises ValueError: naming the connection's field, the value and the remedy.
         """
-        extra = connection.extra_dejson
+        extra = connection.extra_dejson if extra is None else extra
         base_url = _base_url(connection.host, connection.port, _boolean(extra, "tls", None))
         import_url = str(extra.get("import_endpoint") or "")
         return cls(

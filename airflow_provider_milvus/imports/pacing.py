@@ -5,15 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+MIN_POLL_INTERVAL = 1.0
+AGE_SHARE = 0.05
 FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 60.0
 
 Chance = Callable[[float, float], float]
 
 
-def interval(poll_interval: float, chance: Chance = random.uniform) -> float:
-    """The time to the next look: 10 % around ``poll_interval``, so that jobs started together drift apart."""
-    return poll_interval * chance(0.9, 1.1)
+def interval(age: float, poll_interval: float, chance: Chance = random.uniform) -> float:
+    """The time to the next look at jobs that have been watched for ``age``.
+
+    It is 5 % of the age, at least one second and at most ``poll_interval``, so that a short import is noticed soon and
+    a long one costs little; then 10 % more or less by chance, so that jobs started together drift apart.
+    """
+    return min(poll_interval, max(MIN_POLL_INTERVAL, age * AGE_SHARE)) * chance(0.9, 1.1)
 
 
 def backoff(failures: int, retry_after: float | None = None, chance: Chance = random.uniform) -> float:

@@ -26,7 +26,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_provider_milvus.imports import pacing
 from airflow_provider_milvus.imports.outcome import Outcome, failure_reason, heals_with_time, outcome
@@ -34,6 +34,15 @@ from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotF
 from airflow_provider_milvus.rest.imports import ImportProgress, ImportState
 
 Event = dict[str, Any]
+
+
+class Log(Protocol):
+    """What is needed of a logger; Airflow's and the standard library's both are one."""
+
+    def info(self, event: Any, /, *args: Any) -> Any: ...
+
+    def warning(self, event: Any, /, *args: Any) -> Any: ...
+
 
 DEFAULT_POLL_INTERVAL = 10.0
 DEFAULT_MAX_POLL_FAILURES = 60
@@ -54,8 +63,8 @@ class _Job:
 class ImportWait:
     """The state of one wait.
 
-    :param job_ids: one id, or several; an event repeats them as they were given.
-    :param poll_interval: seconds between two looks.
+    :param job_ids: one id, or a list of them; an event has them in the same form.
+    :param poll_interval: the most seconds between two looks; a young job is looked at more often.
     :param deadline: epoch seconds after which the wait ends with ``timeout``; ``None`` waits for ever.
     :param max_poll_failures: looks in a row that may fail before the wait ends with ``unreachable``.
     :param log: gets a line whenever a job's state, percent or rows changed.
@@ -70,18 +79,20 @@ class ImportWait:
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         deadline: float | None = None,
         max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
-        log: logging.Logger | None = None,
+        log: Log | None = None,
         clock: Callable[[], float] = time.time,
         chance: pacing.Chance | None = None,
     ) -> None:
-        self.job_ids = job_ids
+        ids = as_list(job_ids)
+        self.job_ids = job_ids if isinstance(job_ids, str) else ids
         self.deadline = deadline
         self._poll_interval = poll_interval
         self._max_poll_failures = max_poll_failures
-        self._log = log or logging.getLogger(__name__)
+        self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._chance = {"chance": chance} if chance else {}
-        self._jobs = {job_id: _Job() for job_id in as_list(job_ids)}
+        self._jobs = {job_id: _Job() for job_id in ids}
+        self._started = clock()
         self._failures = 0
         self._error: MilvusError | None = None
 
@@ -89,6 +100,11 @@ class ImportWait:
     def pending(self) -> list[str]:
         """The ids that the next look must ask for."""
         return [job_id for job_id, job in self._jobs.items() if outcome(job.progress) is not Outcome.DONE]
+
+    @property
+    def seen(self) -> list[ImportProgress]:
+        """The last answer for each job that was answered for, in the order of the ids."""
+        return [job.progress for job in self._jobs.values() if job.progress]
 
     @property
     def doubtful(self) -> bool:
@@ -126,7 +142,7 @@ class ImportWait:
         elif self.doubtful:
             delay = min(self._poll_interval, pacing.FIRST_BACKOFF)
         else:
-            delay = pacing.interval(self._poll_interval, **self._chance)
+            delay = pacing.interval(self._clock() - self._started, self._poll_interval, **self._chance)
         return delay if self.deadline is None else min(delay, max(0.0, self.deadline - self._clock()))
 
     def event(self) -> Event | None:
@@ -156,9 +172,8 @@ class ImportWait:
         return None
 
     def _event(self, status: str, message: str) -> Event:
-        job_id = self.job_ids if isinstance(self.job_ids, str) else list(self.job_ids)
-        seen = [job.progress.figures() for job in self._jobs.values() if job.progress]
-        return {"job_id": job_id, "status": status, "message": message, "imports": seen}
+        figures = [progress.figures() for progress in self.seen]
+        return {"job_id": self.job_ids, "status": status, "message": message, "imports": figures}
 
     def _failed(self, job_ids: list[str]) -> Event:
         failed = [progress for job_id in job_ids if (progress := self._jobs[job_id].progress)]
@@ -257,6 +272,31 @@ async def await_for(wait: ImportWait, ask: Callable[[str], Awaitable[ImportProgr
         if event := wait.event():
             return event
         await asyncio.sleep(wait.delay())
+
+
+def report(event: Event) -> list[str]:
+    """A line for each failed file of an event, with its reason, and one for those that it leaves out."""
+    files = event.get("failed_files", [])
+    lines = [f"Import job {file['job_id']}: file {file['name']} failed: {file['reason']}" for file in files]
+    left_out = event.get("failed_file_count", 0) - len(files)
+    return [*lines, f"… and {left_out} more failed files"] if left_out > 0 else lines
+
+
+def check_wait(*, poll_interval: float, max_poll_failures: int, timeout: float | None = None) -> None:
+    """Refuse a wait that could not work.
+
+    :raises ValueError: naming the parameter, the value and the remedy.
+    """
+    if not _is_number(poll_interval) or poll_interval <= 0:
+        raise ValueError(f"poll_interval must be a number of seconds above 0, got {poll_interval!r}")
+    if not isinstance(max_poll_failures, int) or max_poll_failures < 1:
+        raise ValueError(f"max_poll_failures must be a whole number from 1 up, got {max_poll_failures!r}")
+    if timeout is not None and (not _is_number(timeout) or timeout <= 0):
+        raise ValueError(f"timeout must be a number of seconds above 0, or None to wait for ever, got {timeout!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def as_list(job_ids: str | Sequence[str]) -> list[str]:

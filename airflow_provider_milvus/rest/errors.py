@@ -23,6 +23,7 @@ __all__ = [
     "MilvusRouteNotFound",
     "MilvusServerError",
     "MilvusTLSError",
+    "MilvusUnavailable",
 ]
 
 

@@ -1,0 +1,40 @@
+"""What Airflow discovers of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_milvus import __version__
+from airflow_provider_milvus.hooks.form import conn_fields, field_behaviour
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's description, as ``airflow/provider_info.schema.json`` asks for it."""
+    return {
+        "package-name": "airflow-provider-milvus",
+        "name": "Milvus",
+        "description": "Load files into `Milvus <https://milvus.io/>`__ and Zilliz Cloud in bulk, and wait for them.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "Milvus",
+                "external-doc-url": "https://milvus.io/docs/import-data.md",
+                "tags": ["software"],
+            }
+        ],
+        "operators": [
+            {"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.operators.bulk_import"]}
+        ],
+        "sensors": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.sensors.import_job"]}],
+        "hooks": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.hooks.milvus"]}],
+        "triggers": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.triggers.import_job"]}],
+        "connection-types": [
+            {
+                "connection-type": "milvus",
+                "hook-class-name": "airflow_provider_milvus.hooks.milvus.MilvusHook",
+                "hook-name": "Milvus",
+                "conn-fields": conn_fields(),
+                "ui-field-behaviour": field_behaviour(),
+            }
+        ],
+    }

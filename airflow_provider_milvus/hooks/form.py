@@ -1,0 +1,78 @@
+"""The connection form of the type ``milvus``: one table for Airflow 3.2 and later and for the versions before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HIDDEN_FIELDS: list[str] = []
+RELABELING = {"host": "Host or URL", "schema": "Database", "login": "User", "password": "Password or API key"}
+PLACEHOLDERS = {
+    "host": "milvus.example.org, or https://in03-….zillizcloud.com",
+    "port": "19530",
+    "schema": "default",
+    "login": "root",
+}
+
+# name: (label, JSON type, description, default)
+_FIELDS: dict[str, tuple[str, str, str, Any]] = {
+    "token": ("Token", "password", "API key or user:password; instead of user and password", None),
+    "tls": ("TLS", "boolean", "Speak https; a URL with a scheme as host says it as well", None),
+    "verify": ("Verify TLS", "boolean", "Check the server's certificate", True),
+    "ca_bundle": ("CA bundle", "string", "Path of the CA certificates to trust, on every worker and triggerer", None),
+    "client_cert": ("Client certificate", "string", "Path of the certificate for mutual TLS", None),
+    "client_key": ("Client key", "string", "Path of the client certificate's key, where it is a file of its own", None),
+    "timeout": ("Timeout", "number", "Seconds that one request may take (default 30)", None),
+    "retries": ("Retries", "integer", "How often a request that is safe to repeat is repeated (default 5)", None),
+    "proxies": ("Proxies", "string", 'URL, or JSON such as {"https": "http://proxy:3128"}', None),
+    "cluster_id": ("Cluster id", "string", "Zilliz Cloud: the cluster that imports go to (in0x-…)", None),
+    "import_endpoint": ("Import endpoint", "string", "Zilliz Cloud: https://api.cloud.zilliz.com", None),
+}
+
+
+def field_behaviour() -> dict[str, Any]:
+    """``ui-field-behaviour`` of the provider's description."""
+    return {"hidden-fields": HIDDEN_FIELDS, "relabeling": RELABELING, "placeholders": PLACEHOLDERS}
+
+
+def hook_field_behaviour() -> dict[str, Any]:
+    """What ``get_ui_field_behaviour`` returns on Airflow before 3.2."""
+    return {"hidden_fields": HIDDEN_FIELDS, "relabeling": RELABELING, "placeholders": PLACEHOLDERS}
+
+
+def conn_fields() -> dict[str, Any]:
+    """``conn-fields`` of the provider's description (Airflow 3.2 and later)."""
+    return {
+        name: {"label": label, "description": text, "schema": _schema(kind, default)}
+        for name, (label, kind, text, default) in _FIELDS.items()
+    }
+
+
+def _schema(kind: str, default: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": ["string" if kind == "password" else kind, "null"]}
+    if kind == "password":
+        schema["format"] = "password"
+    if default is not None:
+        schema["default"] = default
+    return schema
+
+
+def widgets() -> dict[str, Any]:
+    """What ``get_connection_form_widgets`` returns on Airflow before 3.2."""
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from wtforms import BooleanField, FloatField, IntegerField, PasswordField, StringField
+    from wtforms.validators import Optional
+
+    kinds: dict[str, Any] = {
+        "string": (StringField, BS3TextFieldWidget),
+        "number": (FloatField, BS3TextFieldWidget),
+        "integer": (IntegerField, BS3TextFieldWidget),
+        "password": (PasswordField, BS3PasswordFieldWidget),
+    }
+    found: dict[str, Any] = {}
+    for name, (label, kind, text, default) in _FIELDS.items():
+        if kind == "boolean":
+            found[name] = BooleanField(label, description=text, default=default)
+        else:
+            field, widget = kinds[kind]
+            found[name] = field(label, description=text, widget=widget(), validators=[Optional()])
+    return found

@@ -1,0 +1,378 @@
+"""The hooks: Milvus's REST calls as methods, for workers and for the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_milvus.exceptions import error_of
+from airflow_provider_milvus.hooks.settings import ClientSettings
+from airflow_provider_milvus.hooks.transport import HttpxTransport, RequestsTransport
+from airflow_provider_milvus.imports import waiting
+from airflow_provider_milvus.rest import collections, imports
+from airflow_provider_milvus.rest.collections import LoadState
+from airflow_provider_milvus.rest.envelope import Request
+from airflow_provider_milvus.rest.errors import (
+    MilvusAuthError,
+    MilvusConnectionError,
+    MilvusDatabaseNotFound,
+    MilvusError,
+    MilvusProtocolError,
+    MilvusRouteNotFound,
+    MilvusTLSError,
+)
+from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource
+
+if TYPE_CHECKING:
+    import requests
+
+T = TypeVar("T")
+
+ZILLIZ_PAGE_SIZE = 100
+
+
+class MilvusHook(BaseHook):
+    """Talk to Milvus's REST API from a worker.
+
+    Methods are named as pymilvus names them. Each sends one request over a kept-alive session and returns a plain
+    value. A request that is safe to repeat is repeated after trouble that time can heal, with capped exponential
+    back-off and jitter; starting an import is repeated only where the server certainly did not get it.
+
+    https://milvus.io/api-reference/restful/v2.6.x/About.md
+
+    :param milvus_conn_id: a connection of the type ``milvus``.
+    :param database: instead of the connection's database.
+    """
+
+    conn_name_attr = "milvus_conn_id"
+    default_conn_name = "milvus_default"
+    conn_type = "milvus"
+    hook_name = "Milvus"
+
+    def __init__(self, milvus_conn_id: str = default_conn_name, database: str | None = None) -> None:
+        super().__init__()
+        self.milvus_conn_id = milvus_conn_id
+        self.database = database
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The form's extra fields, for Airflow before 3.2; newer ones read them from the provider's description."""
+        from airflow_provider_milvus.hooks.form import widgets
+
+        return widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """The form's standard fields, for Airflow before 3.2."""
+        from airflow_provider_milvus.hooks.form import hook_field_behaviour
+
+        return hook_field_behaviour()
+
+    @cached_property
+    def settings(self) -> ClientSettings:
+        """The connection, read once.
+
+        :raises ValueError: naming the field of the connection that is wrong.
+        """
+        return ClientSettings.from_connection(self.get_connection(self.milvus_conn_id), self.database)
+
+    @cached_property
+    def _transport(self) -> RequestsTransport:
+        return RequestsTransport(self.settings)
+
+    def get_conn(self) -> requests.Session:
+        """The session, with authentication, database, certificates and proxies set."""
+        return self._transport.session
+
+    def call(self, request: Request[T], *, retries: int | None = None) -> T:
+        """Send any request of :mod:`airflow_provider_milvus.rest`.
+
+        :param retries: how often to repeat it after trouble, instead of the connection's number.
+        :raises MilvusError: where there is no answer, or the answer is an error.
+        """
+        return self._transport.call(request, self.settings.retries if retries is None else retries)
+
+    # -- import jobs ---------------------------------------------------------------------------------------------
+
+    def bulk_import(
+        self,
+        collection_name: str,
+        files: Sequence[str | Sequence[str]] | None = None,
+        *,
+        object_urls: Sequence[str | Sequence[str]] | None = None,
+        volume_name: str | None = None,
+        data_paths: Sequence[str | Sequence[str]] | None = None,
+        partition_name: str | None = None,
+        options: Mapping[str, str] | None = None,
+        storage_conn_id: str | None = None,
+    ) -> str:
+        """Start an import job and return its id. Milvus loads the rows again whenever it is called again.
+
+        :param collection_name: an existing collection.
+        :param files: keys in the bucket of the Milvus server; an entry is one file, or a list of ``.npy`` files.
+        :param object_urls: Zilliz Cloud: URLs of files or folders.
+        :param volume_name: Zilliz Cloud: a volume, with ``data_paths`` in it.
+        :param partition_name: an existing partition.
+        :param options: import options, each a string: ``timeout`` ("90m"), ``sep``, ``nullkey``, ….
+        :param storage_conn_id: Zilliz Cloud: a connection whose login and password are the object storage's access
+            key and secret key; its extra may have a ``token``.
+        :raises ValueError: for bad parameters, before anything is sent.
+        """
+        source = ImportSource(files=files, object_urls=object_urls, volume_name=volume_name, data_paths=data_paths)
+        request = imports.create(
+            collection_name,
+            source,
+            partition_name=partition_name,
+            options=options,
+            storage=self._storage(storage_conn_id) if storage_conn_id else None,
+        )
+        return self.call(request)
+
+    def get_import_progress(self, job_id: str) -> ImportProgress:
+        """Report an import job.
+
+        :raises MilvusImportJobNotFound: where the server has no record of it.
+        """
+        return self.call(imports.describe(job_id))
+
+    def list_import_jobs(self, collection_name: str | None = None) -> list[ImportJob]:
+        """The import jobs that the server still has a record of, oldest first as far as their ids tell."""
+        if self.settings.cluster_id is None:
+            jobs = self.call(imports.list_jobs(collection_name)).jobs
+        else:
+            jobs, page = [], 1
+            while True:
+                found = self.call(imports.list_jobs(collection_name, page=page, page_size=ZILLIZ_PAGE_SIZE)).jobs
+                jobs += found
+                if len(found) < ZILLIZ_PAGE_SIZE:
+                    break
+                page += 1
+        return sorted(jobs, key=lambda job: (len(job.job_id), job.job_id))
+
+    def commit_import(self, job_id: str) -> None:
+        """Make the rows of an uncommitted two-phase job visible (Milvus 3)."""
+        self.call(imports.commit(job_id))
+
+    def abort_import(self, job_id: str) -> None:
+        """Discard a two-phase job before its commit (Milvus 3)."""
+        self.call(imports.abort(job_id))
+
+    def wait_for_import(
+        self,
+        job_id: str | Sequence[str],
+        *,
+        poll_interval: float = waiting.DEFAULT_POLL_INTERVAL,
+        timeout: float | None = None,
+        max_poll_failures: int = waiting.DEFAULT_MAX_POLL_FAILURES,
+    ) -> ImportProgress | list[ImportProgress]:
+        """Wait, in this process, until an import job or several are ``Completed``. For use inside a ``@task``.
+
+        :param job_id: one id, or a list of ids.
+        :param poll_interval: the most seconds between two looks.
+        :param timeout: seconds after which to give up; the job goes on. ``None`` waits for ever.
+        :param max_poll_failures: failed looks in a row after which to give up.
+        :return: the progress of the one job, or those of the list in its order.
+        :raises MilvusImportFailed: and its kin in :mod:`airflow_provider_milvus.exceptions`.
+        """
+        waiting.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        wait = waiting.ImportWait(
+            job_id,
+            poll_interval=poll_interval,
+            deadline=None if timeout is None else time.time() + timeout,
+            max_poll_failures=max_poll_failures,
+            log=self.log,
+        )
+        if error := error_of(self.run_wait(wait)):
+            raise error
+        return wait.seen[0] if isinstance(job_id, str) else wait.seen
+
+    def run_wait(self, wait: waiting.ImportWait, *, until: float | None = None) -> waiting.Event | None:
+        """Drive a wait with this hook's connection; see :func:`airflow_provider_milvus.imports.waiting.wait_for`."""
+        # The wait has a back-off of its own, which its deadline bounds; the transport's would run past it.
+        return waiting.wait_for(wait, lambda job_id: self.call(imports.describe(job_id), retries=0), until=until)
+
+    def _storage(self, storage_conn_id: str) -> dict[str, str]:
+        connection = self.get_connection(storage_conn_id)
+        keys = {"accessKey": connection.login, "secretKey": connection.password}
+        keys["token"] = connection.extra_dejson.get("token") or connection.extra_dejson.get("aws_session_token")
+        return {name: value for name, value in keys.items() if value}
+
+    # -- the steps around an import ------------------------------------------------------------------------------
+
+    def create_collection(
+        self,
+        collection_name: str,
+        *,
+        dimension: int | None = None,
+        metric_type: str | None = None,
+        schema: Mapping[str, Any] | None = None,
+        index_params: Sequence[Mapping[str, Any]] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Create a collection from a dimension alone, or from a schema in the REST API's spelling."""
+        self.call(
+            collections.create_collection(
+                collection_name,
+                dimension=dimension,
+                metric_type=metric_type,
+                schema=schema,
+                index_params=index_params,
+                params=params,
+            )
+        )
+
+    def has_collection(self, collection_name: str) -> bool:
+        """Whether the collection exists."""
+        return self.call(collections.has_collection(collection_name))
+
+    def describe_collection(self, collection_name: str) -> Mapping[str, Any]:
+        """The collection's schema, indexes and load state, as the server sends them."""
+        return self.call(collections.describe_collection(collection_name))
+
+    def list_collections(self) -> list[str]:
+        """The names of the database's collections."""
+        return self.call(collections.list_collections())
+
+    def drop_collection(self, collection_name: str) -> None:
+        """Drop the collection and its rows."""
+        self.call(collections.drop_collection(collection_name))
+
+    def load_collection(self, collection_name: str) -> None:
+        """Begin to load the collection for search."""
+        self.call(collections.load_collection(collection_name))
+
+    def refresh_load(self, collection_name: str) -> None:
+        """Make a loaded collection see rows that were imported since."""
+        self.call(collections.refresh_load(collection_name))
+
+    def get_load_state(self, collection_name: str) -> LoadState:
+        """How far the collection is loaded."""
+        return self.call(collections.get_load_state(collection_name))
+
+    def get_collection_stats(self, collection_name: str) -> int:
+        """The number of rows by the server's statistics; the collection need not be loaded."""
+        return self.call(collections.get_collection_stats(collection_name))
+
+    def create_index(self, collection_name: str, index_params: Sequence[Mapping[str, Any]]) -> None:
+        """Begin to build indexes; ``index_params`` in the REST API's spelling."""
+        self.call(collections.create_index(collection_name, index_params))
+
+    def list_indexes(self, collection_name: str) -> list[str]:
+        """The names of the collection's indexes."""
+        return self.call(collections.list_indexes(collection_name))
+
+    def query(
+        self,
+        collection_name: str,
+        filter: str = "",
+        *,
+        output_fields: Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> list[Mapping[str, Any]]:
+        """The rows for which the filter expression holds, at most ``limit`` (the server's default is 100)."""
+        return self.call(collections.query(collection_name, filter, output_fields=output_fields, limit=limit))
+
+    def count(self, collection_name: str, filter: str = "") -> int:
+        """How many rows a query would find. The collection must be loaded."""
+        return self.call(collections.count_rows(collection_name, filter))
+
+    def search(
+        self,
+        collection_name: str,
+        data: Sequence[Any],
+        *,
+        anns_field: str,
+        limit: int | None = None,
+        filter: str = "",
+        output_fields: Sequence[str] | None = None,
+        search_params: Mapping[str, Any] | None = None,
+    ) -> list[Mapping[str, Any]]:
+        """The nearest rows of each vector in ``data``, best first, in one flat list."""
+        return self.call(
+            collections.search(
+                collection_name,
+                data,
+                anns_field=anns_field,
+                limit=limit,
+                filter=filter,
+                output_fields=output_fields,
+                search_params=search_params,
+            )
+        )
+
+    # -- the connection ------------------------------------------------------------------------------------------
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the connection works, and in words what is wrong where it does not."""
+        try:
+            names = self.call(collections.list_collections(), retries=0)
+        except ValueError as error:
+            return False, str(error)
+        except MilvusError as error:
+            return False, _diagnosis(self.settings, error)
+        return (
+            True,
+            f"Connected to {self.settings.base_url}; database {self.settings.database!r} has {len(names)} collections",
+        )
+
+
+class MilvusAsyncHook:
+    """Talk to Milvus's REST API from the triggerer, over one keep-alive ``httpx`` client.
+
+    Use it as an async context manager. Requests are not repeated: what waits on an event loop has its own back-off.
+
+    :param milvus_conn_id: a connection of the type ``milvus``.
+    :param database: instead of the connection's database.
+    """
+
+    def __init__(self, milvus_conn_id: str, database: str | None = None) -> None:
+        self.milvus_conn_id = milvus_conn_id
+        self.database = database
+
+    async def __aenter__(self) -> MilvusAsyncHook:
+        settings = await _settings(self.milvus_conn_id, self.database)
+        # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
+        self._transport = await asyncio.to_thread(HttpxTransport, settings)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._transport.client.aclose()
+
+    async def get_import_progress(self, job_id: str) -> ImportProgress:
+        """Report an import job.
+
+        :raises MilvusImportJobNotFound: where the server has no record of it.
+        """
+        return await self._transport.call(imports.describe(job_id))
+
+
+async def _settings(conn_id: str, database: str | None) -> ClientSettings:
+    from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+    from asgiref.sync import sync_to_async
+
+    try:
+        connection = await get_async_connection(conn_id)
+    except AirflowNotFoundException:
+        # `dag.test` of Airflow 3.1 to 3.3 hides the database's connections from the asynchronous way alone.
+        connection = await sync_to_async(BaseHook.get_connection)(conn_id)
+    return ClientSettings.from_connection(connection, database, await get_async_extra_dejson(connection))
+
+
+def _diagnosis(settings: ClientSettings, error: MilvusError) -> str:
+    url = settings.base_url
+    if isinstance(error, MilvusTLSError):
+        return f"{error}. Check that the port speaks TLS, and give the CA that signed its certificate as ca_bundle"
+    if isinstance(error, MilvusConnectionError):
+        return f"Cannot reach {url}: {error}. Check host, port and firewall, and whether the server speaks TLS"
+    if isinstance(error, MilvusAuthError):
+        return f"{url} refuses these credentials: {error}. Check user and password, or the token, and their privileges"
+    if isinstance(error, MilvusDatabaseNotFound):
+        return f"{url} has no database {settings.database!r}: {error}"
+    if isinstance(error, MilvusRouteNotFound | MilvusProtocolError):
+        return f"What answers at {url} is not Milvus's REST API: {error}"
+    return f"{url}: {error}"

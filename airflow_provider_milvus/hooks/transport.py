@@ -1,0 +1,195 @@
+"""How a request gets to the server and its answer back: ``requests`` on workers, ``httpx`` in the triggerer."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_milvus import __version__
+from airflow_provider_milvus.hooks.settings import ClientSettings
+from airflow_provider_milvus.imports import pacing
+from airflow_provider_milvus.rest.envelope import BASE_PATH, Request
+from airflow_provider_milvus.rest.errors import (
+    MilvusConnectionError,
+    MilvusError,
+    MilvusRouteNotFound,
+    MilvusTLSError,
+)
+
+if TYPE_CHECKING:
+    import httpx
+    import requests
+
+T = TypeVar("T")
+
+
+class Transport:
+    """What both transports share: how a request becomes a URL, headers and bytes, and when it is sent again."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._missing_routes: set[str] = set()
+
+    def _known_route(self, request: Request[T]) -> Request[T]:
+        return request.fallback if request.fallback and request.path in self._missing_routes else request
+
+    def _fall_back(self, request: Request[T]) -> Request[T] | None:
+        if request.fallback:
+            self._missing_routes.add(request.path)
+        return request.fallback
+
+    def _url(self, request: Request[T]) -> str:
+        base = self._settings.import_url if request.control_plane else self._settings.base_url
+        return f"{base}{BASE_PATH}{request.path}"
+
+    def _body(self, request: Request[T]) -> bytes:
+        cluster_id = self._settings.cluster_id if request.control_plane else None
+        return request.encode(dbName=self._settings.database, clusterId=cluster_id)
+
+    def _headers(self) -> dict[str, str]:
+        from airflow import __version__ as airflow_version
+
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            # Milvus checks privileges against this header alone, so a database in the body is not enough.
+            "DB-Name": self._settings.database,
+            "User-Agent": f"airflow-provider-milvus/{__version__} apache-airflow/{airflow_version}",
+        }
+        if self._settings.token:
+            headers["Authorization"] = f"Bearer {self._settings.token}"
+        return headers
+
+
+class RequestsTransport(Transport):
+    """One keep-alive ``requests`` session."""
+
+    @cached_property
+    def session(self) -> requests.Session:
+        import requests
+
+        session = requests.Session()
+        environment: Any = session.merge_environment_settings(
+            self._settings.base_url, dict(self._settings.proxies), None, self._settings.verify, self._settings.cert
+        )
+        session.proxies, session.verify, session.cert = (environment[key] for key in ("proxies", "verify", "cert"))
+        # What the environment says was read once above; left on, requests reads it anew for every call, and a
+        # matching .netrc entry would replace our Authorization header.
+        session.trust_env = False
+        session.headers.update(self._headers())
+        return session
+
+    def call(self, request: Request[T], retries: int) -> T:
+        """Send a request, and send it again up to ``retries`` times after trouble, where that is safe."""
+        request = self._known_route(request)
+        failures = 0
+        while True:
+            try:
+                return self._send(request)
+            except MilvusRouteNotFound:
+                fallback = self._fall_back(request)
+                if fallback is None:
+                    raise
+                request = fallback
+            except MilvusError as error:
+                failures += 1
+                safe = request.repeatable or not error.maybe_done
+                if failures > retries or not error.retryable or not safe:
+                    raise
+                time.sleep(pacing.backoff(failures, getattr(error, "retry_after", None)))
+
+    def _send(self, request: Request[T]) -> T:
+        import requests
+
+        if not request.repeatable:
+            # On a kept-alive connection that the server has just closed, nobody could tell whether it arrived.
+            self.session.close()
+        url = self._url(request)
+        try:
+            response = self.session.post(
+                url, data=self._body(request), timeout=self._settings.timeout, allow_redirects=False
+            )
+            content = response.content
+        except requests.exceptions.SSLError as error:
+            raise MilvusTLSError(f"TLS with {url} failed: {_innermost(error)}") from error
+        except requests.exceptions.RequestException as error:
+            raise MilvusConnectionError(
+                f"no answer from {url}: {_innermost(error)}", sent=not _refused(error)
+            ) from error
+        return request.read(response.status_code, response.headers, content)
+
+
+class HttpxTransport(Transport):
+    """One keep-alive ``httpx`` client."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        super().__init__(settings)
+        self.client: httpx.AsyncClient = _httpx_client(settings, self._headers())
+
+    async def call(self, request: Request[T]) -> T:
+        """Send a request once: what waits on an event loop has a back-off of its own."""
+        request = self._known_route(request)
+        try:
+            return await self._send(request)
+        except MilvusRouteNotFound:
+            fallback = self._fall_back(request)
+            if fallback is None:
+                raise
+            return await self._send(fallback)
+
+    async def _send(self, request: Request[T]) -> T:
+        import httpx
+
+        url = self._url(request)
+        try:
+            response = await self.client.post(url, content=self._body(request))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            text = _innermost(error)
+            if "SSL" in text or "certificate" in text.lower():
+                raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
+            sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise MilvusConnectionError(f"no answer from {url}: {text}", sent=sent) from error
+        return request.read(response.status_code, response.headers, response.content)
+
+
+def _httpx_client(settings: ClientSettings, headers: Mapping[str, str]) -> httpx.AsyncClient:
+    import ssl
+
+    import httpx
+
+    context = httpx.create_ssl_context(verify=settings.verify is not False)
+    # requests honours these two variables and httpx does not: a worker and its triggerer must trust the same CAs.
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    bundle = settings.verify if isinstance(settings.verify, str) else bundle
+    if bundle and settings.verify:
+        context = ssl.create_default_context(cafile=bundle)
+    if settings.cert:
+        cert, key = (settings.cert, None) if isinstance(settings.cert, str) else settings.cert
+        context.load_cert_chain(cert, key)
+    mounts = {
+        f"{scheme}://": httpx.AsyncHTTPTransport(verify=context, proxy=url) for scheme, url in settings.proxies.items()
+    }
+    return httpx.AsyncClient(headers=headers, timeout=settings.timeout, verify=context, mounts=mounts)
+
+
+def _refused(error: requests.exceptions.RequestException) -> bool:
+    """Whether the connection was never made, so that nothing can have arrived."""
+    import requests
+    from urllib3.exceptions import NewConnectionError, ProxyError
+
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError | ProxyError)
+
+
+def _innermost(error: BaseException) -> str:
+    """The text of the error at the bottom: the others only wrap it, and urllib3's names object addresses."""
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__

@@ -1,0 +1,135 @@
+"""The sensor that gates what comes after an import."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportFailedForNow, error_of
+from airflow_provider_milvus.hooks.milvus import MilvusHook
+from airflow_provider_milvus.imports.waiting import DEFAULT_MAX_POLL_FAILURES, Event, ImportWait, check_wait, report
+from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class MilvusImportSensor(BaseSensorOperator):
+    """Wait until import jobs are ``Completed``, whoever started them; fail on ``Failed``.
+
+    A failed import fails the sensor at once and without a retry, with the reason of every failed file in the log; under
+    ``soft_fail`` it skips. A server that cannot be reached is waited for. The final figures are returned: a dict for
+    one id, a list of dicts for a list.
+
+    https://milvus.io/docs/import-data.md
+
+    :param job_id: one id or a list of ids, such as the output of one
+        :class:`~airflow_provider_milvus.operators.bulk_import.MilvusBulkImportOperator` or of a mapped one. (templated)
+    :param milvus_conn_id: a connection of the type ``milvus``. (templated)
+    :param database: instead of the connection's database. (templated)
+    :param deferrable: whether to wait in the triggerer, holding no worker slot.
+    :param defer_after: seconds that a deferrable sensor waits by itself first, so that a short job needs no triggerer.
+    :param max_poll_failures: failed looks in a row after which to give up. In the mode ``reschedule`` every look is a
+        process of its own and nothing is counted: ``timeout`` alone ends the wait.
+    :param poke_interval: seconds between two looks (60); deferred, the most seconds, and a young job is looked at more
+        often.
+    :param timeout: seconds after which the sensor fails; the jobs go on.
+    :raises ValueError: for bad parameters, before anything is sent.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "milvus_conn_id", "database")
+    ui_color = "#e0f4ff"
+
+    def __init__(
+        self,
+        *,
+        job_id: str | Sequence[str],
+        milvus_conn_id: str = MilvusHook.default_conn_name,
+        database: str | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        defer_after: float = 5.0,
+        max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_wait(poll_interval=self.poke_interval or 1.0, max_poll_failures=max_poll_failures)
+        self.job_id = job_id
+        self.milvus_conn_id = milvus_conn_id
+        self.database = database
+        self.deferrable = deferrable
+        self.defer_after = defer_after
+        self.max_poll_failures = max_poll_failures
+
+    @cached_property
+    def hook(self) -> MilvusHook:
+        """The hook that this task sends its requests with."""
+        return MilvusHook(self.milvus_conn_id, self.database)
+
+    @cached_property
+    def _wait(self) -> ImportWait:
+        job_id = (
+            list(self.job_id) if isinstance(self.job_id, Sequence) and not isinstance(self.job_id, str) else self.job_id
+        )
+        return ImportWait(
+            job_id,
+            poll_interval=self.poke_interval or 1.0,
+            # Looks of its own are bounded by Airflow's sensor timeout; only a deferred wait must carry a deadline.
+            deadline=time.time() + self.timeout if self.deferrable else None,
+            max_poll_failures=self.max_poll_failures,
+            log=self.log,
+        )
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Look once."""
+        event = self.hook.run_wait(self._wait, until=0)
+        return False if event is None else PokeReturnValue(True, self.execute_complete(context, event))
+
+    def execute(self, context: Context) -> Any:
+        """Wait in this process or, deferrable, in the triggerer."""
+        if not self.deferrable:
+            return super().execute(context)
+        event = self.hook.run_wait(self._wait, until=time.time() + self.defer_after)
+        if event is None:
+            self.defer(
+                trigger=MilvusImportTrigger(
+                    job_id=self._wait.job_ids,
+                    milvus_conn_id=self.milvus_conn_id,
+                    poll_interval=self.poke_interval or 1.0,
+                    deadline=self._wait.deadline,
+                    max_poll_failures=self.max_poll_failures,
+                    database=self.database,
+                ),
+                method_name="execute_complete",
+            )
+        return self.execute_complete(context, event)
+
+    def execute_complete(self, context: Context, event: Event | None) -> dict[str, Any] | list[dict[str, Any]]:
+        """End the wait: return the final figures, or fail with what went wrong."""
+        for line in report(event or {}):
+            self.log.error(line)
+        if error := self._error_of(event):
+            if self.soft_fail and isinstance(error, AirflowException):
+                raise AirflowSkipException(str(error)) from error
+            raise error
+        assert event is not None  # else it was an error
+        self.log.info("%s", event["message"])
+        figures: list[dict[str, Any]] = event["imports"]
+        return figures[0] if isinstance(event["job_id"], str) else figures
+
+    def _error_of(self, event: Event | None) -> Exception | None:
+        error = error_of(event)
+        if event and event.get("status") == "timeout":
+            return AirflowSensorTimeout(str(error))
+        # What time heals is mended by submitting again; looking again at the same job finds the same failure.
+        return MilvusImportFailed(str(error)) if isinstance(error, MilvusImportFailedForNow) else error
