@@ -1,0 +1,62 @@
+# Everything runs in a virtual environment of its own, built from the pinned constraints.
+PYTHON ?= python3
+# Airflow 2.11 runs on Python 3.11 and 3.12 only.
+FLOOR_PYTHON ?= $(PYTHON)
+BIN := .venv/bin
+FLOOR_BIN := .venv-floor/bin
+PYTEST := -q -p no:cacheprovider
+
+.PHONY: help demo airflow test lint types unit integration system test-floor bench format clean
+
+help:
+	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
+	@echo "make airflow     open the Airflow UI with the example DAGs and a local Milvus"
+	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
+	@echo "make test-floor  unit and integration tests on Airflow 2.11"
+	@echo "make bench       the figures of benchmarks/"
+
+demo: .venv/ready
+	$(BIN)/python -m airflow_provider_milvus.local demo
+
+airflow: .venv/ready
+	$(BIN)/python scripts/airflow_standalone.py
+
+test: lint types unit integration system
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+unit integration system: .venv/ready
+	$(BIN)/pytest $(PYTEST) tests/$@
+
+test-floor: .venv-floor/ready
+	$(FLOOR_BIN)/pytest $(PYTEST) tests/unit tests/integration
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/request_cost.py
+	$(BIN)/python benchmarks/import_speed.py
+
+format: .venv/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .venv-floor .demo .airflow .mypy_cache .ruff_cache .hypothesis
+
+.venv/ready: pyproject.toml constraints.txt
+	$(call build,.venv,$(PYTHON),constraints.txt)
+
+.venv-floor/ready: pyproject.toml constraints-floor.txt
+	$(call build,.venv-floor,$(FLOOR_PYTHON),constraints-floor.txt)
+
+define build
+	$(2) -m venv --clear $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(3) pip
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(3) --editable '.[local]' --group dev
+	touch $@
+endef
