@@ -10,26 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_milvus import imports, rest
 from airflow_provider_milvus.exceptions import error_of
-from airflow_provider_milvus.hooks.settings import ClientSettings
-from airflow_provider_milvus.hooks.transport import HttpxTransport, RequestsTransport
-from airflow_provider_milvus.imports import waiting
-from airflow_provider_milvus.rest import collections, imports
-from airflow_provider_milvus.rest.collections import LoadState
-from airflow_provider_milvus.rest.envelope import Request
-from airflow_provider_milvus.rest.errors import (
-    MilvusAuthError,
-    MilvusConnectionError,
-    MilvusDatabaseNotFound,
-    MilvusError,
-    MilvusProtocolError,
-    MilvusRouteNotFound,
-    MilvusTLSError,
-)
-from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource
+from airflow_provider_milvus.imports import pacing
 
 if TYPE_CHECKING:
     import requests
+
+    from airflow_provider_milvus.hooks.settings import ClientSettings
+    from airflow_provider_milvus.hooks.transport import RequestsTransport
+    from airflow_provider_milvus.rest.collections import LoadState
+    from airflow_provider_milvus.rest.envelope import Request
+    from airflow_provider_milvus.rest.errors import MilvusError
+    from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress
 
 T = TypeVar("T")
 
@@ -79,10 +72,14 @@ class MilvusHook(BaseHook):
 
         :raises ValueError: naming the field of the connection that is wrong.
         """
+        from airflow_provider_milvus.hooks.settings import ClientSettings
+
         return ClientSettings.from_connection(self.get_connection(self.milvus_conn_id), self.database)
 
     @cached_property
     def _transport(self) -> RequestsTransport:
+        from airflow_provider_milvus.hooks.transport import RequestsTransport
+
         return RequestsTransport(self.settings)
 
     def get_conn(self) -> requests.Session:
@@ -123,8 +120,10 @@ class MilvusHook(BaseHook):
             key and secret key; its extra may have a ``token``.
         :raises ValueError: for bad parameters, before anything is sent.
         """
-        source = ImportSource(files=files, object_urls=object_urls, volume_name=volume_name, data_paths=data_paths)
-        request = imports.create(
+        source = rest.imports.ImportSource(
+            files=files, object_urls=object_urls, volume_name=volume_name, data_paths=data_paths
+        )
+        request = rest.imports.create(
             collection_name,
             source,
             partition_name=partition_name,
@@ -138,16 +137,16 @@ class MilvusHook(BaseHook):
 
         :raises MilvusImportJobNotFound: where the server has no record of it.
         """
-        return self.call(imports.describe(job_id))
+        return self.call(rest.imports.describe(job_id))
 
     def list_import_jobs(self, collection_name: str | None = None) -> list[ImportJob]:
         """The import jobs that the server still has a record of, oldest first as far as their ids tell."""
         if self.settings.cluster_id is None:
-            jobs = self.call(imports.list_jobs(collection_name)).jobs
+            jobs = self.call(rest.imports.list_jobs(collection_name))
         else:
             jobs, page = [], 1
             while True:
-                found = self.call(imports.list_jobs(collection_name, page=page, page_size=ZILLIZ_PAGE_SIZE)).jobs
+                found = self.call(rest.imports.list_jobs(collection_name, page=page, page_size=ZILLIZ_PAGE_SIZE))
                 jobs += found
                 if len(found) < ZILLIZ_PAGE_SIZE:
                     break
@@ -156,19 +155,19 @@ class MilvusHook(BaseHook):
 
     def commit_import(self, job_id: str) -> None:
         """Make the rows of an uncommitted two-phase job visible (Milvus 3)."""
-        self.call(imports.commit(job_id))
+        self.call(rest.imports.commit(job_id))
 
     def abort_import(self, job_id: str) -> None:
         """Discard a two-phase job before its commit (Milvus 3)."""
-        self.call(imports.abort(job_id))
+        self.call(rest.imports.abort(job_id))
 
     def wait_for_import(
         self,
         job_id: str | Sequence[str],
         *,
-        poll_interval: float = waiting.DEFAULT_POLL_INTERVAL,
+        poll_interval: float = pacing.DEFAULT_POLL_INTERVAL,
         timeout: float | None = None,
-        max_poll_failures: int = waiting.DEFAULT_MAX_POLL_FAILURES,
+        max_poll_failures: int = pacing.DEFAULT_MAX_POLL_FAILURES,
     ) -> ImportProgress | list[ImportProgress]:
         """Wait, in this process, until an import job or several are ``Completed``. For use inside a ``@task``.
 
@@ -179,8 +178,8 @@ class MilvusHook(BaseHook):
         :return: the progress of the one job, or those of the list in its order.
         :raises MilvusImportFailed: and its kin in :mod:`airflow_provider_milvus.exceptions`.
         """
-        waiting.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
-        wait = waiting.ImportWait(
+        pacing.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        wait = imports.waiting.ImportWait(
             job_id,
             poll_interval=poll_interval,
             deadline=None if timeout is None else time.time() + timeout,
@@ -191,10 +190,12 @@ class MilvusHook(BaseHook):
             raise error
         return wait.seen[0] if isinstance(job_id, str) else wait.seen
 
-    def run_wait(self, wait: waiting.ImportWait, *, until: float | None = None) -> waiting.Event | None:
+    def run_wait(self, wait: imports.waiting.ImportWait, *, until: float | None = None) -> imports.waiting.Event | None:
         """Drive a wait with this hook's connection; see :func:`airflow_provider_milvus.imports.waiting.wait_for`."""
         # The wait has a back-off of its own, which its deadline bounds; the transport's would run past it.
-        return waiting.wait_for(wait, lambda job_id: self.call(imports.describe(job_id), retries=0), until=until)
+        return imports.waiting.wait_for(
+            wait, lambda job_id: self.call(rest.imports.describe(job_id), retries=0), until=until
+        )
 
     def _storage(self, storage_conn_id: str) -> dict[str, str]:
         connection = self.get_connection(storage_conn_id)
@@ -216,7 +217,7 @@ class MilvusHook(BaseHook):
     ) -> None:
         """Create a collection from a dimension alone, or from a schema in the REST API's spelling."""
         self.call(
-            collections.create_collection(
+            rest.collections.create_collection(
                 collection_name,
                 dimension=dimension,
                 metric_type=metric_type,
@@ -228,43 +229,43 @@ class MilvusHook(BaseHook):
 
     def has_collection(self, collection_name: str) -> bool:
         """Whether the collection exists."""
-        return self.call(collections.has_collection(collection_name))
+        return self.call(rest.collections.has_collection(collection_name))
 
     def describe_collection(self, collection_name: str) -> Mapping[str, Any]:
         """The collection's schema, indexes and load state, as the server sends them."""
-        return self.call(collections.describe_collection(collection_name))
+        return self.call(rest.collections.describe_collection(collection_name))
 
     def list_collections(self) -> list[str]:
-        """The names of the database's collections."""
-        return self.call(collections.list_collections())
+        """The names of the database's rest.collections."""
+        return self.call(rest.collections.list_collections())
 
     def drop_collection(self, collection_name: str) -> None:
         """Drop the collection and its rows."""
-        self.call(collections.drop_collection(collection_name))
+        self.call(rest.collections.drop_collection(collection_name))
 
     def load_collection(self, collection_name: str) -> None:
         """Begin to load the collection for search."""
-        self.call(collections.load_collection(collection_name))
+        self.call(rest.collections.load_collection(collection_name))
 
     def refresh_load(self, collection_name: str) -> None:
         """Make a loaded collection see rows that were imported since."""
-        self.call(collections.refresh_load(collection_name))
+        self.call(rest.collections.refresh_load(collection_name))
 
     def get_load_state(self, collection_name: str) -> LoadState:
         """How far the collection is loaded."""
-        return self.call(collections.get_load_state(collection_name))
+        return self.call(rest.collections.get_load_state(collection_name))
 
     def get_collection_stats(self, collection_name: str) -> int:
         """The number of rows by the server's statistics; the collection need not be loaded."""
-        return self.call(collections.get_collection_stats(collection_name))
+        return self.call(rest.collections.get_collection_stats(collection_name))
 
     def create_index(self, collection_name: str, index_params: Sequence[Mapping[str, Any]]) -> None:
         """Begin to build indexes; ``index_params`` in the REST API's spelling."""
-        self.call(collections.create_index(collection_name, index_params))
+        self.call(rest.collections.create_index(collection_name, index_params))
 
     def list_indexes(self, collection_name: str) -> list[str]:
         """The names of the collection's indexes."""
-        return self.call(collections.list_indexes(collection_name))
+        return self.call(rest.collections.list_indexes(collection_name))
 
     def query(
         self,
@@ -275,11 +276,11 @@ class MilvusHook(BaseHook):
         limit: int | None = None,
     ) -> list[Mapping[str, Any]]:
         """The rows for which the filter expression holds, at most ``limit`` (the server's default is 100)."""
-        return self.call(collections.query(collection_name, filter, output_fields=output_fields, limit=limit))
+        return self.call(rest.collections.query(collection_name, filter, output_fields=output_fields, limit=limit))
 
     def count(self, collection_name: str, filter: str = "") -> int:
         """How many rows a query would find. The collection must be loaded."""
-        return self.call(collections.count_rows(collection_name, filter))
+        return self.call(rest.collections.count_rows(collection_name, filter))
 
     def search(
         self,
@@ -294,7 +295,7 @@ class MilvusHook(BaseHook):
     ) -> list[Mapping[str, Any]]:
         """The nearest rows of each vector in ``data``, best first, in one flat list."""
         return self.call(
-            collections.search(
+            rest.collections.search(
                 collection_name,
                 data,
                 anns_field=anns_field,
@@ -310,10 +311,10 @@ class MilvusHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and in words what is wrong where it does not."""
         try:
-            names = self.call(collections.list_collections(), retries=0)
+            names = self.call(rest.collections.list_collections(), retries=0)
         except ValueError as error:
             return False, str(error)
-        except MilvusError as error:
+        except rest.errors.MilvusError as error:
             return False, _diagnosis(self.settings, error)
         return (
             True,
@@ -335,6 +336,8 @@ class MilvusAsyncHook:
         self.database = database
 
     async def __aenter__(self) -> MilvusAsyncHook:
+        from airflow_provider_milvus.hooks.transport import HttpxTransport
+
         settings = await _settings(self.milvus_conn_id, self.database)
         # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
         self._transport = await asyncio.to_thread(HttpxTransport, settings)
@@ -348,12 +351,14 @@ class MilvusAsyncHook:
 
         :raises MilvusImportJobNotFound: where the server has no record of it.
         """
-        return await self._transport.call(imports.describe(job_id))
+        return await self._transport.call(rest.imports.describe(job_id))
 
 
 async def _settings(conn_id: str, database: str | None) -> ClientSettings:
     from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
     from asgiref.sync import sync_to_async
+
+    from airflow_provider_milvus.hooks.settings import ClientSettings
 
     try:
         connection = await get_async_connection(conn_id)
@@ -364,15 +369,15 @@ async def _settings(conn_id: str, database: str | None) -> ClientSettings:
 
 
 def _diagnosis(settings: ClientSettings, error: MilvusError) -> str:
-    url = settings.base_url
-    if isinstance(error, MilvusTLSError):
+    errors, url = rest.errors, settings.base_url
+    if isinstance(error, errors.MilvusTLSError):
         return f"{error}. Check that the port speaks TLS, and give the CA that signed its certificate as ca_bundle"
-    if isinstance(error, MilvusConnectionError):
+    if isinstance(error, errors.MilvusConnectionError):
         return f"Cannot reach {url}: {error}. Check host, port and firewall, and whether the server speaks TLS"
-    if isinstance(error, MilvusAuthError):
+    if isinstance(error, errors.MilvusAuthError):
         return f"{url} refuses these credentials: {error}. Check user and password, or the token, and their privileges"
-    if isinstance(error, MilvusDatabaseNotFound):
+    if isinstance(error, errors.MilvusDatabaseNotFound):
         return f"{url} has no database {settings.database!r}: {error}"
-    if isinstance(error, MilvusRouteNotFound | MilvusProtocolError):
+    if isinstance(error, errors.MilvusRouteNotFound | errors.MilvusProtocolError):
         return f"What answers at {url} is not Milvus's REST API: {error}"
     return f"{url}: {error}"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
+DEFAULT_POLL_INTERVAL = 10.0
+DEFAULT_MAX_POLL_FAILURES = 60
 MIN_POLL_INTERVAL = 1.0
 AGE_SHARE = 0.05
 FIRST_BACKOFF = 1.0
@@ -30,3 +33,20 @@ def backoff(failures: int, retry_after: float | None = None, chance: Chance = ra
     """
     ceiling = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(failures - 1, 10))
     return max(retry_after or 0.0, ceiling * chance(0.5, 1.0))
+
+
+def check_wait(*, poll_interval: float, max_poll_failures: int, timeout: float | None = None) -> None:
+    """Refuse a wait that could not work.
+
+    :raises ValueError: naming the parameter, the value and the remedy.
+    """
+    if not _is_number(poll_interval) or poll_interval <= 0:
+        raise ValueError(f"poll_interval must be a number of seconds above 0, got {poll_interval!r}")
+    if not isinstance(max_poll_failures, int) or max_poll_failures < 1:
+        raise ValueError(f"max_poll_failures must be a whole number from 1 up, got {max_poll_failures!r}")
+    if timeout is not None and (not _is_number(timeout) or timeout <= 0):
+        raise ValueError(f"timeout must be a number of seconds above 0, or None to wait for ever, got {timeout!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -24,7 +24,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -44,20 +43,18 @@ class Log(Protocol):
     def warning(self, event: Any, /, *args: Any) -> Any: ...
 
 
-DEFAULT_POLL_INTERVAL = 10.0
-DEFAULT_MAX_POLL_FAILURES = 60
 # Right after create the coordinator may not list the job yet, so one "does not exist" proves nothing.
 LOOKS_FOR_A_MISSING_JOB = 3
 MAX_FILES_IN_EVENT = 50
 MAX_REASON_LENGTH = 1000
 
 
-@dataclass
 class _Job:
-    progress: ImportProgress | None = None
-    first_seen: float = 0.0
-    missing: int = 0
-    warned: str = ""
+    def __init__(self) -> None:
+        self.progress: ImportProgress | None = None
+        self.first_seen = 0.0
+        self.missing = 0
+        self.warned = ""
 
 
 class ImportWait:
@@ -76,9 +73,9 @@ class ImportWait:
         self,
         job_ids: str | Sequence[str],
         *,
-        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        poll_interval: float = pacing.DEFAULT_POLL_INTERVAL,
         deadline: float | None = None,
-        max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
+        max_poll_failures: int = pacing.DEFAULT_MAX_POLL_FAILURES,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         chance: pacing.Chance | None = None,
@@ -280,23 +277,6 @@ def report(event: Event) -> list[str]:
     lines = [f"Import job {file['job_id']}: file {file['name']} failed: {file['reason']}" for file in files]
     left_out = event.get("failed_file_count", 0) - len(files)
     return [*lines, f"… and {left_out} more failed files"] if left_out > 0 else lines
-
-
-def check_wait(*, poll_interval: float, max_poll_failures: int, timeout: float | None = None) -> None:
-    """Refuse a wait that could not work.
-
-    :raises ValueError: naming the parameter, the value and the remedy.
-    """
-    if not _is_number(poll_interval) or poll_interval <= 0:
-        raise ValueError(f"poll_interval must be a number of seconds above 0, got {poll_interval!r}")
-    if not isinstance(max_poll_failures, int) or max_poll_failures < 1:
-        raise ValueError(f"max_poll_failures must be a whole number from 1 up, got {max_poll_failures!r}")
-    if timeout is not None and (not _is_number(timeout) or timeout <= 0):
-        raise ValueError(f"timeout must be a number of seconds above 0, or None to wait for ever, got {timeout!r}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def as_list(job_ids: str | Sequence[str]) -> list[str]:

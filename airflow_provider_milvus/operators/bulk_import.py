@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_milvus import imports
 from airflow_provider_milvus.exceptions import error_of
 from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.imports.waiting import (
-    DEFAULT_MAX_POLL_FAILURES,
-    DEFAULT_POLL_INTERVAL,
-    Event,
-    ImportWait,
-    check_wait,
-    report,
-)
+from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
 from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_milvus.imports.waiting import Event
 
 
 class MilvusBulkImportOperator(BaseOperator):
@@ -140,7 +136,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _wait(self, context: Context, job_id: str) -> str:
         now = time.time()
-        wait = ImportWait(
+        wait = imports.waiting.ImportWait(
             job_id,
             poll_interval=self.poll_interval,
             deadline=self._deadline(now),
@@ -171,7 +167,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: Event | None) -> str:
         """End the wait: push the final figures and return the job's id, or fail with what went wrong."""
-        for line in report(event or {}):
+        for line in imports.waiting.report(event or {}):
             self.log.error(line)
         if event and event.get("imports"):
             context["ti"].xcom_push(key="import_progress", value=event["imports"][0])

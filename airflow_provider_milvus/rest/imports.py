@@ -116,14 +116,6 @@ class ImportJob:
 
 
 @dataclass(frozen=True)
-class JobPage:
-    """One page of ``list``; a self-hosted server sends everything as its first page."""
-
-    jobs: list[ImportJob]
-    count: int
-
-
-@dataclass(frozen=True)
 class ImportSource:
     """Where the data of one import lies. Exactly one of the three must be given.
 
@@ -260,13 +252,13 @@ def describe(job_id: str) -> Request[ImportProgress]:
 
 def list_jobs(
     collection_name: str | None = None, *, page: int | None = None, page_size: int | None = None
-) -> Request[JobPage]:
+) -> Request[list[ImportJob]]:
     """List import jobs, of one collection or of all.
 
-    :param page: counted from 1; only Zilliz Cloud pages.
+    :param page: counted from 1; only Zilliz Cloud pages, a self-hosted server sends everything at once.
     """
     body = {"collectionName": collection_name, "currentPage": page, "pageSize": page_size}
-    return Request("/jobs/import/list", body, _job_page, control_plane=True)
+    return Request("/jobs/import/list", body, _jobs, control_plane=True)
 
 
 def commit(job_id: str) -> Request[None]:
@@ -339,9 +331,9 @@ def _file(entry: Mapping[str, Any]) -> FileProgress:
     )
 
 
-def _job_page(data: Any) -> JobPage:
+def _jobs(data: Any) -> list[ImportJob]:
     page = {"records": data} if isinstance(data, list) else record(data or {})
-    jobs = [
+    return [
         ImportJob(
             job_id=text(first(job, "jobId", "jobID")),
             collection_name=text(job.get("collectionName")),
@@ -351,4 +343,3 @@ def _job_page(data: Any) -> JobPage:
         )
         for job in records(page.get("records"))
     ]
-    return JobPage(jobs, count(page.get("count")) or len(jobs))

@@ -16,13 +16,16 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_milvus import imports
 from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportFailedForNow, error_of
 from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.imports.waiting import DEFAULT_MAX_POLL_FAILURES, Event, ImportWait, check_wait, report
+from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, check_wait
 from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_milvus.imports.waiting import Event
 
 
 class MilvusImportSensor(BaseSensorOperator):
@@ -77,12 +80,9 @@ class MilvusImportSensor(BaseSensorOperator):
         return MilvusHook(self.milvus_conn_id, self.database)
 
     @cached_property
-    def _wait(self) -> ImportWait:
-        job_id = (
-            list(self.job_id) if isinstance(self.job_id, Sequence) and not isinstance(self.job_id, str) else self.job_id
-        )
-        return ImportWait(
-            job_id,
+    def _wait(self) -> imports.waiting.ImportWait:
+        return imports.waiting.ImportWait(
+            self.job_id,
             poll_interval=self.poke_interval or 1.0,
             # Looks of its own are bounded by Airflow's sensor timeout; only a deferred wait must carry a deadline.
             deadline=time.time() + self.timeout if self.deferrable else None,
@@ -116,7 +116,7 @@ class MilvusImportSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Event | None) -> dict[str, Any] | list[dict[str, Any]]:
         """End the wait: return the final figures, or fail with what went wrong."""
-        for line in report(event or {}):
+        for line in imports.waiting.report(event or {}):
             self.log.error(line)
         if error := self._error_of(event):
             if self.soft_fail and isinstance(error, AirflowException):

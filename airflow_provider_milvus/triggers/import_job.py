@@ -9,13 +9,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_milvus import imports
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
-from airflow_provider_milvus.imports.waiting import (
-    DEFAULT_MAX_POLL_FAILURES,
-    DEFAULT_POLL_INTERVAL,
-    ImportWait,
-    await_for,
-)
+from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
 
 # Airflow fails a task whose trigger fires before the executor has told the scheduler that the deferring worker is done,
 # which takes up to a worker heartbeat (5 s).
@@ -70,7 +66,7 @@ class MilvusImportTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ask until the wait has ended, then fire."""
         started = time.monotonic()
-        wait = ImportWait(
+        wait = imports.waiting.ImportWait(
             self.job_id,
             poll_interval=self.poll_interval,
             deadline=self.deadline,
@@ -78,6 +74,6 @@ class MilvusImportTrigger(BaseTrigger):
             log=self.log,
         )
         async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
-            event = await await_for(wait, hook.get_import_progress)
+            event = await imports.waiting.await_for(wait, hook.get_import_progress)
         await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
