@@ -1,0 +1,70 @@
+"""Command line of the local Milvus: `python -m airflow_provider_milvus.local serve --data-dir DIR`."""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from airflow_provider_milvus.local.errors import LocalMilvusError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a sub-command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (LocalMilvusError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    from airflow_provider_milvus.local import LocalMilvus
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    milvus = LocalMilvus(
+        options.data_dir,
+        host=options.host,
+        port=options.port,
+        grpc_port=options.grpc_port,
+        bucket=options.bucket,
+        token=options.token,
+        min_job_seconds=options.min_job_seconds,
+    )
+    with milvus:
+        print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
+        stop.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_milvus.local", description="Milvus on this machine."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="serve REST and gRPC until stopped"))
+    return parser
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=serve)
+    parser.add_argument("--data-dir", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=19530, help="port of the REST API (%(default)s)")
+    parser.add_argument("--grpc-port", type=int, default=19531, help="port of the gRPC API (%(default)s)")
+    parser.add_argument("--bucket", type=Path, help="folder that import paths are keys of (DATA_DIR/bucket)")
+    parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
+    parser.add_argument(
+        "--min-job-seconds",
+        type=float,
+        default=0.0,
+        help="an import job takes at least this many seconds (%(default)s)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The HTTP face: which route goes where, who may come in, and what an answer looks like."""
+
+import base64
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from milvus_lite.exceptions import (
+    CollectionNotFoundError,
+    CollectionNotLoadedError,
+    DatabaseNotFoundError,
+    IndexNotFoundError,
+    MilvusLiteError,
+    PartitionNotFoundError,
+)
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from airflow_provider_milvus.local import (
+    alias_routes,
+    collection_routes,
+    database_routes,
+    entity_routes,
+    import_routes,
+    index_routes,
+    partition_routes,
+)
+from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.services import Handler, Routes, Services
+from airflow_provider_milvus.local.wire import bind, failure, success
+
+logger = logging.getLogger(__name__)
+
+BASE = "/v2/vectordb"
+NOT_AUTHENTICATED = MilvusError(1800, "user hasn't authenticated")
+UNEXPECTED = 65535
+INVALID_PARAMETER = 1100
+CODES: dict[type[Exception], int] = {
+    CollectionNotFoundError: 100,
+    CollectionNotLoadedError: 101,
+    PartitionNotFoundError: 200,
+    IndexNotFoundError: 700,
+    DatabaseNotFoundError: 800,
+}
+
+ROUTES: Routes = {
+    **import_routes.ROUTES,
+    **collection_routes.ROUTES,
+    **entity_routes.ROUTES,
+    **index_routes.ROUTES,
+    **partition_routes.ROUTES,
+    **alias_routes.ROUTES,
+    **database_routes.ROUTES,
+}
+
+
+def build_app(services: Services, token: str | None) -> Starlette:
+    """The application; `token` is "user:password", or None to let everyone in."""
+    return Starlette(
+        routes=[
+            Route(BASE + path, _endpoint(services, token, kind, handler), methods=["POST"])
+            for path, (kind, handler) in ROUTES.items()
+        ],
+        # Milvus answers an unknown route and a wrong method alike, and not in its envelope.
+        exception_handlers={404: _not_found, 405: _not_found},
+    )
+
+
+def _endpoint(
+    services: Services, token: str | None, kind: type[Any], handler: Handler
+) -> Callable[[HttpRequest], Awaitable[Response]]:
+    async def endpoint(http: HttpRequest) -> Response:
+        body = await http.body()
+        if token is not None and not authenticated(http.headers.get("authorization", ""), token):
+            return JSONResponse(failure(NOT_AUTHENTICATED), status_code=401)
+        return await run_in_threadpool(_answer, services, kind, handler, http.headers, body)
+
+    return endpoint
+
+
+def _answer(services: Services, kind: type[Any], handler: Handler, headers: Mapping[str, str], body: bytes) -> Response:
+    try:
+        request = bind(kind, body)
+        request.db_name = request.db_name or headers.get("db-name") or "default"
+        return JSONResponse(success(handler(services, request)))
+    except Exception as error:
+        return JSONResponse(failure(_as_milvus_error(error)))
+
+
+def _as_milvus_error(error: Exception) -> MilvusError:
+    """Milvus answers nearly every error with HTTP 200 and a code."""
+    if isinstance(error, MilvusError):
+        return error
+    if type(error) in CODES:
+        return MilvusError(CODES[type(error)], str(error))
+    if isinstance(error, MilvusLiteError | ValueError | TypeError | NotImplementedError):
+        return MilvusError(INVALID_PARAMETER, f"{error}: invalid parameter")
+    logger.error("unexpected error", exc_info=error)
+    return MilvusError(UNEXPECTED, f"{type(error).__name__}: {error}")
+
+
+def authenticated(authorization: str, token: str) -> bool:
+    """Whether an `Authorization` header, `Bearer user:password` or Basic, carries `token`."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            credentials = base64.b64decode(credentials, validate=True).decode()
+        except ValueError:
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(credentials.encode(), token.encode())
+
+
+async def _not_found(_http: HttpRequest, _error: Exception) -> Response:
+    return PlainTextResponse("404 page not found", status_code=404)

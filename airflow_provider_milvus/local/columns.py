@@ -1,0 +1,370 @@
+"""From the columns of a file to the columns of a collection, with errors that name the row and the field.
+
+The result is what Milvus Lite itself would store for the same rows given to `insert`, so that imported rows
+cannot be told from inserted ones. Arrow batches are converted column by column; rows of the text formats
+go through Milvus Lite's own record validation.
+Rules follow Milvus's import readers: an auto-generated primary key must not be in the file, columns that
+the schema does not know are ignored (Parquet, NumPy) or become dynamic fields (text formats), and the
+column `$meta` holds dynamic fields as JSON.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from milvus_lite.analyzer.sparse import sparse_to_bytes
+from milvus_lite.exceptions import SchemaValidationError
+from milvus_lite.schema.arrow_builder import build_data_schema
+from milvus_lite.schema.sparse import normalize_sparse_vector
+from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
+from milvus_lite.schema.validation import separate_dynamic_fields, validate_record
+
+from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.readers import Batch, Rows
+
+META = "$meta"
+INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
+# Milvus Lite knows how to parse these from Python values only.
+PARSED_BY_ROW = (DataType.GEOMETRY, DataType.TIMESTAMPTZ)
+# CSV cells hold these as JSON text.
+JSON_IN_CSV = (DataType.JSON, DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
+
+
+class Converter:
+    """Converts batches for one collection.
+
+    `derive` fills in the output fields of the collection's functions (BM25, text embedding), if it has any.
+    The primary key is left out when the collection generates it.
+    """
+
+    def __init__(
+        self,
+        schema: CollectionSchema,
+        properties: dict[str, Any],
+        derive: Callable[[Rows], None] | None,
+        text_cells: bool,
+    ) -> None:
+        self._schema = schema
+        self._properties = properties
+        self._derive = derive
+        self._text_cells = text_cells
+        self._outputs = {name for function in schema.functions for name in function.output_field_names}
+        self._fields = [field for field in schema.fields if not field.auto_id]
+        stored = build_data_schema(schema)
+        self._types = {field.name: stored.field(field.name).type for field in self._fields}
+        self.stored = pa.schema([field for field in stored if field.name in self._types or field.name == META])
+        self._by_row = derive is not None or any(field.dtype in PARSED_BY_ROW for field in self._fields)
+
+    def convert(self, batch: Batch) -> pa.RecordBatch:
+        """The batch in the collection's types. Raises ImportDataError, its row counted within the batch."""
+        if isinstance(batch, list):
+            return self._from_rows(batch)
+        self._check_names(batch.schema.names)
+        if self._by_row:
+            known = [name for name in batch.schema.names if name in self._types or name == META]
+            return self._from_rows(batch.select(known).to_pylist())
+        return self._from_arrow(batch)
+
+    def _check_names(self, names: list[str]) -> None:
+        for field in self._schema.fields:
+            if field.name not in names:
+                continue
+            if field.auto_id:
+                raise ImportDataError("the primary key is auto-generated, no need to provide", field=field.name)
+            if field.name in self._outputs:
+                raise ImportDataError("the field is output by a function, no need to provide", field=field.name)
+
+    # -- Arrow ---------------------------------------------------------------------------------------------
+
+    def _from_arrow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        names = batch.schema.names
+        columns = [
+            self._column(field, batch.column(field.name) if field.name in names else None, batch.num_rows)
+            for field in self._fields
+        ]
+        if self._schema.enable_dynamic_field:
+            columns.append(_meta_column(batch.column(META) if META in names else pa.nulls(batch.num_rows)))
+        return pa.RecordBatch.from_arrays(columns, schema=self.stored)
+
+    def _column(self, field: FieldSchema, column: pa.Array | None, rows: int) -> pa.Array:
+        kind = self._types[field.name]
+        if column is None:
+            if field.default_value is None and not field.nullable:
+                raise ImportDataError("the file has no such column", field=field.name)
+            column = pa.nulls(rows)
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if field.default_value is not None:
+            column = _with_default(field, column)
+        elif column.null_count and not field.nullable:
+            raise ImportDataError(
+                "null in a field that is not nullable", row=_first(column.is_null()), field=field.name
+            )
+        if pa.types.is_null(column.type):
+            column = pa.nulls(rows, kind)
+        return _convert(field, column, kind)
+
+    # -- rows ----------------------------------------------------------------------------------------------
+
+    def _from_rows(self, rows: Rows) -> pa.RecordBatch:
+        records = [self._record(number, row) for number, row in enumerate(rows)]
+        if self._derive is not None:
+            self._derive(records)
+        metas = [self._validated_meta(number, record) for number, record in enumerate(records)]
+        columns = [self._gather(field, records) for field in self._fields]
+        if self._schema.enable_dynamic_field:
+            columns.append(pa.array(metas, pa.string()))
+        return pa.RecordBatch.from_arrays(columns, schema=self.stored)
+
+    def _record(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
+        self._check_row_names(number, row)
+        record = dict(row)
+        for field in self._fields:
+            value = record.get(field.name)
+            if value is None:
+                continue
+            try:
+                if self._text_cells and isinstance(value, str):
+                    value = _from_text(field, value)
+                record[field.name] = _normalise(field, value)
+            except (ValueError, TypeError, RecursionError) as error:
+                raise ImportDataError(str(error), row=number, field=field.name) from None
+        if META in record:
+            record.update(_dynamic_fields(record.pop(META), number))
+        return record
+
+    def _check_row_names(self, number: int, row: dict[str, Any]) -> None:
+        try:
+            self._check_names(list(row))
+        except ImportDataError as error:
+            raise (
+                error.after(number)
+                if error.row is not None
+                else ImportDataError(error.message, row=number, field=error.field)
+            ) from None
+
+    def _validated_meta(self, number: int, record: dict[str, Any]) -> str | None:
+        try:
+            validate_record(record, self._schema, default_properties=self._properties)
+            meta: str | None = separate_dynamic_fields(record, self._schema)[1]
+        except (SchemaValidationError, ValueError, TypeError) as error:
+            raise ImportDataError(str(error), row=number) from None
+        return meta
+
+    def _gather(self, field: FieldSchema, records: Rows) -> pa.Array:
+        values = [_stored_value(field, record.get(field.name)) for record in records]
+        array = _array(field, values, self._types[field.name])
+        if field.dtype == DataType.FLOAT_VECTOR:
+            _check_finite(field, array.values, np.arange(len(values)))
+        return array
+
+
+# -- one column of an Arrow batch --------------------------------------------------------------------------
+
+
+def _convert(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if field.dtype == DataType.FLOAT_VECTOR:
+        return _vectors(field, column)
+    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
+        return _by_value(field, column, lambda value: sparse_to_bytes(_sparse(value)), kind)
+    if field.dtype == DataType.JSON:
+        return _by_value(field, column, lambda value: _json_text(_json_value(value)), kind)
+    _check_kind(field, column.type)
+    converted = _cast(field, column, kind)
+    if field.dtype == DataType.VARCHAR and field.max_length is not None:
+        _check_limit(field, pc.utf8_length(converted), field.max_length, "characters", "max_length")
+    if field.dtype == DataType.ARRAY and field.max_capacity is not None:
+        _check_limit(field, pc.list_value_length(converted), field.max_capacity, "elements", "max_capacity")
+    return converted
+
+
+def _check_kind(field: FieldSchema, source: pa.DataType) -> None:
+    types = pa.types
+    accepted = {
+        DataType.BOOL: types.is_boolean(source),
+        DataType.FLOAT: types.is_floating(source) or types.is_integer(source),
+        DataType.DOUBLE: types.is_floating(source) or types.is_integer(source),
+        DataType.VARCHAR: types.is_string(source) or types.is_large_string(source),
+        DataType.ARRAY: _is_list(source),
+    }
+    if not accepted.get(field.dtype, types.is_integer(source)):
+        raise ImportDataError(f"expected {field.dtype.name}, the file has {source}", field=field.name)
+    if field.dtype == DataType.ARRAY and field.element_type is not None:
+        _check_kind(FieldSchema(field.name, field.element_type), source.value_type)
+
+
+def _is_list(source: pa.DataType) -> bool:
+    return bool(pa.types.is_list(source) or pa.types.is_large_list(source) or pa.types.is_fixed_size_list(source))
+
+
+def _cast(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    try:
+        return column.cast(kind)
+    except pa.ArrowException:
+        # The cast does not say which row it failed on; going value by value does.
+        return _array(field, column.to_pylist(), kind)
+
+
+def _vectors(field: FieldSchema, column: pa.Array) -> pa.Array:
+    if not _is_list(column.type):
+        raise ImportDataError(f"expected a list of {field.dim} numbers, the file has {column.type}", field=field.name)
+    source = column.type.value_type
+    if not (pa.types.is_floating(source) or pa.types.is_integer(source)):
+        raise ImportDataError(f"expected numbers, the file has {source}", field=field.name)
+    wrong = pc.and_kleene(column.is_valid(), pc.not_equal(pc.list_value_length(column), field.dim))
+    if (row := _first(wrong)) is not None:
+        raise ImportDataError(f"expected {field.dim} numbers, got {len(column[row])}", row=row, field=field.name)
+    given = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    flat = column.drop_null().flatten().cast(pa.float32(), safe=False)
+    if flat.null_count:
+        row = int(given[(_first(flat.is_null()) or 0) // field.dim])
+        raise ImportDataError("null inside a vector", row=row, field=field.name)
+    _check_finite(field, flat, given)
+    if len(given) < len(column):
+        # Milvus Lite stores a null vector as zeros.
+        zeros = np.zeros((len(column), field.dim), dtype=np.float32)
+        zeros[given] = flat.to_numpy().reshape(-1, field.dim)
+        flat = pa.array(zeros.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, field.dim)
+
+
+def _check_finite(field: FieldSchema, flat: pa.Array, rows: np.ndarray[Any, Any]) -> None:
+    finite = np.isfinite(flat.to_numpy(zero_copy_only=False))
+    if not finite.all():
+        row = int(rows[int(np.argmin(finite)) // field.dim])
+        raise ImportDataError("a vector holds NaN or infinity", row=row, field=field.name)
+
+
+def _check_limit(field: FieldSchema, sizes: pa.Array, limit: int, unit: str, name: str) -> None:
+    row = _first(pc.greater(sizes, limit))
+    if row is not None:
+        raise ImportDataError(f"{sizes[row]} {unit} exceed {name} {limit}", row=row, field=field.name)
+
+
+def _by_value(field: FieldSchema, column: pa.Array, convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
+    values = []
+    for row, value in enumerate(column.to_pylist()):
+        try:
+            values.append(None if value is None else convert(value))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ImportDataError(str(error), row=row, field=field.name) from None
+    return pa.array(values, kind)
+
+
+def _with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
+    if pa.types.is_null(column.type):
+        return pa.array([field.default_value] * len(column))
+    if not column.null_count:
+        return column
+    values = [field.default_value if value is None else value for value in column.to_pylist()]
+    return _array(field, values, column.type)
+
+
+def _meta_column(column: pa.Array) -> pa.Array:
+    field = FieldSchema(META, DataType.JSON)
+    return _by_value(field, column, lambda value: _meta_text(_dynamic_fields(value, None)), pa.string())
+
+
+def _first(mask: pa.Array) -> int | None:
+    index = pc.index(mask, True).as_py()
+    return None if index < 0 else int(index)
+
+
+# -- one value ---------------------------------------------------------------------------------------------
+
+
+def _array(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
+        for row, value in enumerate(values):
+            try:
+                pa.array([value], kind)
+            except (pa.ArrowException, OverflowError, ValueError, TypeError) as cause:
+                raise ImportDataError(str(cause), row=row, field=field.name) from None
+        raise ImportDataError(str(error), field=field.name) from None
+
+
+def _from_text(field: FieldSchema, text: str) -> Any:
+    """The value of a CSV cell."""
+    if field.dtype in JSON_IN_CSV:
+        return _parse(text)
+    if field.dtype in INTEGERS:
+        return int(text)
+    if field.dtype in (DataType.FLOAT, DataType.DOUBLE):
+        return float(text)
+    if field.dtype == DataType.BOOL:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"{text!r} is not a boolean")
+        return text.lower() == "true"
+    return text
+
+
+def _normalise(field: FieldSchema, value: Any) -> Any:
+    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
+        return _sparse(value)
+    if field.dtype == DataType.JSON:
+        return _json_value(value)
+    return value
+
+
+def _stored_value(field: FieldSchema, value: Any) -> Any:
+    if field.dtype == DataType.FLOAT_VECTOR:
+        return [0.0] * (field.dim or 0) if value is None else value
+    if value is None:
+        return None
+    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
+        return sparse_to_bytes(value)
+    if field.dtype == DataType.JSON:
+        return _json_text(value)
+    return value
+
+
+def _sparse(value: Any) -> dict[int, float]:
+    """A sparse vector from `{"index": value}` or `{"indices": [...], "values": [...]}`, also as JSON text."""
+    if isinstance(value, str):
+        value = _parse(value)
+    if isinstance(value, list):
+        value = dict(value)
+    if isinstance(value, dict) and set(value) == {"indices", "values"}:
+        value = dict(zip(value["indices"], value["values"], strict=True))
+    if isinstance(value, dict):
+        value = {int(index) if isinstance(index, str) else index: weight for index, weight in value.items()}
+    vector: dict[int, float] = normalize_sparse_vector(value, allow_empty=False)
+    return vector
+
+
+def _json_value(value: Any) -> Any:
+    """The value of a JSON field; Milvus reads text in such a field as JSON."""
+    if isinstance(value, bytes):
+        value = value.decode()
+    return _parse(value) if isinstance(value, str) else value
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _meta_text(fields: dict[str, Any]) -> str | None:
+    return json.dumps(fields, sort_keys=True) if fields else None
+
+
+def _dynamic_fields(value: Any, row: int | None) -> dict[str, Any]:
+    try:
+        fields = _json_value(value)
+    except (ValueError, RecursionError):
+        fields = None
+    if value is not None and not isinstance(fields, dict):
+        raise ImportDataError("dynamic fields must be a JSON object", row=row, field=META)
+    return fields or {}
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")

@@ -1,0 +1,199 @@
+"""Milvus Lite, opened once and shared by REST, gRPC and imports.
+
+The only module that touches Milvus Lite's private state. It needs that for one thing: to publish whole
+segment files in one atomic step, as a cluster does, where `Collection.insert` would show rows half-way and
+leave a part of them behind when the process dies.
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from milvus_lite.db import MilvusLite
+from milvus_lite.engine.collection import Collection
+from milvus_lite.exceptions import CollectionNotFoundError, DataDirLockedError, PartitionNotFoundError
+from milvus_lite.storage.manifest import Manifest
+from milvus_lite.storage.segment import Segment
+
+from airflow_provider_milvus.local.errors import LocalMilvusError
+
+Records = list[dict[str, Any]]
+
+
+class _Catalog(MilvusLite):  # type: ignore[misc]
+    """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first."""
+
+    def __init__(self, data_dir: str) -> None:
+        self._catalog_lock = threading.RLock()
+        super().__init__(data_dir)
+
+    def get_collection(self, *args: Any, **kwargs: Any) -> Collection:
+        with self._catalog_lock:
+            return super().get_collection(*args, **kwargs)
+
+    def create_collection(self, *args: Any, **kwargs: Any) -> Collection:
+        with self._catalog_lock:
+            return super().create_collection(*args, **kwargs)
+
+    def drop_collection(self, *args: Any, **kwargs: Any) -> None:
+        with self._catalog_lock:
+            super().drop_collection(*args, **kwargs)
+
+    def rename_collection(self, *args: Any, **kwargs: Any) -> None:
+        with self._catalog_lock:
+            super().rename_collection(*args, **kwargs)
+
+    def resolve_collection_name(self, name: str, *args: Any, **kwargs: Any) -> str:
+        resolved: str = super().resolve_collection_name(name, *args, **kwargs)
+        try:
+            # Milvus Lite checks names only when it creates; a name is a folder, so "../x" must not pass.
+            self._validate_name(resolved)
+        except (TypeError, ValueError):
+            raise CollectionNotFoundError(f"collection {name!r} does not exist") from None
+        return resolved
+
+
+@dataclass(frozen=True)
+class StagedSegment:
+    """A segment file written aside, and the same rows in memory, ready to be published."""
+
+    partition: str
+    path: Path
+    segment: Segment
+
+    @property
+    def name(self) -> str:
+        """The path that the manifest stores."""
+        return f"data/{self.path.name}"
+
+
+class Engine:
+    """One Milvus Lite data directory.
+
+    `write_lock` must be held by every writer: Milvus Lite allows one writer per collection, and publishing
+    an import is a write. Raises LocalMilvusError when the directory is in use or cannot be read.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self.write_lock = threading.RLock()
+        try:
+            self.db = _Catalog(str(data_dir))
+        except DataDirLockedError:
+            raise LocalMilvusError(f"data directory {data_dir} is in use by another server") from None
+        except OSError as error:
+            raise LocalMilvusError(f"data directory {data_dir} cannot be used: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Flush and release the data directory."""
+        with self.write_lock:
+            self.db.close()
+
+    def collection(self, db_name: str, name: str) -> Collection:
+        """The collection with this name or alias. Raises Milvus Lite's own errors when there is none."""
+        return self.db.get_collection(name, database_name=db_name)
+
+    def collection_id(self, collection: Collection) -> int:
+        """A number that a collection keeps for life. Milvus Lite has none, so it lies beside the schema."""
+        path = Path(collection.data_dir, "collection_id")
+        with self.write_lock:
+            if not path.exists():
+                path.write_text(str(secrets.randbits(62)))
+            return int(path.read_text())
+
+    def functions_of(self, collection: Collection) -> Callable[[Records], None] | None:
+        """What fills in the output fields of the collection's functions, or None if it has no function."""
+        chain = collection._ingestion_chain
+        if not chain:
+            return None
+        from milvus_lite.function.dataframe import DataFrame
+
+        return lambda records: chain.execute(DataFrame.from_records(records))
+
+    def buckets_of(self, collection: Collection) -> tuple[str, int] | None:
+        """The partition key field and the number of bucket partitions, or None without a partition key."""
+        field = collection._partition_key_field
+        return None if field is None else (field, collection._num_partition_buckets)
+
+    def properties_of(self, collection: Collection) -> dict[str, Any]:
+        """The properties of the collection's database, which Milvus Lite's validation wants."""
+        properties: dict[str, Any] = collection._database_properties
+        return properties
+
+    def reserve(self, collection: Collection, rows: int) -> int:
+        """Take `rows` sequence numbers that no insert will ever use; returns the first.
+
+        The same numbers serve as auto-generated primary keys: inserts draw theirs from the same counter.
+        """
+        with self.write_lock:
+            first: int = max(collection._next_seq, collection._next_auto_id)
+            collection._next_seq = collection._next_auto_id = first + rows
+            return first
+
+    def load_staged(self, collection: Collection, partition: str, path: Path) -> StagedSegment:
+        """Read a staged segment file into memory before it is published, so that publishing takes no time."""
+        segment = Segment.load(str(path), partition, collection._pk_name, collection._vector_name)
+        segment.file_path = str(self._final_path(collection, partition, path))
+        return StagedSegment(partition, path, segment)
+
+    def publish(
+        self,
+        collection: Collection,
+        staged: list[StagedSegment],
+        before: Callable[[], None],
+        after: Callable[[], None],
+    ) -> None:
+        """Make all staged segments visible at once, or none.
+
+        `before` runs when nothing is visible yet, `after` when everything is; no other writer and no
+        compaction can come between. Raises PartitionNotFoundError if a partition has gone.
+        """
+        with self.write_lock:
+            # A later flush may not lower the manifest's sequence counter: rows still in memory go first.
+            collection.flush()
+            with collection._maintenance_lock:
+                for one in staged:
+                    if not collection.has_partition(one.partition):
+                        raise PartitionNotFoundError(one.partition)
+                before()
+                self._commit(collection, staged)
+                after()
+        collection._schedule_bg_maintenance()
+
+    def _commit(self, collection: Collection, staged: list[StagedSegment]) -> None:
+        manifest = collection._manifest
+        try:
+            for one in staged:
+                final = self._final_path(collection, one.partition, one.path)
+                final.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(one.path, final)
+                manifest.add_data_file(one.partition, one.name)
+            manifest.current_seq = max(manifest.current_seq, collection._next_seq - 1)
+            manifest.save()
+        except BaseException:
+            for one in staged:
+                manifest.remove_data_files(one.partition, [one.name])
+            raise
+        for one in staged:
+            collection._segment_cache[(one.partition, one.name)] = one.segment
+        collection._refresh_segment_cache()
+
+    def _final_path(self, collection: Collection, partition: str, staged: Path) -> Path:
+        return Path(collection.data_dir, "partitions", partition, "data", staged.name)
+
+    def was_published(self, db_name: str, collection_name: str, segments: dict[str, list[str]]) -> bool:
+        """Whether these segment files reached the manifest of a collection that has not been opened yet.
+
+        Opening would start a compaction, which may merge the files away before anyone has looked.
+        """
+        folder = Path(self.db._collection_dir(collection_name, db_name))
+        if not folder.is_dir():
+            return False
+        manifest = Manifest.load(str(folder))
+        return all(
+            manifest.has_partition(partition) and set(names) <= set(manifest.get_data_files(partition))
+            for partition, names in segments.items()
+        )

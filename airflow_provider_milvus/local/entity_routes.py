@@ -1,0 +1,211 @@
+"""The REST routes of entities: `/v2/vectordb/entities/*`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from milvus_lite.engine.collection import Collection
+
+from airflow_provider_milvus.local.collection_routes import require_loaded
+from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
+from airflow_provider_milvus.local.wire import required
+
+INVALID_PARAMETER = 1100
+COUNT = "count(*)"
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 16384
+
+
+@dataclass(kw_only=True)
+class QueryReq(CollectionNameReq):
+    """Body of `query`."""
+
+    filter: str = ""
+    output_fields: list[str] = field(default_factory=list)
+    partition_names: list[str] = field(default_factory=list)
+    limit: int = 0
+    offset: int = 0
+
+
+@dataclass(kw_only=True)
+class SearchReq(CollectionNameReq):
+    """Body of `search`."""
+
+    data: list[Any] = required()
+    anns_field: str = ""
+    filter: str = ""
+    limit: int = 0
+    offset: int = 0
+    output_fields: list[str] = field(default_factory=list)
+    partition_names: list[str] = field(default_factory=list)
+    search_params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class GetReq(CollectionNameReq):
+    """Body of `get`."""
+
+    id: Any = required()
+    output_fields: list[str] = field(default_factory=list)
+    partition_names: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class DataReq(CollectionNameReq):
+    """Body of `insert` and `upsert`: one row or a list of rows."""
+
+    data: Any = required()
+    partition_name: str = ""
+
+
+@dataclass(kw_only=True)
+class DeleteReq(CollectionNameReq):
+    """Body of `delete`."""
+
+    filter: str = required()
+    partition_name: str = ""
+
+
+def query(services: Services, request: QueryReq) -> list[dict[str, Any]]:
+    """The rows for which the filter holds, or their number."""
+    collection = _loaded(services, request)
+    partitions = request.partition_names or None
+    if COUNT in request.output_fields:
+        if not request.filter and partitions is None:
+            return [{COUNT: collection.num_entities}]
+        rows = collection.query(
+            request.filter or None, output_fields=[_primary(collection)], partition_names=partitions
+        )
+        return [{COUNT: len(rows)}]
+    rows = collection.query(
+        request.filter or None,
+        output_fields=_fields(request.output_fields),
+        partition_names=partitions,
+        limit=_limit(request.limit),
+        offset=request.offset,
+    )
+    return [_plain(row) for row in rows]
+
+
+def search(services: Services, request: SearchReq) -> list[dict[str, Any]]:
+    """The nearest rows of each vector, one vector's after the other's."""
+    collection = _loaded(services, request)
+    metric = request.search_params.get("metricType")
+    params = request.search_params.get("params") or {}
+    if not isinstance(params, dict):
+        raise MilvusError(INVALID_PARAMETER, "searchParams.params must be an object: invalid parameter")
+    found = collection.search(
+        [_vector(one) for one in request.data],
+        top_k=_limit(request.limit),
+        metric_type=collection.resolve_search_metric(request.anns_field or None, metric),
+        partition_names=request.partition_names or None,
+        expr=request.filter or None,
+        output_fields=request.output_fields or [],
+        anns_field=request.anns_field or None,
+        radius=params.get("radius"),
+        range_filter=params.get("range_filter"),
+        offset=request.offset,
+        search_params=params,
+    )
+    primary = _primary(collection)
+    return [
+        _plain({**hit["entity"], primary: hit["id"], "distance": hit["distance"]}) for hits in found for hit in hits
+    ]
+
+
+def get(services: Services, request: GetReq) -> list[dict[str, Any]]:
+    """The rows with these primary keys."""
+    keys = request.id if isinstance(request.id, list) else [request.id]
+    rows = _loaded(services, request).get(
+        keys, partition_names=request.partition_names or None, output_fields=_fields(request.output_fields)
+    )
+    return [_plain(row) for row in rows]
+
+
+def insert(services: Services, request: DataReq) -> dict[str, Any]:
+    """Insert rows."""
+    with services.engine.write_lock:
+        keys = request.collection(services).insert(_rows(request), **_partition(request.partition_name))
+    return {"insertCount": len(keys), "insertIds": _plain(keys)}
+
+
+def upsert(services: Services, request: DataReq) -> dict[str, Any]:
+    """Insert rows, each in place of the one with its primary key."""
+    with services.engine.write_lock:
+        keys = request.collection(services).upsert(_rows(request), **_partition(request.partition_name))
+    return {"upsertCount": len(keys), "upsertIds": _plain(keys)}
+
+
+def delete(services: Services, request: DeleteReq) -> None:
+    """Delete the rows for which the filter holds."""
+    with services.engine.write_lock:
+        collection = _loaded(services, request)
+        partitions = [request.partition_name] if request.partition_name else None
+        primary = _primary(collection)
+        rows = collection.query(request.filter, output_fields=[primary], partition_names=partitions)
+        collection.delete([row[primary] for row in rows], **_partition(request.partition_name))
+
+
+def _loaded(services: Services, request: CollectionNameReq) -> Collection:
+    collection = request.collection(services)
+    require_loaded(collection)
+    return collection
+
+
+def _primary(collection: Collection) -> str:
+    name: str = collection.pk_field
+    return name
+
+
+def _fields(names: list[str]) -> list[str] | None:
+    return None if not names or "*" in names else names
+
+
+def _partition(name: str) -> dict[str, str]:
+    return {"partition_name": name} if name else {}
+
+
+def _limit(limit: int) -> int:
+    if not 0 <= limit <= MAX_LIMIT:
+        raise MilvusError(
+            INVALID_PARAMETER, f"[limit] must be in range [1, {MAX_LIMIT}], but got {limit}: invalid parameter"
+        )
+    return limit or DEFAULT_LIMIT
+
+
+def _vector(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {int(index): weight for index, weight in value.items()}
+    return value
+
+
+def _rows(request: DataReq) -> list[dict[str, Any]]:
+    rows = request.data if isinstance(request.data, list) else [request.data]
+    if not all(isinstance(row, dict) for row in rows):
+        raise MilvusError(INVALID_PARAMETER, "data must be a row or a list of rows: invalid parameter")
+    return [dict(row) for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON knows it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items() if key != "$meta"}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+ROUTES: Routes = {
+    "/entities/query": (QueryReq, query),
+    "/entities/search": (SearchReq, search),
+    "/entities/get": (GetReq, get),
+    "/entities/insert": (DataReq, insert),
+    "/entities/upsert": (DataReq, upsert),
+    "/entities/delete": (DeleteReq, delete),
+}

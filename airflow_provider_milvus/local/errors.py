@@ -1,0 +1,37 @@
+"""What the local Milvus can answer instead of data."""
+
+
+class MilvusError(Exception):
+    """An answer with a non-zero `code`, as Milvus numbers them (`merr`)."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ImportDataError(Exception):
+    """Data that cannot be imported: what is wrong, and in which row (counted from 0) and field if known."""
+
+    def __init__(self, message: str, *, row: int | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.row = row
+        self.field = field
+
+    def after(self, rows: int) -> "ImportDataError":
+        """The same error, its row counted from the start of the file instead of the batch."""
+        row = None if self.row is None else self.row + rows
+        return ImportDataError(self.message, row=row, field=self.field)
+
+    def __str__(self) -> str:
+        where = []
+        if self.row is not None:
+            where.append(f"row {self.row} (counted from 0)")
+        if self.field is not None:
+            where.append(f"field '{self.field}'")
+        return ": ".join([", ".join(where), self.message] if where else [self.message])
+
+
+class LocalMilvusError(Exception):
+    """The server cannot start, said in one line: port taken, data directory locked or unreadable."""

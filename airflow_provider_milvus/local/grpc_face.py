@@ -1,0 +1,111 @@
+"""The gRPC face: Milvus Lite's own servicer, behind the same lock and the same credentials as REST."""
+
+import base64
+import hmac
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from milvus_lite.adapter.grpc.servicer import MilvusServicer
+from pymilvus.grpc_gen import milvus_pb2_grpc
+
+from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.errors import LocalMilvusError
+
+WORKERS = 10
+# As Milvus standalone has it.
+MAX_MESSAGE_BYTES = 256 << 20
+# Milvus Lite allows one writer per collection, and does not see to it itself.
+READS = (
+    "Connect",
+    "GetVersion",
+    "CheckHealth",
+    "HasCollection",
+    "DescribeCollection",
+    "ShowCollections",
+    "Query",
+    "Search",
+    "HybridSearch",
+    "DescribeIndex",
+    "GetLoadingProgress",
+    "GetLoadState",
+    "HasPartition",
+    "ShowPartitions",
+    "GetFlushState",
+    "GetCollectionStatistics",
+    "GetPartitionStatistics",
+    "ListDatabases",
+    "DescribeDatabase",
+    "DescribeAlias",
+    "ListAliases",
+    "GetCompactionState",
+)
+
+Continuation = Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler]
+
+
+def start_grpc(engine: Engine, host: str, port: int, token: str | None) -> tuple[grpc.Server, int]:
+    """Start serving; returns the server and its port (`port` 0 means any free one).
+
+    Raises LocalMilvusError when the port is taken.
+    """
+    server = grpc.server(
+        ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"),
+        interceptors=[*([] if token is None else [_Authenticate(token)]), _OneWriter(engine.write_lock)],
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            # Otherwise two servers would share one port, and a client would meet either.
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(engine.db), server)
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError:
+        bound = 0
+    if not bound:
+        raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken")
+    server.start()
+    return server, int(bound)
+
+
+class _Authenticate(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Demands `user:password`, which pymilvus sends in base64 without a scheme."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = base64.b64encode(token.encode())
+
+    def intercept_service(self, continuation: Continuation, call: grpc.HandlerCallDetails) -> Any:
+        given = dict(call.invocation_metadata).get("authorization", "")
+        if hmac.compare_digest(str(given).encode(), self._expected):
+            return continuation(call)
+        return grpc.unary_unary_rpc_method_handler(_refuse)
+
+
+class _OneWriter(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Lets one writing call in at a time."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+
+    def intercept_service(self, continuation: Continuation, call: grpc.HandlerCallDetails) -> Any:
+        handler = continuation(call)
+        if handler is None or call.method.rpartition("/")[2] in READS:
+            return handler
+
+        def locked(request: Any, context: grpc.ServicerContext) -> Any:
+            with self._lock:
+                return handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            locked,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _refuse(_request: Any, context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.UNAUTHENTICATED, "user hasn't authenticated")

@@ -1,0 +1,222 @@
+"""The REST routes of import jobs: `/v2/vectordb/jobs/import/*`."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from milvus_lite.engine.collection import Collection
+
+from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.jobs import COMPLETED, FAILED, FileProgress, Job
+from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
+from airflow_provider_milvus.local.wire import required
+
+INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
+PARTITION_NOT_FOUND = 200
+IMPORT_FAILED = 2100
+MAX_FILE_GROUPS = 1024
+MAX_JOBS = 1024
+SINGLE_FILE_EXTENSIONS = (".json", ".jsonl", ".ndjson", ".parquet", ".csv")
+DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"[+]?((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
+
+
+@dataclass(kw_only=True)
+class ImportReq(CollectionNameReq):
+    """Body of `create`."""
+
+    partition_name: str = ""
+    files: list[list[str]] = required()
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class OptionalCollectionNameReq(Request):
+    """Body of `list`."""
+
+    collection_name: str = ""
+
+
+@dataclass(kw_only=True)
+class JobIDReq(Request):
+    """Body of `describe` and `get_progress`."""
+
+    job_id: str = required()
+
+
+def create(services: Services, request: ImportReq) -> dict[str, str]:
+    """Queue an import job. Whether the files exist and fit is found out by the job, not here."""
+    collection = request.collection(services)
+    _check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
+    groups = [group for group in request.files if group]
+    _check_files(groups, request.options)
+    timeout = _timeout(request.options)
+    if len(services.table.unfinished()) >= MAX_JOBS:
+        raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={MAX_JOBS})")
+    now = time.time()
+    job = Job(
+        id=services.table.next_id(),
+        db_name=request.db_name,
+        collection_name=collection.name,
+        collection_id=services.engine.collection_id(collection),
+        partition_name=request.partition_name,
+        files=[FileProgress(group) for group in groups],
+        options=request.options,
+        created_at=now,
+        deadline=None if timeout is None else now + timeout,
+    )
+    services.table.save(job)
+    services.runner.submit(job)
+    return {"jobId": str(job.id)}
+
+
+def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
+    """State, progress and figures of one job. The job is found by its id alone, whatever the database."""
+    try:
+        job_id = int(request.job_id) if re.fullmatch(r"[+-]?\d{1,19}", request.job_id, re.ASCII) else None
+    except ValueError:
+        job_id = None
+    if job_id is None:
+        raise MilvusError(IMPORT_FAILED, f"parse job id failed, jobID={request.job_id}, err=%w: importing data failed")
+    services.runner.expire()
+    job = services.table.get(job_id)
+    if job is None:
+        raise _import_failed(f"import job does not exist, jobID={job_id}")
+    shown_rows = job.importing
+    return _without_empty_reason(
+        {
+            "jobId": str(job.id),
+            "createTime": _rfc3339(job.created_at),
+            "collectionName": job.collection_name,
+            "completeTime": _rfc3339(job.completed_at),
+            "state": job.state,
+            "progress": job.progress,
+            "importedRows": job.imported_rows if shown_rows else 0,
+            "totalRows": job.total_rows if shown_rows else 0,
+            "reason": job.reason,
+            "fileSize": sum(file.size for file in job.files) if _has_details(job) else 0,
+            "details": [_file_details(file) for file in job.files] if _has_details(job) else [],
+        }
+    )
+
+
+def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[str, Any]:
+    """All jobs of a collection, or of every database when no collection is named."""
+    services.runner.expire()
+    jobs = list(services.table)
+    if request.collection_name:
+        collection = services.engine.collection(request.db_name, request.collection_name)
+        wanted = services.engine.collection_id(collection)
+        jobs = [job for job in jobs if job.collection_id == wanted]
+    records = [
+        _without_empty_reason(
+            {
+                "jobId": str(job.id),
+                "collectionName": job.collection_name,
+                "state": job.state,
+                "progress": job.progress,
+                "reason": job.reason,
+            }
+        )
+        for job in jobs
+    ]
+    return {"records": records}
+
+
+def _check_target(request: ImportReq, collection: Collection, *, has_partition_key: bool) -> None:
+    if _is_on(request.options, "backup") and not request.partition_name:
+        raise MilvusError(MISSING_PARAMETER, "partition not specified: missing parameter")
+    if _is_on(request.options, "l0_import"):
+        if collection.load_state == "loaded":
+            raise _import_failed("for l0 import, collection cannot be loaded, please release it first")
+        raise _import_failed("l0 import is disabled")
+    if request.partition_name and has_partition_key:
+        raise _import_failed("not allow to set partition name for collection with partition key")
+    if request.partition_name and not collection.has_partition(request.partition_name):
+        raise MilvusError(PARTITION_NOT_FOUND, f"partition not found[partition={request.partition_name}]")
+
+
+def _check_files(groups: list[list[str]], options: dict[str, str]) -> None:
+    if not groups:
+        raise MilvusError(INVALID_PARAMETER, "import request is empty, no file is given: invalid parameter")
+    if len(groups) > MAX_FILE_GROUPS:
+        raise _import_failed(
+            f"The max number of import files should not exceed {MAX_FILE_GROUPS}, but got {len(groups)}"
+        )
+    if _is_on(options, "backup"):
+        raise _import_failed("no binlog to import: the local Milvus has no backups")
+    for group in groups:
+        _check_group(group)
+
+
+def _check_group(group: list[str]) -> None:
+    extensions = {PurePosixPath(path).suffix for path in group}
+    for path in group:
+        if PurePosixPath(path).suffix not in (".npy", *SINGLE_FILE_EXTENSIONS):
+            raise _import_failed(f"unexpected file type, files={group}")
+    if len(extensions) > 1:
+        raise _import_failed(f"inconsistency in file types, files={group}")
+    if len(group) > 1 and extensions != {".npy"}:
+        raise _import_failed(f"for {extensions.pop()[1:]} import, accepts only one file, files={group}")
+
+
+def _timeout(options: dict[str, str]) -> float | None:
+    """The `timeout` option in seconds; it is written as a Go duration such as `90s` or `1h45m`."""
+    text = options.get("timeout", "")
+    if not text:
+        return None
+    if not DURATION.fullmatch(text):
+        raise _import_failed(f'parse timeout failed, err=time: invalid duration "{text}"')
+    parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text)
+    return sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
+
+
+def _is_on(options: dict[str, str], key: str) -> bool:
+    return options.get(key, "").lower() == "true"
+
+
+def _import_failed(message: str) -> MilvusError:
+    return MilvusError(IMPORT_FAILED, f"{message}: importing data failed")
+
+
+def _has_details(job: Job) -> bool:
+    # A cluster lists files only once import tasks exist. A job that failed before lists them too,
+    # so that a client can name every bad file.
+    return job.importing or job.state == FAILED
+
+
+def _file_details(file: FileProgress) -> dict[str, Any]:
+    progress = 100 * file.imported_rows // file.total_rows if file.total_rows else 0
+    return _without_empty_reason(
+        {
+            "fileName": f"[{' '.join(file.paths)}]",
+            "fileSize": file.size,
+            "progress": 100 if file.state == COMPLETED else progress,
+            "completeTime": _rfc3339(file.completed_at),
+            "state": file.state,
+            "importedRows": file.imported_rows,
+            "totalRows": file.total_rows,
+            "reason": file.reason,
+        }
+    )
+
+
+def _without_empty_reason(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != "reason" or value}
+
+
+def _rfc3339(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+ROUTES: Routes = {
+    "/jobs/import/create": (ImportReq, create),
+    "/jobs/import/list": (OptionalCollectionNameReq, list_jobs),
+    "/jobs/import/describe": (JobIDReq, describe),
+    "/jobs/import/get_progress": (JobIDReq, describe),
+}

@@ -1,0 +1,149 @@
+"""An import job and the durable table of all of them.
+
+States and fields are those of `/jobs/import/describe`; progress follows Milvus's bands
+(Pending 0-10, PreImporting 10-40, Importing 40-70, then 99 while the rows are made visible, 100 at the end).
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+PENDING, IMPORTING, COMPLETED, FAILED = "Pending", "Importing", "Completed", "Failed"
+IN_PROGRESS = "InProgress"
+
+
+@dataclass
+class FileProgress:
+    """One file, or one set of `.npy` files, of a job. `state` is Milvus's task state, not its job state."""
+
+    paths: list[str]
+    size: int = 0
+    state: str = PENDING
+    imported_rows: int = 0
+    total_rows: int = 0
+    reason: str = ""
+    completed_at: float | None = None
+
+
+@dataclass
+class Publication:
+    """What a job is about to make visible: segment files by partition, and their rows."""
+
+    segments: dict[str, list[str]]
+    rows: int
+
+
+@dataclass
+class Job:
+    """An import job. Times are epoch seconds; `deadline` is None unless the `timeout` option was given."""
+
+    id: int
+    db_name: str
+    collection_name: str
+    collection_id: int
+    partition_name: str
+    files: list[FileProgress]
+    options: dict[str, str]
+    created_at: float
+    deadline: float | None = None
+    state: str = PENDING
+    progress: int = 0
+    importing: bool = False
+    reason: str = ""
+    completed_at: float | None = None
+    publication: Publication | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.state in (COMPLETED, FAILED)
+
+    @property
+    def imported_rows(self) -> int:
+        return sum(file.imported_rows for file in self.files)
+
+    @property
+    def total_rows(self) -> int:
+        return sum(file.total_rows for file in self.files)
+
+    # The state changes last: who reads a job while it ends must not see the new state with old figures.
+
+    def complete(self) -> None:
+        """Every row is visible."""
+        self.completed_at, self.publication, self.importing = time.time(), None, True
+        for file in self.files:
+            file.state, file.imported_rows = COMPLETED, file.total_rows
+            file.completed_at = file.completed_at or self.completed_at
+        self.progress = 100
+        self.state = COMPLETED
+
+    def fail(self, reason: str) -> None:
+        """No row is visible: Milvus reports a failed job with progress 0 and no rows."""
+        for file in self.files:
+            file.imported_rows = file.total_rows = 0
+            file.completed_at = None
+            if file.state == IN_PROGRESS:
+                file.state = PENDING
+        self.progress, self.reason, self.publication = 0, reason, None
+        self.state = FAILED
+
+    def restart(self) -> None:
+        """Forget all work done: nothing of it was published."""
+        self.state, self.progress, self.importing, self.publication = PENDING, 0, False, None
+        self.files = [FileProgress(file.paths) for file in self.files]
+
+
+class JobTable:
+    """Every job this data directory has seen. Survives kill -9: `save` returns once the row is on disk.
+
+    Jobs live in memory too, so reading costs no disk access and sees progress that is not worth a write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, job TEXT NOT NULL)")
+        rows = self._connection.execute("SELECT job FROM jobs ORDER BY id").fetchall()
+        self._jobs = {job.id: job for job in (_from_json(text) for (text,) in rows)}
+        self._last_id = max(self._jobs, default=0)
+
+    def next_id(self) -> int:
+        """A new job id: like Milvus's own, milliseconds shifted by 18 bits, so it grows and passes 2**53."""
+        with self._lock:
+            self._last_id = max(self._last_id + 1, int(time.time() * 1000) << 18)
+            return self._last_id
+
+    def save(self, job: Job) -> None:
+        """Write `job` as it is now."""
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?)", (job.id, json.dumps(asdict(job))))
+            self._jobs[job.id] = job
+
+    def get(self, job_id: int) -> Job | None:
+        return self._jobs.get(job_id)
+
+    def __iter__(self) -> Iterator[Job]:
+        with self._lock:
+            return iter(list(self._jobs.values()))
+
+    def unfinished(self) -> list[Job]:
+        """Jobs that are neither Completed nor Failed, oldest first."""
+        return [job for job in self if not job.finished]
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def _from_json(text: str) -> Job:
+    fields: dict[str, Any] = json.loads(text)
+    fields["files"] = [FileProgress(**file) for file in fields["files"]]
+    if fields["publication"] is not None:
+        fields["publication"] = Publication(**fields["publication"])
+    return Job(**fields)

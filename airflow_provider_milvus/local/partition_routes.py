@@ -1,0 +1,54 @@
+"""The REST routes of partitions: `/v2/vectordb/partitions/*`."""
+
+from dataclasses import dataclass
+
+from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
+from airflow_provider_milvus.local.wire import required
+
+
+@dataclass(kw_only=True)
+class PartitionReq(CollectionNameReq):
+    """A request about one partition."""
+
+    partition_name: str = required()
+
+
+def create(services: Services, request: PartitionReq) -> None:
+    """Create a partition; one that is there is left alone."""
+    with services.engine.write_lock:
+        collection = request.collection(services)
+        if not collection.has_partition(request.partition_name):
+            collection.create_partition(request.partition_name)
+
+
+def drop(services: Services, request: PartitionReq) -> None:
+    """Drop a partition and its rows; nothing happens where there is none."""
+    with services.engine.write_lock:
+        collection = request.collection(services)
+        if collection.has_partition(request.partition_name):
+            collection.drop_partition(request.partition_name)
+
+
+def has(services: Services, request: PartitionReq) -> dict[str, bool]:
+    """Whether the partition exists."""
+    return {"has": request.collection(services).has_partition(request.partition_name)}
+
+
+def list_partitions(services: Services, request: CollectionNameReq) -> list[str]:
+    """The names of the collection's partitions."""
+    names: list[str] = request.collection(services).list_partitions()
+    return names
+
+
+def get_stats(services: Services, request: PartitionReq) -> dict[str, int]:
+    """The number of rows of one partition."""
+    return {"rowCount": request.collection(services).partition_num_entities(request.partition_name)}
+
+
+ROUTES: Routes = {
+    "/partitions/create": (PartitionReq, create),
+    "/partitions/drop": (PartitionReq, drop),
+    "/partitions/has": (PartitionReq, has),
+    "/partitions/list": (CollectionNameReq, list_partitions),
+    "/partitions/get_stats": (PartitionReq, get_stats),
+}

@@ -1,0 +1,341 @@
+"""Import files as streams: Parquet, JSON, JSON Lines, CSV and sets of NumPy arrays.
+
+A reader tells how many rows it holds and yields them in batches, either as Arrow record batches (Parquet,
+NumPy) or as lists of dicts (the text formats). No reader ever holds a whole file in memory.
+Formats and options follow Milvus's import (`import-data.md`, `importutilv2`).
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TextIO, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airflow_provider_milvus.local.errors import ImportDataError
+
+Rows = list[dict[str, Any]]
+Batch: TypeAlias = "pa.RecordBatch | Rows"
+
+BATCH_ROWS = 8192
+TEXT_BATCH_ROWS = 1024
+CHUNK_CHARS = 1 << 20
+# One row of text may not be larger; without a bound, a file with an unclosed brace would be read whole.
+MAX_ROW_CHARS = 64 << 20
+
+
+class Reader(Protocol):
+    """One file, or one set of `.npy` files."""
+
+    def count_rows(self) -> int:
+        """The number of rows, without keeping any of them."""
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows, in file order. Raises ImportDataError with the row counted from 0."""
+
+
+def open_reader(paths: list[Path], options: dict[str, str]) -> Reader:
+    """The reader for these files by their extension. `options` are the job's (`sep`, `nullkey` for CSV)."""
+    match paths[0].suffix:
+        case ".parquet":
+            return ParquetReader(paths[0])
+        case ".npy":
+            return NumpyReader(paths)
+        case ".json":
+            return JsonReader(paths[0])
+        case ".csv":
+            return CsvReader(paths[0], options.get("sep", ","), options.get("nullkey", ""))
+        case _:
+            return JsonLinesReader(paths[0])
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever a parser raises on broken bytes into an ImportDataError that says what was being read.
+
+    Parsers of third parties raise nearly anything on hostile input, hence the broad clause.
+    """
+    try:
+        yield
+    except ImportDataError:
+        raise
+    except RecursionError:
+        raise ImportDataError(f"cannot read {what}: nested too deeply") from None
+    except Exception as error:
+        raise ImportDataError(f"cannot read {what}: {error}") from error
+
+
+class ParquetReader:
+    """A Parquet file, read batch by batch."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def count_rows(self) -> int:
+        with reading("Parquet file"), pq.ParquetFile(self._path) as file:
+            return int(file.metadata.num_rows)
+
+    def batches(self) -> Iterator[Batch]:
+        with reading("Parquet file"), pq.ParquetFile(self._path) as file:
+            names = file.schema_arrow.names
+            if len(set(names)) != len(names):
+                raise ImportDataError("two columns have the same name")
+            yield from file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+
+
+class NumpyReader:
+    """A set of `.npy` files, one per field and named after it, memory-mapped."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+
+    def count_rows(self) -> int:
+        arrays = self._open()
+        counts = {name: len(array) for name, array in arrays.items()}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+            raise ImportDataError(f"the NumPy files have different numbers of rows ({listed})")
+        return next(iter(counts.values()))
+
+    def batches(self) -> Iterator[Batch]:
+        arrays = self._open()
+        for start in range(0, self.count_rows(), BATCH_ROWS):
+            with reading("NumPy files"):
+                columns = {name: _to_arrow(array[start : start + BATCH_ROWS]) for name, array in arrays.items()}
+                yield pa.RecordBatch.from_pydict(columns)
+
+    def _open(self) -> dict[str, np.ndarray[Any, Any]]:
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        for path in self._paths:
+            if path.stem in arrays:
+                raise ImportDataError("two NumPy files have the same name", field=path.stem)
+            with reading(f"NumPy file '{path.name}'"):
+                arrays[path.stem] = _open_array(path)
+        return arrays
+
+
+class JsonReader:
+    """A JSON file: an array of row objects, or an object whose `rows` key holds that array."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def count_rows(self) -> int:
+        return sum(1 for _ in self._rows())
+
+    def batches(self) -> Iterator[Batch]:
+        return _batched(self._rows())
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        with reading("JSON file"), self._path.open(encoding="utf-8-sig") as file:
+            yield from _JsonStream(file).rows()
+
+
+class JsonLinesReader:
+    """A JSON Lines file: one row object per line; blank lines are skipped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def count_rows(self) -> int:
+        return sum(1 for _ in self._rows())
+
+    def batches(self) -> Iterator[Batch]:
+        return _batched(self._rows())
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        row = 0
+        with reading("JSON Lines file"), self._path.open(encoding="utf-8-sig") as file:
+            while line := file.readline(MAX_ROW_CHARS):
+                if line.strip():
+                    yield _parse_line(line, row)
+                    row += 1
+
+
+class CsvReader:
+    """A CSV file with a header line; a cell equal to `null_key` is read as null."""
+
+    def __init__(self, path: Path, separator: str, null_key: str) -> None:
+        if len(separator) != 1 or separator in '\0\r\n"\ufffd':
+            raise ImportDataError(f"unsupported CSV separator {separator!r}")
+        self._path = path
+        self._separator = separator
+        self._null_key = null_key
+        csv.field_size_limit(MAX_ROW_CHARS)
+
+    def count_rows(self) -> int:
+        return sum(1 for _ in self._rows())
+
+    def batches(self) -> Iterator[Batch]:
+        return _batched(self._rows())
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        with reading("CSV file"), self._path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter=self._separator, strict=True)
+            header = next(lines, None)
+            if header is None:
+                raise ImportDataError("the file has no header line")
+            if len(set(header)) != len(header):
+                raise ImportDataError("two columns have the same name")
+            row = 0
+            for cells in lines:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise ImportDataError(f"{len(cells)} cells for {len(header)} columns", row=row)
+                yield {name: self._cell(cell) for name, cell in zip(header, cells, strict=True)}
+                row += 1
+
+    def _cell(self, cell: str) -> str | None:
+        return None if cell == self._null_key else cell
+
+
+class _JsonStream:
+    """A reader of one JSON text that keeps no more of it than the row being read."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._buffer = ""
+        self._at = 0
+        self._decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        if self._peek() == "[":
+            yield from self._array()
+        elif self._peek() == "{":
+            yield from self._rows_of_object()
+        else:
+            raise ImportDataError("expected an array of rows, or an object with the key 'rows'")
+        if self._peek():
+            raise ImportDataError("text after the end of the JSON value")
+
+    def _rows_of_object(self) -> Iterator[dict[str, Any]]:
+        self._expect("{")
+        if self._value(0) != "rows":
+            raise ImportDataError("expected the key 'rows'")
+        self._expect(":")
+        yield from self._array()
+        self._expect("}")
+
+    def _array(self) -> Iterator[dict[str, Any]]:
+        self._expect("[")
+        if self._peek() == "]":
+            self._at += 1
+            return
+        row = 0
+        while True:
+            if self._peek() != "{":
+                raise ImportDataError("a row must be an object", row=row)
+            yield self._value(row)
+            row += 1
+            separator = self._peek()
+            self._at += 1
+            if separator == "]":
+                return
+            if separator != ",":
+                raise ImportDataError("expected ',' or ']' after a row", row=row - 1)
+
+    def _value(self, row: int) -> Any:
+        while True:
+            try:
+                value, self._at = self._decoder.raw_decode(self._buffer, self._at)
+                return value
+            except json.JSONDecodeError as error:
+                if not (_may_be_cut(error, self._buffer) and self._read_more()):
+                    raise ImportDataError(f"invalid JSON: {error.msg}", row=row) from None
+            except ValueError as error:
+                raise ImportDataError(str(error), row=row) from None
+
+    def _peek(self) -> str:
+        """The next character that is no white space, or "" at the end of the file."""
+        while True:
+            while self._at < len(self._buffer):
+                if not self._buffer[self._at].isspace():
+                    return self._buffer[self._at]
+                self._at += 1
+            if not self._read_more():
+                return ""
+
+    def _expect(self, character: str) -> None:
+        if self._peek() != character:
+            raise ImportDataError(f"expected '{character}'")
+        self._at += 1
+
+    def _read_more(self) -> bool:
+        kept = self._buffer[self._at :]
+        if len(kept) > MAX_ROW_CHARS:
+            return False
+        # Reading at least as much as is kept keeps re-parsing of one long row linear.
+        more = self._file.read(max(CHUNK_CHARS, len(kept)))
+        self._buffer, self._at = kept + more, 0
+        return bool(more)
+
+
+def _may_be_cut(error: json.JSONDecodeError, buffer: str) -> bool:
+    """Whether a parse error may come from the end of the buffer rather than from the text."""
+    longest_token = 16
+    return error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - longest_token
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise ValueError("duplicate key in a JSON object")
+    return unique
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _parse_line(line: str, row: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ImportDataError("nested too deeply", row=row) from None
+    except ValueError as error:
+        raise ImportDataError(f"invalid JSON: {error}", row=row) from None
+    if not isinstance(value, dict):
+        raise ImportDataError("a row must be an object", row=row)
+    return value
+
+
+def _batched(rows: Iterator[dict[str, Any]]) -> Iterator[Rows]:
+    batch: Rows = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == TEXT_BATCH_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _open_array(path: Path) -> np.ndarray[Any, Any]:
+    if path.stat().st_size == 0:
+        raise ImportDataError("the file is empty")
+    array: np.ndarray[Any, Any] = _load(path)
+    if array.dtype.kind not in "biufU" or array.ndim not in (1, 2):
+        raise ImportDataError(f"unsupported NumPy array of type {array.dtype} with {array.ndim} dimensions")
+    return array
+
+
+def _load(path: Path) -> np.ndarray[Any, Any]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except ValueError as error:
+        # An array without elements cannot be mapped, and costs nothing to read.
+        if "empty" in str(error):
+            return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+        raise
+
+
+def _to_arrow(array: np.ndarray[Any, Any]) -> pa.Array:
+    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    if native.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(pa.array(native.reshape(-1)), native.shape[1])
+    return pa.array(native.tolist() if native.dtype.kind == "U" else native)

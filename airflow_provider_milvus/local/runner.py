@@ -1,0 +1,266 @@
+"""Runs import jobs: a small pool of workers, each taking one job through its states."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from milvus_lite.engine.collection import Collection
+from milvus_lite.exceptions import MilvusLiteError
+
+from airflow_provider_milvus.local.bucket import locate
+from airflow_provider_milvus.local.columns import Converter
+from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.jobs import (
+    COMPLETED,
+    FAILED,
+    IMPORTING,
+    IN_PROGRESS,
+    PENDING,
+    FileProgress,
+    Job,
+    JobTable,
+    Publication,
+)
+from airflow_provider_milvus.local.readers import open_reader, reading
+from airflow_provider_milvus.local.segments import SegmentWriter
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 2
+PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
+TIMED_OUT = "import timeout"
+
+
+class JobFailed(Exception):
+    """The job ends as Failed, with this reason."""
+
+
+class Stopped(Exception):
+    """The server stops; the job starts again with the next one."""
+
+
+class JobRunner:
+    """Takes jobs from `table` to Completed or Failed, two at a time.
+
+    `min_job_seconds` spreads the progress of every job over at least that many seconds (default 0: as fast
+    as possible), for those who want to watch a job wait. Staged segments live below `staging`.
+    """
+
+    def __init__(self, engine: Engine, table: JobTable, bucket: Path, staging: Path, min_job_seconds: float) -> None:
+        self.engine = engine
+        self.table = table
+        self.bucket = bucket
+        self.staging = staging
+        self.min_job_seconds = min_job_seconds
+        self.stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="import")
+        self._lock = threading.Lock()
+        self._queued: set[int] = set()
+
+    def start(self) -> None:
+        """Settle what the last server left unfinished, then run it.
+
+        A job whose segments reached the manifest is Completed; any other starts again from nothing. Must
+        run before a collection is opened (see `Engine.was_published`).
+        """
+        shutil.rmtree(self.staging, ignore_errors=True)
+        unfinished = self.table.unfinished()
+        for job in unfinished:
+            self._settle(job)
+        for job in unfinished:
+            if not job.finished:
+                self.submit(job)
+
+    def submit(self, job: Job) -> None:
+        """Queue a job that is in the table."""
+        self._queued.add(job.id)
+        self._pool.submit(self._run, job)
+
+    def stop(self) -> None:
+        """Stop at the next batch; unfinished jobs stay in the table."""
+        self.stopping.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def expire(self) -> None:
+        """Fail jobs whose `timeout` ran out while they waited for a worker."""
+        for job in self.table.unfinished():
+            if overdue(job) and self._claim(job):
+                self._fail(job, TIMED_OUT)
+
+    def _claim(self, job: Job) -> bool:
+        """Take a job out of the queue; only one caller gets it."""
+        with self._lock:
+            waiting = job.id in self._queued
+            self._queued.discard(job.id)
+            return waiting
+
+    def _settle(self, job: Job) -> None:
+        publication = job.publication
+        if publication and self.engine.was_published(job.db_name, job.collection_name, publication.segments):
+            job.complete()
+        else:
+            job.restart()
+        self.table.save(job)
+
+    def _run(self, job: Job) -> None:
+        if not self._claim(job):
+            return
+        folder = self.staging / str(job.id)
+        try:
+            ImportTask(self, job, folder).run()
+        except Stopped:
+            pass
+        except JobFailed as failure:
+            self._fail(job, str(failure))
+        except Exception as error:
+            # Whatever goes wrong, the job must end: a waiting client would wait for ever.
+            logger.exception("import job %d", job.id)
+            self._fail(job, f"{type(error).__name__}: {error}: importing data failed ({IMPORT})")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        if job.finished:
+            # Only the last write to the table failed; the rows are visible, and the next start finds them.
+            return
+        job.fail(reason)
+        self.table.save(job)
+
+
+class ImportTask:
+    """One run of one job: check every file, convert every row, publish all of them at once."""
+
+    def __init__(self, runner: JobRunner, job: Job, folder: Path) -> None:
+        self._runner = runner
+        self._engine = runner.engine
+        self._job = job
+        self._folder = folder
+        self._started = time.monotonic()
+
+    def run(self) -> None:
+        """Raises JobFailed with the reason that the job shall report."""
+        self._advance(10)
+        collection = self._collection()
+        self._enter(IMPORTING)
+        self._for_each_file(self._count, PRE_IMPORT)
+        self._advance(40)
+        self._job.importing = True
+        writer = self._write_segments(collection)
+        self._advance(99)
+        self._publish(collection, writer)
+
+    def _collection(self) -> Collection:
+        job = self._job
+        try:
+            collection = self._engine.collection(job.db_name, job.collection_name)
+            if self._engine.collection_id(collection) == job.collection_id:
+                return collection
+        except MilvusLiteError:
+            pass
+        raise JobFailed(f"collection {job.collection_id} dropped")
+
+    def _enter(self, state: str) -> None:
+        self._job.state = state
+        self._runner.table.save(self._job)
+
+    def _for_each_file(self, step: Callable[[FileProgress], None], phase: str) -> None:
+        """Every file gets its step even after one failed, so that the job names all bad files at once."""
+        for file in self._job.files:
+            file.state = IN_PROGRESS
+            try:
+                step(file)
+            except ImportDataError as error:
+                file.state = FAILED
+                file.reason = f"file '{' '.join(file.paths)}': {error}: importing data failed ({phase})"
+        failed = [file for file in self._job.files if file.state == FAILED]
+        if failed:
+            raise JobFailed(failed[0].reason)
+
+    def _count(self, file: FileProgress) -> None:
+        paths = self._locate(file)
+        file.size = sum(path.stat().st_size for path in paths)
+        with reading("file"):
+            file.total_rows = open_reader(paths, self._job.options).count_rows()
+        self._check_alive()
+        file.state = PENDING
+
+    def _locate(self, file: FileProgress) -> list[Path]:
+        return [locate(self._runner.bucket, path) for path in file.paths]
+
+    def _write_segments(self, collection: Collection) -> SegmentWriter:
+        first_seq = self._engine.reserve(collection, self._job.total_rows)
+        writer = SegmentWriter(self._engine, collection, self._folder, self._job.partition_name, first_seq)
+        self._for_each_file(lambda file: self._import(file, collection, writer), IMPORT)
+        writer.finish()
+        return writer
+
+    def _import(self, file: FileProgress, collection: Collection, writer: SegmentWriter) -> None:
+        converter = Converter(
+            collection.schema,
+            self._engine.properties_of(collection),
+            self._engine.functions_of(collection),
+            text_cells=file.paths[0].endswith(".csv"),
+        )
+        for batch in open_reader(self._locate(file), self._job.options).batches():
+            try:
+                rows = converter.convert(batch)
+            except ImportDataError as error:
+                raise error.after(file.imported_rows) from None
+            # The sequence numbers were reserved for the rows counted before; more would collide.
+            if file.imported_rows + rows.num_rows > file.total_rows:
+                raise ImportDataError("the file has more rows than it announced")
+            writer.append(rows)
+            file.imported_rows += rows.num_rows
+            self._advance(40 + 30 * self._job.imported_rows // max(1, self._job.total_rows))
+        if file.imported_rows < file.total_rows:
+            raise ImportDataError("the file has fewer rows than it announced")
+        file.state = COMPLETED
+        file.completed_at = time.time()
+
+    def _publish(self, collection: Collection, writer: SegmentWriter) -> None:
+        job, table = self._job, self._runner.table
+
+        def announce() -> None:
+            segments: dict[str, list[str]] = {}
+            for staged in writer.staged:
+                segments.setdefault(staged.partition, []).append(staged.name)
+            job.publication = Publication(segments, job.total_rows)
+            table.save(job)
+
+        def complete() -> None:
+            job.complete()
+            table.save(job)
+
+        with self._engine.write_lock:
+            if self._collection() is not collection:
+                raise JobFailed(f"collection {job.collection_id} dropped")
+            try:
+                self._engine.publish(collection, writer.staged, announce, complete)
+            except MilvusLiteError as error:
+                raise JobFailed(f"{error}: importing data failed ({IMPORT})") from None
+
+    def _advance(self, progress: int) -> None:
+        """Move on to `progress`, no sooner than `min_job_seconds` allows."""
+        pace = self._runner.min_job_seconds / 100
+        while pace and self._job.progress < progress:
+            self._runner.stopping.wait(self._started + pace * (self._job.progress + 1) - time.monotonic())
+            self._check_alive()
+            self._job.progress += 1
+        self._check_alive()
+        self._job.progress = progress
+
+    def _check_alive(self) -> None:
+        if self._runner.stopping.is_set():
+            raise Stopped
+        if overdue(self._job):
+            raise JobFailed(TIMED_OUT)
+
+
+def overdue(job: Job) -> bool:
+    """Whether the job's `timeout` option has run out."""
+    return job.deadline is not None and time.time() >= job.deadline

@@ -1,0 +1,160 @@
+"""A running local Milvus."""
+
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from airflow_provider_milvus.local.app import build_app
+from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.errors import LocalMilvusError
+from airflow_provider_milvus.local.grpc_face import start_grpc
+from airflow_provider_milvus.local.jobs import JobTable
+from airflow_provider_milvus.local.runner import JobRunner
+from airflow_provider_milvus.local.services import Services
+
+STOP_SECONDS = 5
+
+
+class LocalMilvus:
+    """Milvus on this machine: REST v2 with the import API, and gRPC, over one data directory.
+
+    Serves in threads of this process, between `start` and `stop` or as a context manager.
+
+    :param data_dir: where everything is kept; created if missing; a second server on it is refused.
+    :param host: the address to listen on. Default 127.0.0.1: nobody else can reach it.
+    :param port: port of the REST API; 0 (default) picks a free one.
+    :param grpc_port: port of the gRPC API; 0 (default) picks a free one.
+    :param bucket: the folder that import paths are keys of. Default: `bucket` below `data_dir`.
+    :param token: "user:password" that clients must send. Default: everyone may come in.
+    :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
+        Default 0: as fast as possible.
+
+    `start` raises LocalMilvusError when a port is taken, or the data directory is in use or unusable.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        grpc_port: int = 0,
+        bucket: str | Path | None = None,
+        token: str | None = None,
+        min_job_seconds: float = 0.0,
+    ) -> None:
+        self.data_dir = Path(data_dir)
+        self.bucket = self.data_dir / "bucket" if bucket is None else Path(bucket)
+        self.host = host
+        self.port = port
+        self.grpc_port = grpc_port
+        self._token = token
+        self._min_job_seconds = min_job_seconds
+        self._running = ExitStack()
+
+    @property
+    def uri(self) -> str:
+        """Where REST listens, such as "http://127.0.0.1:19530"."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def grpc_uri(self) -> str:
+        """Where gRPC listens: the `uri` of a pymilvus `MilvusClient`."""
+        return f"http://{self.host}:{self.grpc_port}"
+
+    def start(self) -> None:
+        """Open the data directory, take up unfinished jobs, and serve. Returns when clients can connect."""
+        with ExitStack() as stack:
+            self._make_folders()
+            engine = Engine(self.data_dir)
+            stack.callback(engine.close)
+            listener = stack.enter_context(_listen(self.host, self.port))
+            table = self._open_table(stack)
+            runner = JobRunner(engine, table, self.bucket, self.data_dir / "import", self._min_job_seconds)
+            stack.callback(runner.stop)
+            runner.start()
+            grpc_server, self.grpc_port = start_grpc(engine, self.host, self.grpc_port, self._token)
+            stack.callback(lambda: grpc_server.stop(STOP_SECONDS).wait())
+            self.port = listener.getsockname()[1]
+            stack.callback(_serve_http(Services(engine, table, runner), self._token, listener))
+            self._running = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop serving and release the data directory. Unfinished jobs go on at the next start."""
+        self._running.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _make_folders(self) -> None:
+        for folder in (self.data_dir, self.bucket):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LocalMilvusError(f"{folder} cannot be used: {error.strerror}") from None
+
+    def _open_table(self, stack: ExitStack) -> JobTable:
+        path = self.data_dir / "jobs.sqlite"
+        try:
+            table = JobTable(path)
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            raise LocalMilvusError(f"job table {path} cannot be read: {error}") from None
+        stack.callback(table.close)
+        return table
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise LocalMilvusError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+def _serve_http(services: Services, token: str | None, listener: socket.socket) -> "_HttpThread":
+    thread = _HttpThread(services, token, listener)
+    thread.start()
+    return thread
+
+
+class _HttpThread(threading.Thread):
+    """Uvicorn in a thread; calling it stops the server."""
+
+    def __init__(self, services: Services, token: str | None, listener: socket.socket) -> None:
+        super().__init__(name="http", daemon=True)
+        self._listener = listener
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(services, token),
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+
+    def start(self) -> None:
+        super().start()
+        while not self._server.started:
+            if not self.is_alive():
+                raise LocalMilvusError("the HTTP server did not start")
+            time.sleep(0.005)
+
+    def run(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+    def __call__(self) -> None:
+        self._server.should_exit = True
+        self.join()

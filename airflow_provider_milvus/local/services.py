@@ -1,0 +1,44 @@
+"""What a REST handler works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from milvus_lite.engine.collection import Collection
+
+from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.jobs import JobTable
+from airflow_provider_milvus.local.runner import JobRunner
+from airflow_provider_milvus.local.wire import required
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running local Milvus."""
+
+    engine: Engine
+    table: JobTable
+    runner: JobRunner
+
+
+Handler = Callable[[Services, Any], Any]
+# What a module of routes has to offer: by path, the type of the request's body and what answers it.
+Routes = dict[str, tuple[type[Any], Handler]]
+
+
+@dataclass(kw_only=True)
+class Request:
+    """What every request may carry. An empty `db_name` is filled in from the `DB-Name` header."""
+
+    db_name: str = ""
+
+
+@dataclass(kw_only=True)
+class CollectionNameReq(Request):
+    """A request about one collection."""
+
+    collection_name: str = required()
+
+    def collection(self, services: Services) -> Collection:
+        """The collection of this name or alias."""
+        return services.engine.collection(self.db_name, self.collection_name)

@@ -1,0 +1,141 @@
+"""What travels over HTTP: typed requests in, one JSON envelope out.
+
+Follows the binding of Milvus's REST v2 handler: code 1801 for JSON that is no JSON or has the wrong type,
+1802 for a missing required field, keys matched without regard to case, unknown keys ignored, and `null`
+read as "not given".
+"""
+
+import dataclasses
+import json
+from functools import lru_cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from airflow_provider_milvus.local.errors import MilvusError
+
+INVALID_JSON = 1801
+MISSING_PARAMETER = 1802
+
+T = TypeVar("T")
+
+
+def required() -> Any:
+    """Mark a request field that must be given and not be empty."""
+    return dataclasses.field(default=None, metadata={"required": True})
+
+
+def bind(kind: type[T], body: bytes) -> T:
+    """Read a request body as `kind`, a dataclass whose fields are spelt in snake case.
+
+    Raises MilvusError 1801 or 1802 as the REST v2 handler of Milvus does.
+    """
+    if not body.strip():
+        raise MilvusError(
+            INVALID_JSON,
+            "can only accept json format request, the request body should not be empty, however {} is valid",
+        )
+    try:
+        payload = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MilvusError(INVALID_JSON, f"can only accept json format request, error: {error}") from None
+    request: T = _decode(payload, kind, kind.__name__)
+    _check_required(request)
+    return request
+
+
+def success(data: Any) -> dict[str, Any]:
+    """The envelope of an answer; `data` is `{}` for an action without a result."""
+    return {"code": 0, "data": {} if data is None else data}
+
+
+def failure(error: MilvusError) -> dict[str, Any]:
+    """The envelope of an error."""
+    return {"code": error.code, "message": error.message}
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"invalid character in literal {name}")
+
+
+def _decode(value: Any, hint: Any, where: str) -> Any:
+    if hint is Any:
+        return value
+    if value is None:
+        return _zero(hint)
+    if dataclasses.is_dataclass(hint):
+        return _decode_struct(value, hint, where)
+    origin = get_origin(hint)
+    if origin is list:
+        if not isinstance(value, list):
+            raise _mismatch(value, where, "array")
+        (item,) = get_args(hint)
+        return [_decode(one, item, where) for one in value]
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise _mismatch(value, where, "object")
+        return {_text(key): _decode_option(one, get_args(hint)[1], where) for key, one in value.items()}
+    if type(value) is not hint:
+        raise _mismatch(value, where, {str: "string", bool: "bool", int: "int"}[hint])
+    return _text(value) if hint is str else value
+
+
+def _decode_option(value: Any, hint: Any, where: str) -> Any:
+    # Milvus refuses a null option value, unlike a null field.
+    if value is None and hint is str:
+        raise _mismatch(value, where, "string")
+    return _decode(value, hint, where)
+
+
+def _decode_struct(value: Any, kind: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise _mismatch(value, where, kind.__name__)
+    hints = _hints(kind)
+    given: dict[str, Any] = {}
+    for key, one in value.items():
+        name = _folded(kind).get(key.lower())
+        if name is not None and one is not None:
+            given[name] = _decode(one, hints[name], f"{kind.__name__}.{key}")
+    return kind(**given)
+
+
+def _check_required(request: Any) -> None:
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if field.metadata.get("required") and value in (None, "", 0):
+            name = "".join(part.title() for part in field.name.split("_"))
+            raise MilvusError(
+                MISSING_PARAMETER,
+                f"missing required parameters, error: Key: '{type(request).__name__}.{name}' "
+                f"Error:Field validation for '{name}' failed on the 'required' tag",
+            )
+        for nested in value if isinstance(value, list) else [value]:
+            if dataclasses.is_dataclass(nested):
+                _check_required(nested)
+
+
+def _zero(hint: Any) -> Any:
+    return (get_origin(hint) or hint)()
+
+
+def _text(value: str) -> str:
+    # JSON can spell half of a surrogate pair, which no file name, database or answer can hold.
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _mismatch(value: Any, where: str, wanted: str) -> MilvusError:
+    kinds = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+    kind = kinds.get(type(value), "null")
+    return MilvusError(
+        INVALID_JSON,
+        "can only accept json format request, error: "
+        f"json: cannot unmarshal {kind} into Go struct field {where} of type {wanted}",
+    )
+
+
+@lru_cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+@lru_cache
+def _folded(kind: Any) -> dict[str, str]:
+    return {field.name.replace("_", ""): field.name for field in dataclasses.fields(kind)}
