@@ -32,13 +32,23 @@ __all__ = [
     "MilvusImportFailed",
     "MilvusImportFailedForNow",
     "MilvusImportOutcomeUnknown",
+    "MilvusImportRefused",
     "MilvusImportTimeout",
+    "MilvusTwoPhaseUnsupported",
     "MilvusImportUnreachable",
 ]
 
 
 class MilvusImportFailed(AirflowFailException):
     """Milvus failed the import job, and would fail it again: mend the files or the collection."""
+
+
+class MilvusImportRefused(AirflowFailException):
+    """A two-phase import did not pass the checks before its commit, and was aborted: nothing of it was ever visible."""
+
+
+class MilvusTwoPhaseUnsupported(AirflowFailException):
+    """The server knows no two-phase imports (Milvus before 3); the message says what became of the rows."""
 
 
 class MilvusImportFailedForNow(AirflowException):

@@ -86,13 +86,17 @@ class MilvusHook(BaseHook):
         """The session, with authentication, database, certificates and proxies set."""
         return self._transport.session
 
-    def call(self, request: Request[T], *, retries: int | None = None) -> T:
+    def call(self, request: Request[T], *, retries: int | None = None, timeout: float | None = None) -> T:
         """Send any request of :mod:`airflow_provider_milvus.rest`.
 
         :param retries: how often to repeat it after trouble, instead of the connection's number.
+        :param timeout: seconds that it may take, instead of the connection's.
         :raises MilvusError: where there is no answer, or the answer is an error.
         """
-        return self._transport.call(request, self.settings.retries if retries is None else retries)
+        settings = self.settings
+        return self._transport.call(
+            request, settings.retries if retries is None else retries, timeout or settings.timeout
+        )
 
     # -- import jobs ---------------------------------------------------------------------------------------------
 
@@ -107,6 +111,7 @@ class MilvusHook(BaseHook):
         partition_name: str | None = None,
         options: Mapping[str, str] | None = None,
         storage_conn_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> str:
         """Start an import job and return its id. Milvus loads the rows again whenever it is called again.
 
@@ -118,6 +123,8 @@ class MilvusHook(BaseHook):
         :param options: import options, each a string: ``timeout`` ("90m"), ``sep``, ``nullkey``, ….
         :param storage_conn_id: Zilliz Cloud: a connection whose login and password are the object storage's access
             key and secret key; its extra may have a ``token``.
+        :param idempotency_key: with the same key, Milvus from 2.6.24 and 3.0.2 on answers the same id and loads nothing
+            again, for about a day; older servers ignore it.
         :raises ValueError: for bad parameters, before anything is sent.
         """
         source = rest.imports.ImportSource(
@@ -128,7 +135,8 @@ class MilvusHook(BaseHook):
             source,
             partition_name=partition_name,
             options=options,
-            storage=self._storage(storage_conn_id) if storage_conn_id else None,
+            storage=self.storage_fields(storage_conn_id),
+            idempotency_key=idempotency_key,
         )
         return self.call(request)
 
@@ -197,7 +205,10 @@ class MilvusHook(BaseHook):
             wait, lambda job_id: self.call(rest.imports.describe(job_id), retries=0), until=until
         )
 
-    def _storage(self, storage_conn_id: str) -> dict[str, str]:
+    def storage_fields(self, storage_conn_id: str | None) -> dict[str, str]:
+        """Zilliz Cloud: the keys of the object storage as fields of a create request. They are secrets."""
+        if storage_conn_id is None:
+            return {}
         connection = self.get_connection(storage_conn_id)
         keys = {"accessKey": connection.login, "secretKey": connection.password}
         keys["token"] = connection.extra_dejson.get("token") or connection.extra_dejson.get("aws_session_token")
@@ -352,6 +363,10 @@ class MilvusAsyncHook:
         :raises MilvusImportJobNotFound: where the server has no record of it.
         """
         return await self._transport.call(rest.imports.describe(job_id))
+
+    async def abort_import(self, job_id: str) -> None:
+        """Discard a two-phase job before its commit (Milvus 3)."""
+        await self._transport.call(rest.imports.abort(job_id))
 
 
 async def _settings(conn_id: str, database: str | None) -> ClientSettings:

@@ -82,13 +82,13 @@ class RequestsTransport(Transport):
         session.headers.update(self._headers())
         return session
 
-    def call(self, request: Request[T], retries: int) -> T:
+    def call(self, request: Request[T], retries: int, timeout: float) -> T:
         """Send a request, and send it again up to ``retries`` times after trouble, where that is safe."""
         request = self._known_route(request)
         failures = 0
         while True:
             try:
-                return self._send(request)
+                return self._send(request, timeout)
             except MilvusRouteNotFound:
                 fallback = self._fall_back(request)
                 if fallback is None:
@@ -101,7 +101,7 @@ class RequestsTransport(Transport):
                     raise
                 time.sleep(pacing.backoff(failures, getattr(error, "retry_after", None)))
 
-    def _send(self, request: Request[T]) -> T:
+    def _send(self, request: Request[T], timeout: float) -> T:
         import requests
 
         if not request.repeatable:
@@ -110,7 +110,7 @@ class RequestsTransport(Transport):
         url = self._url(request)
         try:
             response = self.session.post(
-                url, data=self._body(request), timeout=self._settings.timeout, allow_redirects=False
+                url, data=self._body(request), headers=request.headers, timeout=timeout, allow_redirects=False
             )
             content = response.content
         except requests.exceptions.SSLError as error:
@@ -145,7 +145,7 @@ class HttpxTransport(Transport):
 
         url = self._url(request)
         try:
-            response = await self.client.post(url, content=self._body(request))
+            response = await self.client.post(url, content=self._body(request), headers=request.headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             text = _innermost(error)
             if "SSL" in text or "certificate" in text.lower():

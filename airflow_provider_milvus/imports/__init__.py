@@ -1,16 +1,19 @@
 """What to do about an import job: policy without Airflow and without HTTP. Clients and clocks are passed in.
 
-``waiting`` is loaded at its first use (``imports.waiting.wait_for(…)``), since every DAG file imports what uses it.
+Its larger modules are loaded at their first use (``imports.waiting.wait_for(…)``), since every DAG file imports what
+uses them.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_milvus.imports import outcome as outcome
+    from airflow_provider_milvus.imports import submission as submission
     from airflow_provider_milvus.imports import waiting as waiting
 
 
 def __getattr__(name: str) -> Any:
-    if name == "waiting":
+    if name in ("outcome", "submission", "waiting"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -38,6 +38,16 @@ def outcome(progress: ImportProgress | None, goal: ImportState = ImportState.COM
     return Outcome.RUNNING
 
 
+def refusal(progress: ImportProgress, expected_rows: int | None, min_rows: int | None) -> str | None:
+    """Why the rows that a job read should not be committed, or ``None``."""
+    rows = progress.imported_rows
+    if expected_rows is not None and rows != expected_rows:
+        return f"it has {rows:,} rows, and expected_rows={expected_rows:,}"
+    if min_rows is not None and rows < min_rows:
+        return f"it has {rows:,} rows, and min_rows={min_rows:,}"
+    return None
+
+
 def heals_with_time(progress: ImportProgress) -> bool:
     """Whether a failed job may succeed when the same files are submitted again later."""
     reason = failure_reason(progress).lower()

@@ -4,18 +4,18 @@ An :class:`ImportWait` sends nothing and sleeps nowhere. The four waits of this 
 and deferred) feed it with answers and errors and do what it says, so that they cannot drift apart. It ends in an
 *event*: a plain dict of JSON values that travels from the triggerer to the task as it is.
 
-=============  ====================================================================================================
-``status``     meaning
-=============  ====================================================================================================
-``success``    every job is ``Completed``
-``failed``     a job is ``Failed``; ``healable`` tells whether time may heal its reason
-``timeout``    the deadline passed; the jobs go on
-``unknown``    the server has no record of a job (any more): it may have succeeded or failed
+===============  ================================================================================================
+``status``       meaning
+===============  ================================================================================================
+``success``      every job is ``Completed``, or ``Uncommitted`` where that was waited for
+``failed``       a job is ``Failed``; ``healable`` tells whether time may heal its reason
+``timeout``      the deadline passed; the jobs go on
+``unknown``      the server has no record of a job (any more): it may have succeeded or failed
 ``unreachable``  the server could not be asked often enough, or refuses to answer; the jobs go on
-=============  ====================================================================================================
+===============  ================================================================================================
 
-Every event has ``job_id`` (as it was asked for), ``status``, ``message`` for a person, and ``imports``, the figures of
-each job seen so far; a ``failed`` one has ``failed_files`` as well.
+Every event has ``job_id`` (as it was asked for), ``goal`` (the state that was waited for), ``status``, ``message`` for
+a person, and ``imports``, the figures of each job seen so far; a ``failed`` one has ``failed_files`` as well.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class ImportWait:
     """The state of one wait.
 
     :param job_ids: one id, or a list of them; an event has them in the same form.
+    :param goal: the state that is waited for: ``Completed``, or ``Uncommitted`` for the first phase of a two-phase
+        import.
     :param poll_interval: the most seconds between two looks; a young job is looked at more often.
     :param deadline: epoch seconds after which the wait ends with ``timeout``; ``None`` waits for ever.
     :param max_poll_failures: looks in a row that may fail before the wait ends with ``unreachable``.
@@ -73,6 +75,7 @@ class ImportWait:
         self,
         job_ids: str | Sequence[str],
         *,
+        goal: ImportState = ImportState.COMPLETED,
         poll_interval: float = pacing.DEFAULT_POLL_INTERVAL,
         deadline: float | None = None,
         max_poll_failures: int = pacing.DEFAULT_MAX_POLL_FAILURES,
@@ -82,6 +85,7 @@ class ImportWait:
     ) -> None:
         ids = as_list(job_ids)
         self.job_ids = job_ids if isinstance(job_ids, str) else ids
+        self.goal = goal
         self.deadline = deadline
         self._poll_interval = poll_interval
         self._max_poll_failures = max_poll_failures
@@ -96,7 +100,7 @@ class ImportWait:
     @property
     def pending(self) -> list[str]:
         """The ids that the next look must ask for."""
-        return [job_id for job_id, job in self._jobs.items() if outcome(job.progress) is not Outcome.DONE]
+        return [i for i, job in self._jobs.items() if outcome(job.progress, self.goal) is not Outcome.DONE]
 
     @property
     def seen(self) -> list[ImportProgress]:
@@ -144,7 +148,7 @@ class ImportWait:
 
     def event(self) -> Event | None:
         """How the wait ended, or ``None`` while it goes on."""
-        outcomes = {job_id: outcome(job.progress) for job_id, job in self._jobs.items()}
+        outcomes = {job_id: outcome(job.progress, self.goal) for job_id, job in self._jobs.items()}
         failed = [job_id for job_id, found in outcomes.items() if found is Outcome.FAILED]
         if failed:
             return self._failed(failed)
@@ -163,14 +167,19 @@ class ImportWait:
             states = ", ".join(f"{i} ({self._state(i)})" for i in self.pending)
             return self._event(
                 "timeout",
-                f"import job {states} had not ended at {_iso(self.deadline)}. It goes on: Milvus has no way to cancel "
-                f"an ordinary import",
+                f"import job {states} had not come to {self.goal} at {_iso(self.deadline)}",
             )
         return None
 
     def _event(self, status: str, message: str) -> Event:
         figures = [progress.figures() for progress in self.seen]
-        return {"job_id": self.job_ids, "status": status, "message": message, "imports": figures}
+        return {
+            "job_id": self.job_ids,
+            "goal": self.goal.value,
+            "status": status,
+            "message": message,
+            "imports": figures,
+        }
 
     def _failed(self, job_ids: list[str]) -> Event:
         failed = [progress for job_id in job_ids if (progress := self._jobs[job_id].progress)]
@@ -206,9 +215,9 @@ class ImportWait:
         if progress is None:
             return ""
         return (
-            f"import job {progress.job_id} completed: {progress.imported_rows:,} rows, {progress.file_size:,} bytes, "
-            f"{len(progress.files)} file(s) into {progress.collection_name or '(unnamed collection)'}"
-            f"{_duration(progress)}"
+            f"import job {progress.job_id} {progress.state_text}: {progress.imported_rows:,} rows, "
+            f"{progress.file_size:,} bytes, {len(progress.files)} file(s) "
+            f"into {progress.collection_name or '(unnamed collection)'}{_duration(progress)}"
         )
 
     def _warn_once(self, job: _Job) -> None:
@@ -221,7 +230,7 @@ class ImportWait:
                 progress.job_id,
                 progress.state_text,
             )
-        elif outcome(progress) is Outcome.NEEDS_COMMIT:
+        elif outcome(progress, self.goal) is Outcome.NEEDS_COMMIT:
             self._log.warning(
                 "Import job %s is Uncommitted: its rows stay invisible until somebody commits it", progress.job_id
             )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_milvus import imports
-from airflow_provider_milvus.exceptions import error_of
+from airflow_provider_milvus import imports, rest
+from airflow_provider_milvus.exceptions import (
+    MilvusImportOutcomeUnknown,
+    MilvusImportRefused,
+    MilvusTwoPhaseUnsupported,
+    error_of,
+)
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
 from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
@@ -18,7 +23,10 @@ from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_milvus.imports.submission import Store, Submitter
     from airflow_provider_milvus.imports.waiting import Event
+    from airflow_provider_milvus.rest.envelope import Request
+    from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource, ImportState
 
 
 class MilvusBulkImportOperator(BaseOperator):
@@ -27,6 +35,10 @@ class MilvusBulkImportOperator(BaseOperator):
     Milvus reads the files itself, out of the bucket that it is configured with; nothing passes through the worker. The
     job's id is pushed to XCom as ``job_id`` the moment Milvus has accepted it, and returned; its final figures are
     pushed as ``import_progress``.
+
+    The files are loaded once, whatever dies in between: what is about to be sent is recorded first, and a retry goes
+    on with the job of the try before it (see ``docs/exactly-once.md`` for what holds on which Airflow and Milvus).
+    Clearing a task that succeeded loads its files again.
 
     A job that Milvus failed fails the task without a retry, with the reason of every failed file in the log; only where
     time can heal the reason (a job timeout, a full disk, no free slot) do the task's retries apply.
@@ -55,6 +67,17 @@ class MilvusBulkImportOperator(BaseOperator):
     :param timeout: seconds to wait for the job, which goes on afterwards; the task's ``execution_timeout`` holds as
         well, deferred or not.
     :param max_poll_failures: failed looks in a row after which to give up.
+    :param durable: whether to record the submission. Without it, every try loads the files again.
+    :param on_unknown_outcome: what to do where the server has no record (any more) of the job of an earlier try:
+        ``"fail"``, or ``"resubmit"``, which loads the rows twice if that job had loaded them.
+    :param two_phase: Milvus 3: wait until all rows are read and none is visible, check them, then commit. Whatever goes
+        wrong before the commit aborts the job.
+    :param expected_rows: two-phase: commit only this many rows. (templated)
+    :param min_rows: two-phase: commit no fewer rows. (templated)
+    :param check: two-phase: called with the job's
+        :class:`~airflow_provider_milvus.rest.imports.ImportProgress` before the commit; ``False`` or an exception
+        aborts it.
+    :param cancel_on_kill: whether a killed task aborts its two-phase job. An ordinary job cannot be cancelled.
     :raises ValueError: for bad parameters, before anything is sent.
     """
 
@@ -69,6 +92,8 @@ class MilvusBulkImportOperator(BaseOperator):
         "milvus_conn_id",
         "database",
         "storage_conn_id",
+        "expected_rows",
+        "min_rows",
     )
     template_fields_renderers = {"files": "json", "object_urls": "json", "data_paths": "json", "options": "json"}
     ui_color = "#e0f4ff"
@@ -92,10 +117,24 @@ class MilvusBulkImportOperator(BaseOperator):
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         timeout: float | None = None,
         max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
+        durable: bool = True,
+        on_unknown_outcome: Literal["fail", "resubmit"] = "fail",
+        two_phase: bool = False,
+        expected_rows: int | str | None = None,
+        min_rows: int | str | None = None,
+        check: Callable[[ImportProgress], bool] | None = None,
+        cancel_on_kill: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        if on_unknown_outcome not in ("fail", "resubmit"):
+            raise ValueError(f"on_unknown_outcome must be 'fail' or 'resubmit', got {on_unknown_outcome!r}")
+        if two_phase and not wait_for_completion:
+            raise ValueError("two_phase=True commits at the end of the wait; leave wait_for_completion=True")
+        for name, value in (("expected_rows", expected_rows), ("min_rows", min_rows), ("check", check)):
+            if value is not None and not two_phase:
+                raise ValueError(f"{name} is checked before a commit; it needs two_phase=True, got {name}={value!r}")
         self.collection_name = collection_name
         self.files = files
         self.object_urls = object_urls
@@ -112,6 +151,14 @@ class MilvusBulkImportOperator(BaseOperator):
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.max_poll_failures = max_poll_failures
+        self.durable = durable
+        self.on_unknown_outcome = on_unknown_outcome
+        self.two_phase = two_phase
+        self.expected_rows = expected_rows
+        self.min_rows = min_rows
+        self.check = check
+        self.cancel_on_kill = cancel_on_kill
+        self._job_id = ""
 
     @cached_property
     def hook(self) -> MilvusHook:
@@ -119,40 +166,99 @@ class MilvusBulkImportOperator(BaseOperator):
         return MilvusHook(self.milvus_conn_id, self.database)
 
     def execute(self, context: Context) -> str:
-        """Start the job; wait for it if asked to."""
-        job_id = self.hook.bulk_import(
-            self.collection_name,
-            self.files,
+        """Start the job, or find the one that an earlier try started; wait for it if asked to."""
+        deadline = self._deadline(time.time())
+        source = rest.imports.ImportSource(
+            files=self.files,
             object_urls=self.object_urls,
             volume_name=self.volume_name,
             data_paths=self.data_paths,
-            partition_name=self.partition_name,
-            options=self.options,
-            storage_conn_id=self.storage_conn_id,
         )
-        context["ti"].xcom_push(key="job_id", value=job_id)
-        self.log.info("Milvus accepted import job %s into %s", job_id, self.collection_name)
-        return self._wait(context, job_id) if self.wait_for_completion else job_id
+        if self.two_phase:
+            self._check_two_phase_is_known()
+        submission = self._submitter(context, source, deadline).submit()
+        if submission.case is imports.submission.Case.UNKNOWN:
+            raise MilvusImportOutcomeUnknown(
+                f"{submission.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
+                f"succeeded; if not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
+            )
+        self._job_id = submission.job_id
+        context["ti"].xcom_push(key="job_id", value=self._job_id)
+        self.log.info("Import job %s into %s: %s", self._job_id, self.collection_name, submission.case)
+        if not self.wait_for_completion:
+            self._finished(context)
+            return self._job_id
+        return self._wait(context, self._goal, deadline)
 
-    def _wait(self, context: Context, job_id: str) -> str:
-        now = time.time()
+    @property
+    def _goal(self) -> ImportState:
+        states = rest.imports.ImportState
+        return states.UNCOMMITTED if self.two_phase else states.COMPLETED
+
+    def _check_two_phase_is_known(self) -> None:
+        """Ask to abort a job that cannot exist: only a server that knows the route looks for it."""
+        try:
+            self.hook.abort_import("0")
+        except rest.errors.MilvusRouteNotFound as error:
+            raise MilvusTwoPhaseUnsupported(
+                f"two_phase=True needs Milvus 3; this server knows no commit and no abort, and nothing was sent: {error}"
+            ) from error
+        except rest.errors.MilvusServerError as error:
+            self.log.debug("The server knows two-phase imports: %s", error)
+
+    def _submitter(self, context: Context, source: ImportSource, deadline: float | None) -> Submitter:
+        ti = context["ti"]
+        # Airflow raises max_tries whenever a task is cleared, so this is 0 at first and grows with every clear.
+        cycle = max(ti.max_tries - (self.retries or 0), 0)
+        started = getattr(context.get("dag_run"), "start_date", None)
+        client = _Client(self, source, {**(self.options or {}), **({"auto_commit": "false"} if self.two_phase else {})})
+        load = imports.submission.Load(
+            identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
+            cycle=cycle,
+            digest=imports.submission.digest(client.request().body),
+            files=source.file_names(),
+            first_try=ti.try_number <= cycle + 1,
+            since=started.timestamp() if started else 0.0,
+        )
+        return imports.submission.Submitter(
+            client,
+            self._store(context),
+            load,
+            durable=self.durable,
+            log=self.log,
+            resubmit_unknown=self.on_unknown_outcome == "resubmit",
+            deadline=deadline,
+            max_failures=self.max_poll_failures,
+        )
+
+    def _store(self, context: Context) -> Store | None:
+        store: Store | None = context.get("task_state_store") if self.durable else None  # Airflow 3.3 and later
+        return store
+
+    def _finished(self, context: Context) -> None:
+        imports.submission.finish(self._store(context))
+
+    def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str:
         wait = imports.waiting.ImportWait(
-            job_id,
+            self._job_id,
+            goal=goal,
             poll_interval=self.poll_interval,
-            deadline=self._deadline(now),
+            deadline=deadline,
             max_poll_failures=self.max_poll_failures,
             log=self.log,
         )
-        event = self.hook.run_wait(wait, until=now + self.defer_after if self.deferrable else None)
+        event = self.hook.run_wait(wait, until=time.time() + self.defer_after if self.deferrable else None)
         if event is None:
             self.defer(
                 trigger=MilvusImportTrigger(
-                    job_id=job_id,
+                    job_id=self._job_id,
                     milvus_conn_id=self.milvus_conn_id,
+                    goal=goal.value,
                     poll_interval=self.poll_interval,
-                    deadline=wait.deadline,
+                    deadline=deadline,
                     max_poll_failures=self.max_poll_failures,
                     database=self.database,
+                    abort_on_kill=self.two_phase and self.cancel_on_kill,
                 ),
                 method_name="execute_complete",
             )
@@ -166,13 +272,97 @@ class MilvusBulkImportOperator(BaseOperator):
         return now + min(seconds) if seconds else None
 
     def execute_complete(self, context: Context, event: Event | None) -> str:
-        """End the wait: push the final figures and return the job's id, or fail with what went wrong."""
+        """End a wait: commit what waits for it, push the final figures, return the job's id or fail."""
         for line in imports.waiting.report(event or {}):
             self.log.error(line)
         if event and event.get("imports"):
             context["ti"].xcom_push(key="import_progress", value=event["imports"][0])
-        if error := error_of(event):
+        committed = not self.two_phase or bool(event and event.get("goal") != self._goal)
+        error = error_of(event)
+        if error:
+            if event and not committed and event["status"] in ("timeout", "unreachable"):
+                self._abort(event["job_id"])
             raise error
         assert event is not None  # else it was an error
+        self._job_id = event["job_id"]
         self.log.info("%s", event["message"])
-        return str(event["job_id"])
+        if not committed:
+            return self._commit(context)
+        self._finished(context)
+        return self._job_id
+
+    def _commit(self, context: Context) -> str:
+        """Check the rows of the first phase, commit them and wait for the second phase."""
+        progress = self.hook.get_import_progress(self._job_id)
+        if progress.state is rest.imports.ImportState.UNCOMMITTED:
+            try:
+                self._check(progress)
+            except Exception:
+                self._abort(self._job_id)
+                raise
+        try:
+            self.hook.commit_import(self._job_id)
+        except rest.errors.MilvusRouteNotFound as error:
+            raise MilvusTwoPhaseUnsupported(
+                f"this server knows no two-phase imports and has loaded the {progress.imported_rows:,} rows of import "
+                f"job {self._job_id} at once: they are visible, unchecked and cannot be aborted"
+            ) from error
+        self.log.info("Import job %s: committed", self._job_id)
+        return self._wait(context, rest.imports.ImportState.COMPLETED, self._deadline(time.time()))
+
+    def _check(self, progress: ImportProgress) -> None:
+        expected, least = (None if rows is None else int(rows) for rows in (self.expected_rows, self.min_rows))
+        reason = imports.outcome.refusal(progress, expected, least)
+        if reason is None and self.check is not None and not self.check(progress):
+            reason = "the given check refused it"
+        if reason:
+            raise MilvusImportRefused(
+                f"import job {self._job_id} was not committed: {reason}. Nothing of it was visible"
+            )
+
+    def _abort(self, job_id: str, **limits: Any) -> None:
+        """Abort a two-phase job, and say what came of it."""
+        try:
+            self.hook.call(rest.imports.abort(job_id), **limits)
+        except rest.errors.MilvusError as error:
+            self.log.warning("Import job %s could not be aborted: %s", job_id, error)
+        else:
+            self.log.info("Import job %s was aborted; nothing of it was visible", job_id)
+
+    def on_kill(self) -> None:
+        """Abort a two-phase job with one short request; say of any other that it goes on."""
+        if not self._job_id:
+            self.log.info("Killed before an import job was known; whatever was submitted goes on")
+        elif self.two_phase and self.cancel_on_kill:
+            self._abort(self._job_id, retries=0, timeout=3.0)
+        else:
+            self.log.warning("Import job %s goes on: Milvus cannot cancel it", self._job_id)
+
+
+class _Client:
+    """The requests of one operator, as a submission makes them."""
+
+    def __init__(self, operator: MilvusBulkImportOperator, source: ImportSource, options: Mapping[str, str]) -> None:
+        self._operator = operator
+        self._source = source
+        self._options = options
+
+    def request(self, idempotency_key: str | None = None, storage: Mapping[str, str] | None = None) -> Request[str]:
+        return rest.imports.create(
+            self._operator.collection_name,
+            self._source,
+            partition_name=self._operator.partition_name,
+            options=self._options,
+            storage=storage,
+            idempotency_key=idempotency_key,
+        )
+
+    def create(self, idempotency_key: str | None) -> str:
+        storage = self._operator.hook.storage_fields(self._operator.storage_conn_id)
+        return self._operator.hook.call(self.request(idempotency_key, storage), retries=0)
+
+    def describe(self, job_id: str) -> ImportProgress:
+        return self._operator.hook.call(rest.imports.describe(job_id), retries=0)
+
+    def list_jobs(self) -> Sequence[ImportJob]:
+        return self._operator.hook.list_import_jobs(self._operator.collection_name)

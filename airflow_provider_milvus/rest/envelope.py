@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
@@ -30,6 +30,7 @@ class Request(Generic[T]):
     :param parse: turns the answer's ``data`` into the value the caller wants.
     :param repeatable: sending it twice has the same effect as sending it once.
     :param control_plane: on Zilliz Cloud it goes to the control plane, and names the cluster.
+    :param headers: headers of this request alone.
     :param fallback: what to send where the server does not know the route.
     """
 
@@ -38,6 +39,7 @@ class Request(Generic[T]):
     parse: Callable[[Any], T]
     repeatable: bool = True
     control_plane: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
     fallback: Request[T] | None = None
 
     def encode(self, **more: Any) -> bytes:

@@ -147,6 +147,12 @@ class ImportSource:
             for group in groups:
                 _check_file_group(group)
 
+    def file_names(self) -> tuple[str, ...]:
+        """The files as a job's progress names them; empty for sources whose files only the server knows."""
+        if self.files is None:
+            return ()
+        return tuple(" ".join(path.lstrip("/") for path in group) for group in _groups("files", self.files))
+
     def fields(self) -> dict[str, Any]:
         """The request's fields in Milvus's spelling."""
         if self.files is not None:
@@ -215,11 +221,14 @@ def create(
     partition_name: str | None = None,
     options: Mapping[str, str] | None = None,
     storage: Mapping[str, str] | None = None,
+    idempotency_key: str | None = None,
 ) -> Request[str]:
     """Start an import job; the answer is its id.
 
     Sent twice it loads twice, so it is not repeatable.
 
+    :param idempotency_key: Milvus from 2.6.24 and 3.0.2 on answers the id of the job that it started for the same key;
+        older servers ignore it.
     :param storage: Zilliz Cloud: ``accessKey``, ``secretKey`` and ``token`` of the object storage.
     """
     if not isinstance(collection_name, str) or not collection_name.strip():
@@ -236,6 +245,7 @@ def create(
         _job_id,
         repeatable=False,
         control_plane=True,
+        headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
     )
 
 

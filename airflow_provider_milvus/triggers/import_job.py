@@ -9,13 +9,14 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_milvus import imports
+from airflow_provider_milvus import imports, rest
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
 from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
 
 # Airflow fails a task whose trigger fires before the executor has told the scheduler that the deferring worker is done,
 # which takes up to a worker heartbeat (5 s).
 MIN_AGE = 6.0
+FINAL_STATES = ("failed", "success", "skipped", "upstream_failed", "removed")
 
 
 class MilvusImportTrigger(BaseTrigger):
@@ -24,30 +25,39 @@ class MilvusImportTrigger(BaseTrigger):
     It fires once, with the event described in :mod:`airflow_provider_milvus.imports.waiting`, no sooner than six
     seconds after it was started. It only reads, so that a triggerer that takes it over from another can start it again.
 
+    A kill of the deferred task (mark failed, mark success; Airflow 3.3 and later) aborts a two-phase job.
+
     :param job_id: one id, or a list of ids.
     :param milvus_conn_id: a connection of the type ``milvus``.
+    :param goal: the state that is waited for, ``Completed`` or ``Uncommitted``.
     :param poll_interval: the most seconds between two looks.
     :param deadline: epoch seconds after which it fires with ``timeout``; ``None`` waits for ever.
     :param max_poll_failures: failed looks in a row after which it fires with ``unreachable``.
     :param database: instead of the connection's database.
+    :param abort_on_kill: whether a kill aborts the job; only a two-phase job can be aborted.
     """
 
     def __init__(
         self,
         job_id: str | Sequence[str],
         milvus_conn_id: str,
+        goal: str = "Completed",
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         deadline: float | None = None,
         max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
         database: str | None = None,
+        abort_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
         self.milvus_conn_id = milvus_conn_id
+        self.goal = goal
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.max_poll_failures = max_poll_failures
         self.database = database
+        self.abort_on_kill = abort_on_kill
+        self._fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
@@ -56,10 +66,12 @@ class MilvusImportTrigger(BaseTrigger):
             {
                 "job_id": self.job_id,
                 "milvus_conn_id": self.milvus_conn_id,
+                "goal": self.goal,
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
                 "max_poll_failures": self.max_poll_failures,
                 "database": self.database,
+                "abort_on_kill": self.abort_on_kill,
             },
         )
 
@@ -68,6 +80,7 @@ class MilvusImportTrigger(BaseTrigger):
         started = time.monotonic()
         wait = imports.waiting.ImportWait(
             self.job_id,
+            goal=rest.imports.ImportState(self.goal),
             poll_interval=self.poll_interval,
             deadline=self.deadline,
             max_poll_failures=self.max_poll_failures,
@@ -76,4 +89,38 @@ class MilvusImportTrigger(BaseTrigger):
         async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
             event = await imports.waiting.await_for(wait, hook.get_import_progress)
         await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
+        self._fired = True
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Abort a two-phase job whose task was ended by a person; say of any other that it goes on."""
+        if self._fired or not await self._task_has_ended():
+            return
+        for job_id in imports.waiting.as_list(self.job_id):
+            if not self.abort_on_kill:
+                self.log.warning("Import job %s goes on: Milvus cannot cancel it", job_id)
+                continue
+            async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
+                try:
+                    await hook.abort_import(job_id)
+                except rest.errors.MilvusError as error:
+                    self.log.warning("Import job %s could not be aborted: %s", job_id, error)
+                else:
+                    self.log.info("Import job %s was aborted; nothing of it was visible", job_id)
+
+    async def _task_has_ended(self) -> bool:
+        """Whether the task is in a final state.
+
+        Airflow also calls ``on_kill`` where nobody killed the task: when a stalled triggerer wakes up after its
+        triggers have moved to another, and when the task was cleared and a new try has already taken the job over.
+        """
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+        from asgiref.sync import sync_to_async
+
+        ti = self.task_instance
+        if ti is None:
+            return False
+        states: Any = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+        )
+        return states.get(ti.run_id, {}).get(ti.task_id) in FINAL_STATES
