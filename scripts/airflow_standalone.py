@@ -1,0 +1,267 @@
+"""Airflow's UI on this machine, with the example DAGs and a local Milvus connected; Ctrl-C ends both.
+
+The system tests start their Airflow and their Milvus with what is defined here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+REPO = Path(__file__).resolve().parent.parent
+EXAMPLES = REPO / "dags_examples"
+HOST = "127.0.0.1"
+SECONDS_TO_START = 180
+SECONDS_TO_STOP = 20
+EVERYTHING_OF_AIRFLOW = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+
+class Service:
+    """A server in a process group of its own, with its output in a file.
+
+    :param command: what to run.
+    :param log: the file that its output is added to.
+    :param env: its whole environment.
+    :param ready: whether it serves.
+    """
+
+    def __init__(self, command: list[str], *, log: Path, env: Mapping[str, str], ready: Callable[[], bool]) -> None:
+        self.command = command
+        self.log = log
+        self.env = env
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start it and return when it serves."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self.command, env=self.env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            deadline = time.monotonic() + SECONDS_TO_START
+            while not self._ready():
+                if not self.is_running:
+                    raise RuntimeError(f"{' '.join(self.command)} ended:\n{self.tail()}")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{' '.join(self.command)} does not serve:\n{self.tail()}")
+                time.sleep(0.2)
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it and all that it started, by force after a while."""
+        # `airflow standalone` does not pass a signal on to its components, so all of them get it.
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        while self._signal(0) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it and all that it started, now."""
+        self._signal(signal.SIGKILL)
+        if self._process:
+            self._process.wait()
+            self._process = None
+
+    def tail(self, lines: int = 60) -> str:
+        """The last lines of its output."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _signal(self, number: int) -> bool:
+        if self._process is None:
+            return False
+        self._process.poll()  # or the dead leader would stay in its group
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def local_milvus(folder: Path, *, bucket: Path, port: int, grpc_port: int, min_job_seconds: float = 0) -> Service:
+    """A local Milvus that keeps its data in ``folder``."""
+    options = {
+        "--data-dir": folder,
+        "--bucket": bucket,
+        "--port": port,
+        "--grpc-port": grpc_port,
+        "--min-job-seconds": min_job_seconds,
+    }
+    return Service(
+        [
+            sys.executable,
+            "-m",
+            "airflow_provider_milvus.local",
+            "serve",
+            *(str(x) for pair in options.items() for x in pair),
+        ],
+        log=folder / "milvus.log",
+        env=os.environ,
+        ready=lambda: _answer(f"http://{HOST}:{port}/v2/vectordb/collections/list", {}) is not None,
+    )
+
+
+def standalone_airflow(
+    home: Path, *, port: int, dag_folders: Mapping[str, Path], variables: Mapping[str, str], workers: int = 6
+) -> Service:
+    """A whole Airflow that keeps its data in ``home`` and asks nobody to log in.
+
+    :param dag_folders: by name.
+    :param variables: more environment variables, such as ``AIRFLOW_CONN_MILVUS_DEFAULT``.
+    :param workers: how many tasks run at a time.
+    """
+    return Service(
+        [sys.executable, "-m", "airflow", "standalone"],
+        log=home / "airflow.log",
+        env={**_airflow_env(home, port, dag_folders, workers), **variables},
+        ready=lambda: _is_healthy(port),
+    )
+
+
+def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers: int) -> dict[str, str]:
+    bundles = [
+        {
+            "name": name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(folder)},
+        }
+        for name, folder in dag_folders.items()
+    ]
+    settings = {
+        ("core", "load_examples"): False,
+        ("core", "dags_are_paused_at_creation"): False,
+        ("core", "simple_auth_manager_all_admins"): True,
+        ("core", "parallelism"): workers,
+        ("core", "execution_api_server_url"): f"http://{HOST}:{port}/execution/",
+        ("dag_processor", "dag_bundle_config_list"): json.dumps(bundles),
+        ("api", "host"): HOST,
+        ("api", "port"): port,
+        ("api", "base_url"): f"http://{HOST}:{port}",
+        # Two Airflows on one machine must not fight for the default ports.
+        ("logging", "worker_log_server_port"): free_port(),
+        ("logging", "trigger_log_server_port"): free_port(),
+        # The end of a task is noticed at the next beat of its worker's heart.
+        ("workers", "min_heartbeat_interval"): 1,
+        ("usage_data_collection", "enabled"): False,
+    }
+    # What is set for another Airflow must not hold in this one.
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    return {
+        **outside,
+        **{f"AIRFLOW__{section}__{option}".upper(): str(value) for (section, option), value in settings.items()},
+        "AIRFLOW_HOME": str(home),
+        # `airflow standalone` starts its components by the name `airflow`.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "NO_PROXY": "*",
+    }
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server((HOST, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _is_healthy(port: int) -> bool:
+    answer = _answer(f"http://{HOST}:{port}/api/v2/monitor/health")
+    return answer is not None and all(
+        answer.json().get(part, {}).get("status") == "healthy" for part in EVERYTHING_OF_AIRFLOW
+    )
+
+
+def _answer(url: str, body: dict[str, str] | None = None) -> httpx.Response | None:
+    # No proxy on the way to this machine.
+    with suppress(httpx.HTTPError), httpx.Client(trust_env=False) as client:
+        answer = client.get(url) if body is None else client.post(url, json=body)
+        return answer if answer.is_success else None
+    return None
+
+
+def main() -> int:
+    """Run both until Ctrl-C or SIGTERM."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--port", type=int, default=8080, help="of Airflow's UI (%(default)s)")
+    parser.add_argument("--milvus-port", type=int, default=19530, help="of Milvus's REST API (%(default)s)")
+    parser.add_argument("--grpc-port", type=int, default=19531, help="of Milvus's gRPC API (%(default)s)")
+    parser.add_argument("--data-dir", type=Path, default=REPO / ".airflow", help="where everything is kept (.airflow)")
+    options = parser.parse_args()
+    for port in (options.port, options.milvus_port, options.grpc_port):
+        if _is_taken(port):
+            parser.error(f"port {port} is taken; choose others with --port, --milvus-port and --grpc-port")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = options.data_dir.resolve()
+    bucket = folder / "milvus" / "bucket"
+    milvus = local_milvus(folder / "milvus", bucket=bucket, port=options.milvus_port, grpc_port=options.grpc_port)
+    airflow = standalone_airflow(
+        folder / "home",
+        port=options.port,
+        dag_folders={"examples": EXAMPLES},
+        variables={
+            "AIRFLOW_CONN_MILVUS_DEFAULT": f"milvus://{HOST}:{options.milvus_port}",
+            "MILVUS_BUCKET": str(bucket),
+        },
+    )
+    print("Starting a local Milvus and Airflow, which takes half a minute …", flush=True)
+    try:
+        milvus.start()
+        airflow.start()
+        print(_welcome(options, bucket, airflow, milvus), flush=True)
+        while airflow.is_running and milvus.is_running:
+            time.sleep(0.5)
+        for service in (airflow, milvus):
+            if not service.is_running:
+                print(f"{' '.join(service.command)} ended:\n{service.tail()}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        print("\nStopping …", flush=True)
+        airflow.stop()
+        milvus.stop()
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return True
+    return False
+
+
+def _welcome(options: argparse.Namespace, bucket: Path, airflow: Service, milvus: Service) -> str:
+    ui = f"http://{HOST}:{options.port}"
+    return f"""
+Airflow      {ui}/dags
+             no login; begin with {ui}/dags/milvus_digits and its Trigger button
+Milvus       REST http://{HOST}:{options.milvus_port}, gRPC http://{HOST}:{options.grpc_port}
+             in Airflow it is the connection milvus_default; files to import lie in
+             {bucket}
+Logs         {airflow.log}
+             {milvus.log}
+
+Ctrl-C ends both."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
