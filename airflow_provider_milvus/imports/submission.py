@@ -191,7 +191,7 @@ class Submitter:
     def _begin(self, attempt: int, case: Case) -> Submission:
         known = [job.job_id for job in self._ask(self._client.list_jobs)]
         record = _Record(self._load.digest, self._load.cycle, attempt, tuple(known[-MAX_KNOWN:]))
-        return self._create(self._keep(record), case)
+        return self._create(record, case)
 
     def _resume(self, record: _Record) -> Submission:
         progress = self._describe(record.job_id)
