@@ -215,7 +215,7 @@ class ImportWait:
         if progress is None:
             return ""
         return (
-            f"import job {progress.job_id} {progress.state_text}: {progress.imported_rows:,} rows, "
+            f"Import job {progress.job_id} {progress.state_text}: {progress.imported_rows:,} rows, "
             f"{progress.file_size:,} bytes, {len(progress.files)} file(s) "
             f"into {progress.collection_name or '(unnamed collection)'}{_duration(progress)}"
         )

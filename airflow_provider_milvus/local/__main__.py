@@ -41,12 +41,24 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def demo(options: argparse.Namespace) -> int:
+    """Load real vectors through Airflow and search them."""
+    from airflow_provider_milvus.local.demo import run
+
+    return run(options.dags)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_milvus.local", description="Milvus on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="serve REST and gRPC until stopped"))
+    show = commands.add_parser("demo", help="load real vectors through Airflow and search them")
+    show.set_defaults(run=demo)
+    show.add_argument(
+        "--dags", type=Path, default=Path("dags_examples"), help="the folder of the example DAGs (%(default)s)"
+    )
     return parser
 
 
