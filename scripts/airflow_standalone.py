@@ -32,13 +32,17 @@ class Service:
     """A server in a process group of its own, with its output in a file.
 
     :param command: what to run.
+    :param port: where it serves HTTP.
     :param log: the file that its output is added to.
     :param env: its whole environment.
     :param ready: whether it serves.
     """
 
-    def __init__(self, command: list[str], *, log: Path, env: Mapping[str, str], ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, command: list[str], *, port: int, log: Path, env: Mapping[str, str], ready: Callable[[], bool]
+    ) -> None:
         self.command = command
+        self.port = port
         self.log = log
         self.env = env
         self._ready = ready
@@ -63,6 +67,10 @@ class Service:
             self.kill()
             raise
         return self
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
 
     @property
     def is_running(self) -> bool:
@@ -116,6 +124,7 @@ def local_milvus(folder: Path, *, bucket: Path, port: int, grpc_port: int, min_j
             "serve",
             *(str(x) for pair in options.items() for x in pair),
         ],
+        port=port,
         log=folder / "milvus.log",
         env=os.environ,
         ready=lambda: _answer(f"http://{HOST}:{port}/v2/vectordb/collections/list", {}) is not None,
@@ -133,6 +142,7 @@ def standalone_airflow(
     """
     return Service(
         [sys.executable, "-m", "airflow", "standalone"],
+        port=port,
         log=home / "airflow.log",
         env={**_airflow_env(home, port, dag_folders, workers), **variables},
         ready=lambda: _is_healthy(port),

@@ -1,0 +1,199 @@
+"""A whole Airflow beside local Milvus servers, started once for all system tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow
+
+SECONDS_FOR_A_RUN = 400
+MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 15, "milvus_mortal": 30}
+STARTED_AT_ONCE = ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped", "waits", "failed_imports"]
+
+
+class Task:
+    """A task instance, as it was when it was asked for."""
+
+    def __init__(self, airflow: Airflow, path: str, data: dict[str, Any]) -> None:
+        self._airflow = airflow
+        self._path = f"{path}/{data['task_id']}"
+        self._map_index = data["map_index"]
+        self.id: str = data["task_id"]
+        self.state: str | None = data["state"]
+        self.tries: int = data["try_number"]
+
+    def xcom(self, key: str = "return_value") -> Any:
+        """A value that it pushed."""
+        answer = self._airflow.get(
+            f"{self._path}/xcomEntries/{key}", map_index=self._map_index, deserialize=False, stringify=False
+        )
+        return answer["value"]
+
+    @property
+    def log(self) -> str:
+        """The log of its last try, a line for each message."""
+        if not self.tries:
+            return ""
+        answer = self._airflow.get(f"{self._path}/logs/{self.tries}", map_index=self._map_index, full_content=True)
+        return "\n".join(_log_line(entry) for entry in answer["content"])
+
+
+class Run:
+    """A DAG run."""
+
+    def __init__(self, airflow: Airflow, dag_id: str, run_id: str) -> None:
+        self._airflow = airflow
+        self._path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        self._name = dag_id
+
+    @property
+    def state(self) -> str:
+        return str(self._airflow.get(self._path)["state"])
+
+    @property
+    def tasks(self) -> list[Task]:
+        path = f"{self._path}/taskInstances"
+        return [Task(self._airflow, path, data) for data in self._airflow.get(path)["task_instances"]]
+
+    def mapped(self, task_id: str) -> list[Task]:
+        return [task for task in self.tasks if task.id == task_id]
+
+    def task(self, task_id: str) -> Task:
+        (task,) = self.mapped(task_id)
+        return task
+
+    def wait(self) -> Run:
+        """Return when it has succeeded or failed."""
+        self.wait_until(lambda: self.state in ("success", "failed"), "end")
+        return self
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + SECONDS_FOR_A_RUN
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"{self._name} did not {what} within {SECONDS_FOR_A_RUN} s\n{self.report()}", pytrace=False)
+            time.sleep(1)
+
+    def report(self) -> str:
+        """What a person needs in order to see what went wrong."""
+        tasks = self.tasks
+        states = [f"{task.id}: {task.state}, try {task.tries}" for task in tasks]
+        logs = [
+            f"--- log of {task.id} ---\n" + "\n".join(task.log.splitlines()[-40:])
+            for task in tasks
+            if task.state not in ("success", "upstream_failed", None)
+        ]
+        return "\n".join([*states, *logs, "--- Airflow's own log ---", self._airflow.service.tail()])
+
+
+class Airflow:
+    """The running Airflow, by its REST API and its command line."""
+
+    def __init__(self, service: Service, url: str) -> None:
+        self.service = service
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=60, headers={"Accept": "application/json"})
+        self._client.headers["Authorization"] = f"Bearer {self.get('/auth/token')['access_token']}"
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = self._client.get(path, params=params)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def trigger(self, dag_id: str) -> Run:
+        """Start a run, as soon as the DAG's file was read."""
+        deadline = time.monotonic() + 120
+        while True:
+            answer = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+            if answer.is_success:
+                return Run(self, dag_id, answer.json()["dag_run_id"])
+            if answer.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
+                errors = self.get("/api/v2/importErrors")
+                pytest.fail(f"{dag_id} cannot be started: {answer.text}\n{errors}\n{self.service.tail()}")
+            time.sleep(1)
+
+    def cli(self, *arguments: str) -> str:
+        """The output of an ``airflow`` command."""
+        command = [sys.executable, "-m", "airflow", *arguments]
+        return subprocess.run(
+            command, env=dict(self.service.env), capture_output=True, text=True, check=True, timeout=120
+        ).stdout
+
+
+def _log_line(entry: dict[str, Any]) -> str:
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
+    return " | ".join([f"{entry.get('level') or '':7} {entry['event']}", *errors])
+
+
+@pytest.fixture(scope="session")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all Milvus servers here import from."""
+    folder = tmp_path_factory.mktemp("bucket")
+    for name, dimension in {"vectors": 8, "wrong_dimension": 7}.items():
+        vectors = pa.array([[float(row)] * dimension for row in range(100)], pa.list_(pa.float32()))
+        pq.write_table(
+            pa.table({"id": pa.array(range(100), pa.int64()), "vector": vectors}), folder / f"{name}.parquet"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+    """Milvus servers by connection id, each with an empty collection ``vectors``."""
+    with ExitStack() as stack:
+        servers = {}
+        for conn_id, seconds in MIN_JOB_SECONDS.items():
+            servers[conn_id] = local_milvus(
+                tmp_path_factory.mktemp(conn_id),
+                bucket=bucket,
+                port=free_port(),
+                grpc_port=free_port(),
+                min_job_seconds=seconds,
+            ).start()
+            stack.callback(servers[conn_id].kill)
+            answer = httpx.post(
+                f"{servers[conn_id].url}/v2/vectordb/collections/create",
+                json={"collectionName": "vectors", "dimension": 8},
+                trust_env=False,
+            )
+            assert answer.json()["code"] == 0, answer.text
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def airflow(milvus: dict[str, Service], bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    service = standalone_airflow(
+        tmp_path_factory.mktemp("airflow"),
+        port=free_port(),
+        dag_folders={"examples": EXAMPLES, "tests": Path(__file__).parent / "dags"},
+        variables={
+            "MILVUS_BUCKET": str(bucket),
+            **{
+                f"AIRFLOW_CONN_{conn_id.upper()}": f"milvus://{HOST}:{server.port}"
+                for conn_id, server in milvus.items()
+            },
+        },
+        workers=8,
+    )
+    try:
+        yield Airflow(service.start(), service.url)
+    finally:
+        service.kill()
+
+
+@pytest.fixture(scope="session")
+def runs(airflow: Airflow) -> dict[str, Run]:
+    """A run of each DAG, all started before the first test looks at one, because they take a while."""
+    return {dag_id: airflow.trigger(dag_id) for dag_id in STARTED_AT_ONCE}

@@ -1,0 +1,27 @@
+"""The Milvus server dies while tasks wait for its jobs."""
+
+import time
+
+WAITERS = {"synchronous_operator", "deferrable_operator", "poke_sensor", "reschedule_sensor", "deferrable_sensor"}
+SECONDS_DOWN = 30
+
+
+def test_every_wait_outlives_a_server_that_is_killed_and_restarted(airflow, runs, milvus):
+    run = airflow.trigger("dead_server")
+    run.wait_until(lambda: _all_wait(run), "begin to wait with all its tasks")
+
+    milvus["milvus_mortal"].kill()
+    time.sleep(SECONDS_DOWN)
+    milvus["milvus_mortal"].start()
+
+    run.wait()
+    ended = {task.id: (task.state, task.tries) for task in run.tasks if task.id in WAITERS}
+    assert ended == dict.fromkeys(WAITERS, ("success", 1)), run.report()
+    noticed = {task.id for task in run.tasks if "Could not ask for import job" in task.log}
+    assert noticed == WAITERS
+
+
+def _all_wait(run) -> bool:
+    waiting = [task for task in run.tasks if task.id in WAITERS and "Import job" in task.log]
+    assert not any(task.state in ("success", "failed") for task in waiting), run.report()
+    return len(waiting) == len(WAITERS)

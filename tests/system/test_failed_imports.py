@@ -1,0 +1,26 @@
+"""Milvus fails an import."""
+
+import pytest
+
+WAITERS = ["waiting_operator", "deferrable_operator", "waiting_sensor", "deferrable_sensor"]
+REASONS = {"missing_file": "not exist", "wrong_dimension": "dim"}
+TASKS = [f"{waiter}_{name}" for waiter in WAITERS for name in REASONS]
+
+
+@pytest.fixture(params=TASKS)
+def task(request, runs):
+    return runs["failed_imports"].wait().task(request.param)
+
+
+def test_failed_import_fails_the_task(task):
+    assert task.state == "failed", task.log
+
+
+def test_failed_import_is_not_retried(task):
+    assert task.tries == 1
+
+
+def test_log_names_the_file_and_the_reason(task):
+    (name,) = [name for name in REASONS if task.id.endswith(name)]
+    lines = [line for line in task.log.splitlines() if f"{name}.parquet" in line and REASONS[name] in line]
+    assert lines, task.log
