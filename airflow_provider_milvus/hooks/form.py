@@ -59,12 +59,12 @@ def _schema(kind: str, default: Any) -> dict[str, Any]:
 def widgets() -> dict[str, Any]:
     """What ``get_connection_form_widgets`` returns on Airflow before 3.2."""
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-    from wtforms import BooleanField, FloatField, IntegerField, PasswordField, StringField
+    from wtforms import BooleanField, IntegerField, PasswordField, StringField
     from wtforms.validators import Optional
 
     kinds: dict[str, Any] = {
         "string": (StringField, BS3TextFieldWidget),
-        "number": (FloatField, BS3TextFieldWidget),
+        "number": (StringField, BS3TextFieldWidget),  # Airflow takes no FloatField here
         "integer": (IntegerField, BS3TextFieldWidget),
         "password": (PasswordField, BS3PasswordFieldWidget),
     }
