@@ -13,19 +13,20 @@ PLACEHOLDERS = {
     "login": "root",
 }
 
-# name: (label, JSON type, description, default)
-_FIELDS: dict[str, tuple[str, str, str, Any]] = {
-    "token": ("Token", "password", "API key or user:password; instead of user and password", None),
-    "tls": ("TLS", "boolean", "Speak https; a URL with a scheme as host says it as well", None),
-    "verify": ("Verify TLS", "boolean", "Check the server's certificate", True),
-    "ca_bundle": ("CA bundle", "string", "Path of the CA certificates to trust, on every worker and triggerer", None),
-    "client_cert": ("Client certificate", "string", "Path of the certificate for mutual TLS", None),
-    "client_key": ("Client key", "string", "Path of the client certificate's key, where it is a file of its own", None),
-    "timeout": ("Timeout", "number", "Seconds that one request may take (default 30)", None),
-    "retries": ("Retries", "integer", "How often a request that is safe to repeat is repeated (default 5)", None),
-    "proxies": ("Proxies", "string", 'URL, or JSON such as {"https": "http://proxy:3128"}', None),
-    "cluster_id": ("Cluster id", "string", "Zilliz Cloud: the cluster that imports go to (in0x-…)", None),
-    "import_endpoint": ("Import endpoint", "string", "Zilliz Cloud: https://api.cloud.zilliz.com", None),
+# name: (label, JSON type, description)
+_FIELDS: dict[str, tuple[str, str, str]] = {
+    "token": ("Token", "password", "API key or user:password; instead of user and password"),
+    "tls": ("TLS", "boolean", "Speak https; a URL with a scheme as host says it as well"),
+    # No check box: on Airflow 2 an unticked one, saved along with something else, would switch verification off.
+    "verify": ("Verify TLS", "string", "true (default) or false"),
+    "ca_bundle": ("CA bundle", "string", "Path of the CA certificates to trust, on every worker and triggerer"),
+    "client_cert": ("Client certificate", "string", "Path of the certificate for mutual TLS"),
+    "client_key": ("Client key", "string", "Path of the client certificate's key, where it is a file of its own"),
+    "timeout": ("Timeout", "number", "Seconds that one request may take (default 30)"),
+    "retries": ("Retries", "integer", "How often a request that is safe to repeat is repeated (default 5)"),
+    "proxies": ("Proxies", "string", 'URL, or JSON such as {"https": "http://proxy:3128"}'),
+    "cluster_id": ("Cluster id", "string", "Zilliz Cloud: the cluster that imports go to (in0x-…)"),
+    "import_endpoint": ("Import endpoint", "string", "Zilliz Cloud: https://api.cloud.zilliz.com"),
 }
 
 
@@ -42,17 +43,15 @@ def hook_field_behaviour() -> dict[str, Any]:
 def conn_fields() -> dict[str, Any]:
     """``conn-fields`` of the provider's description (Airflow 3.2 and later)."""
     return {
-        name: {"label": label, "description": text, "schema": _schema(kind, default)}
-        for name, (label, kind, text, default) in _FIELDS.items()
+        name: {"label": label, "description": text, "schema": _schema(kind)}
+        for name, (label, kind, text) in _FIELDS.items()
     }
 
 
-def _schema(kind: str, default: Any) -> dict[str, Any]:
+def _schema(kind: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": ["string" if kind == "password" else kind, "null"]}
     if kind == "password":
         schema["format"] = "password"
-    if default is not None:
-        schema["default"] = default
     return schema
 
 
@@ -69,9 +68,9 @@ def widgets() -> dict[str, Any]:
         "password": (PasswordField, BS3PasswordFieldWidget),
     }
     found: dict[str, Any] = {}
-    for name, (label, kind, text, default) in _FIELDS.items():
+    for name, (label, kind, text) in _FIELDS.items():
         if kind == "boolean":
-            found[name] = BooleanField(label, description=text, default=default)
+            found[name] = BooleanField(label, description=text)
         else:
             field, widget = kinds[kind]
             found[name] = field(label, description=text, widget=widget(), validators=[Optional()])

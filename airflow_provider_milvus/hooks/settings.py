@@ -106,9 +106,6 @@ def _token(connection: Connection, extra: Mapping[str, Any]) -> str:
 
 
 def _verify(extra: Mapping[str, Any]) -> bool | str:
-    verify = extra.get("verify")
-    if isinstance(verify, str) and ("/" in verify or verify.endswith(".pem")):
-        return _file("verify", verify)
     if _boolean(extra, "verify", True) is False:
         return False
     return _file("ca_bundle", extra["ca_bundle"]) if extra.get("ca_bundle") else True
