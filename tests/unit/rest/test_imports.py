@@ -1,0 +1,163 @@
+"""The vocabulary of import jobs."""
+
+import pytest
+
+from airflow_provider_milvus.rest import imports
+from airflow_provider_milvus.rest.errors import MilvusProtocolError
+from airflow_provider_milvus.rest.imports import ImportSource, ImportState, parse_progress
+
+
+@pytest.mark.parametrize("data", [{"jobId": "7"}, {"jobID": "7"}, {"jobId": 7}, [{"jobId": "7"}]])
+def test_job_id_is_found_in_every_spelling(data):
+    assert imports.create("c", ImportSource(files=["a.parquet"])).parse(data) == "7"
+
+
+def test_accepted_import_without_a_job_id_is_an_error():
+    with pytest.raises(MilvusProtocolError, match="no job id"):
+        imports.create("c", ImportSource(files=["a.parquet"])).parse({})
+
+
+def test_create_is_not_repeatable():
+    assert imports.create("c", ImportSource(files=["a.parquet"])).repeatable is False
+
+
+def test_describe_falls_back_to_get_progress():
+    request = imports.describe("7")
+    assert (request.path, request.fallback.path) == ("/jobs/import/describe", "/jobs/import/get_progress")
+
+
+def test_create_sends_files_as_groups_and_leaves_out_what_is_not_given():
+    body = imports.create("c", ImportSource(files=["a.parquet", ["x.npy", "y.npy"]])).encode()
+    assert body == b'{"collectionName": "c", "files": [["a.parquet"], ["x.npy", "y.npy"]]}'
+
+
+def test_create_for_the_cloud_sends_urls_and_storage_keys():
+    source = ImportSource(object_urls=["s3://b/a/"])
+    body = imports.create("c", source, storage={"accessKey": "k"}).body
+    assert (body["objectUrls"], body["accessKey"]) == ([["s3://b/a/"]], "k")
+
+
+def test_create_for_a_volume_sends_its_name_and_paths():
+    body = imports.create("c", ImportSource(volume_name="v", data_paths=["a/"])).body
+    assert (body["volumeName"], body["dataPaths"]) == ("v", [["a/"]])
+
+
+def test_idempotency_key_is_a_header():
+    request = imports.create("c", ImportSource(files=["a.parquet"]), idempotency_key="k")
+    assert request.headers == {"Idempotency-Key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "exactly one of files"),
+        ({"files": ["a.json"], "object_urls": ["s3://b/a"]}, "exactly one of files"),
+        ({"data_paths": ["a"]}, "volume_name and data_paths"),
+        ({"files": []}, "files must be a list with at least one file, got"),
+        ({"files": 7}, "files must be a list with at least one file, got 7"),
+        ({"files": [["a.json", 7]]}, "files: each entry must be a path"),
+        ({"files": [" "]}, "files: each entry must be a path"),
+        ({"files": [[]]}, "files: each entry must be a path"),
+        ({"files": ["a.txt"]}, "file type '.txt'; Milvus imports .parquet"),
+        ({"files": ["a.JSON"]}, "lower case"),
+        ({"files": ["folder/"]}, "file type ''"),
+        ({"files": ["s3://bucket/a.parquet"]}, "give the key alone"),
+        ({"files": [["a.parquet", "b.parquet"]]}, "only .npy files form a set"),
+        ({"files": ["a.parquet"] * 1025}, "files has 1025 entries and Milvus takes at most 1024"),
+    ],
+)
+def test_bad_source_gives_one_error_that_names_it(arguments, message):
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        ImportSource(**arguments)
+
+
+@pytest.mark.parametrize("value", [True, 300, None, ["a"]])
+def test_option_that_is_no_text_is_refused(value):
+    with pytest.raises(ValueError, match=r"options\['timeout'\] must be a string"):
+        imports.create("c", ImportSource(files=["a.parquet"]), options={"timeout": value})
+
+
+@pytest.mark.parametrize("name", ["", " ", None, 7])
+def test_bad_collection_name_is_refused(name):
+    with pytest.raises(ValueError, match="collection_name must be"):
+        imports.create(name, ImportSource(files=["a.parquet"]))
+
+
+@pytest.mark.parametrize("job_id", ["", " ", None, 7])
+def test_bad_job_id_is_refused(job_id):
+    with pytest.raises(ValueError, match="job_id must be"):
+        imports.describe(job_id)
+
+
+def test_file_names_are_those_that_progress_reports():
+    assert ImportSource(files=["/a.parquet", ["x.npy", "y.npy"]]).file_names() == ("a.parquet", "x.npy y.npy")
+
+
+def progress(**fields):
+    return parse_progress({"jobId": "7", "state": "Importing", **fields})
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [(70, 70), ("70", 70), (0.7, 70), ("0.7", 70), (1, 1), (1.0, 100), (99.0, 99), (-3, 0), (140, 100), (None, 0)],
+)
+def test_progress_is_whole_percent(sent, shown):
+    assert progress(progress=sent).progress == shown
+
+
+def test_completed_job_is_at_100_percent():
+    assert progress(state="Completed", progress=0).progress == 100
+
+
+@pytest.mark.parametrize("name", ["importedRows", "importRows"])
+def test_rows_are_read_in_both_spellings_and_from_texts(name):
+    assert progress(**{name: "12"}).imported_rows == 12
+
+
+@pytest.mark.parametrize(
+    ("sent", "state"),
+    [
+        ("Pending", ImportState.PENDING),
+        ("InProgress", ImportState.IMPORTING),
+        ("Uncommitted", ImportState.UNCOMMITTED),
+        ("Resharding", ImportState.UNKNOWN),
+        ("None", ImportState.UNKNOWN),
+    ],
+)
+def test_state_is_read(sent, state):
+    assert progress(state=sent).state is state
+
+
+def test_unknown_state_keeps_its_text():
+    assert progress(state="Resharding").figures()["state"] == "Resharding"
+
+
+def test_missing_fields_are_zero_or_empty():
+    found = progress()
+    assert (found.imported_rows, found.reason, found.create_time, found.files) == (0, "", "", ())
+
+
+def test_answer_without_a_state_is_an_error():
+    with pytest.raises(MilvusProtocolError, match="no job state"):
+        parse_progress({"jobId": "7"})
+
+
+def test_file_name_loses_its_brackets():
+    assert progress(details=[{"fileName": "[a/1.parquet]"}]).files[0].name == "a/1.parquet"
+
+
+def test_failed_files_are_those_with_a_reason_or_a_failed_state():
+    details = [{"fileName": "a", "state": "Failed"}, {"fileName": "b", "reason": "r"}, {"fileName": "c"}]
+    assert [file.name for file in progress(details=details).failed_files] == ["a", "b"]
+
+
+def test_list_reads_self_hosted_and_cloud_records():
+    data = {
+        "count": 2,
+        "records": [{"jobId": "1", "state": "InProgress"}, {"jobId": "2", "state": "Failed", "reason": "r"}],
+    }
+    jobs = imports.list_jobs().parse(data)
+    assert [(job.job_id, job.state, job.reason) for job in jobs] == [
+        ("1", ImportState.IMPORTING, ""),
+        ("2", ImportState.FAILED, "r"),
+    ]
