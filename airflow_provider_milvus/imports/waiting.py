@@ -89,7 +89,7 @@ class ImportWait:
         self.deadline = deadline
         self._poll_interval = poll_interval
         self._max_poll_failures = max_poll_failures
-        self._log: Log = log or logging.getLogger(__name__)
+        self._log: Log = logging.getLogger(__name__) if log is None else log
         self._clock = clock
         self._chance = {"chance": chance} if chance else {}
         self._jobs = {job_id: _Job() for job_id in ids}

@@ -1,0 +1,232 @@
+"""The wait for import jobs: what is seen, what is done next, how it ends."""
+
+import asyncio
+import json
+
+import pytest
+
+from airflow_provider_milvus.imports import pacing, waiting
+from airflow_provider_milvus.imports.waiting import ImportWait
+from airflow_provider_milvus.rest import errors
+from airflow_provider_milvus.rest.imports import ImportState
+
+GONE = errors.MilvusImportJobNotFound("import job does not exist")
+DOWN = errors.MilvusConnectionError("refused", sent=False)
+
+
+class Log(list):
+    def info(self, message, *values):
+        self.append(message % values)
+
+    warning = info
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture(params=["synchronous", "asynchronous"])
+def drive(request, clock, mocker):
+    """Run a wait to its end on scripted answers; the last one is repeated."""
+
+    def run(wait, *answers):
+        script = {job_id: list(answers) for job_id in waiting.as_list(wait.job_ids)}
+
+        def ask(job_id):
+            found = script[job_id].pop(0) if len(script[job_id]) > 1 else script[job_id][0]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        if request.param == "synchronous":
+            return waiting.wait_for(wait, ask, sleep=clock.sleep)
+
+        async def ask_later(job_id):
+            return ask(job_id)
+
+        async def sleep(seconds):
+            clock.sleep(seconds)
+
+        mocker.patch("airflow_provider_milvus.imports.waiting.asyncio.sleep", sleep)
+        return asyncio.run(waiting.await_for(wait, ask_later))
+
+    return run
+
+
+@pytest.fixture
+def wait(clock, log):
+    def make(job_ids="1", **options):
+        return ImportWait(job_ids, clock=clock, log=log, chance=lambda low, high: high, **options)
+
+    return make
+
+
+def test_completed_job_is_a_success(wait, drive, progress):
+    event = drive(wait(), progress("Importing"), progress("Completed", importedRows=5))
+    assert (event["status"], event["job_id"], event["imports"][0]["imported_rows"]) == ("success", "1", 5)
+
+
+def test_failed_job_is_a_failure_with_its_reason_and_files(wait, drive, progress):
+    details = [{"fileName": "[a.parquet]", "state": "Failed", "reason": "bad row"}]
+    event = drive(wait(), progress("Failed", reason="bad row", details=details))
+    assert event["status"] == "failed"
+    assert event["message"] == "import job 1 into c failed: bad row"
+    assert event["failed_files"] == [{"job_id": "1", "name": "a.parquet", "reason": "bad row"}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "healable"), [("import timeout", True), ("disk quota exceeded", True), ("bad row", False), ("", False)]
+)
+def test_only_some_reasons_heal_with_time(wait, drive, progress, reason, healable):
+    assert drive(wait(), progress("Failed", reason=reason))["healable"] is healable
+
+
+def test_failure_without_a_reason_says_so(wait, drive, progress):
+    assert "Milvus gave no reason" in drive(wait(), progress("Failed"))["message"]
+
+
+def test_list_of_jobs_succeeds_when_all_have(wait, clock, progress):
+    found = wait(["1", "2"])
+    found.saw("1", progress("Completed"))
+    assert (found.event(), found.pending) == (None, ["2"])
+    found.saw("2", progress("Completed", "2"))
+    assert found.event()["job_id"] == ["1", "2"]
+
+
+def test_one_failed_job_of_a_list_fails_it_at_once(wait, progress):
+    found = wait(["1", "2"])
+    found.saw("1", progress("Importing"))
+    found.saw("2", progress("Failed", "2"))
+    assert found.event()["status"] == "failed"
+
+
+def test_deadline_ends_the_wait_with_a_timeout(wait, drive, clock, progress):
+    event = drive(wait(deadline=clock.now + 30), progress("Importing", progress=40))
+    assert (event["status"], clock.now) == ("timeout", 1_030.0)
+    assert "1 (Importing, 40 %)" in event["message"]
+
+
+def test_job_that_was_seen_and_is_gone_is_unknown(wait, drive, progress):
+    event = drive(wait(), progress("Importing", progress=40), GONE)
+    assert event["status"] == "unknown"
+    assert "the record of import job 1 (last seen Importing, 40 %) is gone" in event["message"]
+
+
+def test_job_that_was_never_seen_is_unknown(wait, drive):
+    event = drive(wait(), GONE)
+    assert event["status"] == "unknown"
+    assert "wrong id, another server, or expired" in event["message"]
+
+
+def test_job_that_is_listed_late_is_waited_for(wait, drive, progress):
+    assert drive(wait(), GONE, GONE, progress("Completed"))["status"] == "success"
+
+
+def test_server_that_comes_back_costs_nothing(wait, drive, progress):
+    assert drive(wait(max_poll_failures=4), DOWN, DOWN, DOWN, progress("Completed"))["status"] == "success"
+
+
+def test_server_that_stays_away_ends_the_wait(wait, drive, clock):
+    event = drive(wait(max_poll_failures=4), DOWN)
+    assert event["status"] == "unreachable"
+    assert "after 4 failed looks; it may still be running" in event["message"]
+    assert clock.sleeps == [1.0, 2.0, 4.0]
+
+
+def test_answer_resets_the_count_of_failures(wait, drive, progress):
+    answers = [DOWN, DOWN, progress("Importing"), DOWN, DOWN, progress("Completed")]
+    assert drive(wait(max_poll_failures=3), *answers)["status"] == "success"
+
+
+def test_refusal_that_time_does_not_heal_ends_the_wait_at_once(wait, drive, clock):
+    event = drive(wait(), errors.MilvusAuthError("no", code=1800))
+    assert (event["status"], clock.sleeps) == ("unreachable", [])
+
+
+def test_retry_after_is_honoured(wait, drive, clock, progress):
+    drive(wait(), errors.MilvusBusyError("slow down", http_status=429, retry_after=33.0), progress("Completed"))
+    assert clock.sleeps == [33.0]
+
+
+def test_state_nobody_knows_is_running_and_warned_of_once(wait, drive, log, progress):
+    event = drive(wait(), progress("Resharding"), progress("Resharding", progress=20), progress("Completed"))
+    assert event["status"] == "success"
+    assert len([line for line in log if "does not know" in line]) == 1
+
+
+def test_uncommitted_job_is_running_and_warned_of_once(wait, drive, log, progress):
+    event = drive(wait(), progress("Uncommitted"), progress("Uncommitted"), progress("Completed"))
+    assert event["status"] == "success"
+    assert len([line for line in log if "until somebody commits it" in line]) == 1
+
+
+@pytest.mark.parametrize("state", ["Uncommitted", "Completed"])
+def test_goal_uncommitted_is_reached_with_or_beyond_it(wait, drive, progress, state):
+    event = drive(wait(goal=ImportState.UNCOMMITTED), progress("Importing"), progress(state))
+    assert (event["status"], event["goal"]) == ("success", "Uncommitted")
+
+
+def test_line_is_logged_only_when_something_changed(wait, drive, log, progress):
+    drive(wait(), progress("Importing"), progress("Importing"), progress("Completed", importedRows=20, totalRows=20))
+    assert log == ["Import job 1: Importing, 0 %, 0 rows", "Import job 1: Completed, 100 %, 20 of 20 rows, 9 rows/s"]
+
+
+def test_young_jobs_are_looked_at_every_second_and_old_ones_every_interval(wait, clock, progress):
+    found = wait(poll_interval=10)
+    found.saw("1", progress("Importing"))
+    delays = []
+    for age in (0, 60, 10_000):
+        clock.now = 1_000.0 + age
+        delays.append(found.delay())
+    assert delays == pytest.approx([1.1, 3.3, 11.0])
+
+
+def test_wait_leaves_off_when_asked_to(wait, clock, progress):
+    assert waiting.wait_for(wait(), lambda job_id: progress("Importing"), until=0, sleep=clock.sleep) is None
+
+
+def test_trouble_of_the_server_ends_the_round(wait, clock):
+    asked = []
+
+    def ask(job_id):
+        asked.append(job_id)
+        raise DOWN
+
+    waiting.wait_for(wait(["1", "2", "3"]), ask, until=0, sleep=clock.sleep)
+    assert asked == ["1"]
+
+
+def test_every_event_is_plain_json(wait, drive, progress):
+    event = drive(wait(), progress("Failed", details=[{"fileName": "a", "state": "Failed"}]))
+    assert json.loads(json.dumps(event)) == event
+
+
+def test_event_holds_a_bounded_number_of_failed_files(wait, drive, progress):
+    details = [{"fileName": f"f{n}", "reason": "r" * 5000} for n in range(300)]
+    event = drive(wait(), progress("Failed", details=details))
+    assert (len(event["failed_files"]), event["failed_file_count"]) == (50, 300)
+    assert waiting.report(event)[-1] == "… and 250 more failed files"
+    assert len(json.dumps(event)) < 64_000
+
+
+@pytest.mark.parametrize("job_id", ["", " ", None, 7, [], ["1", ""], ["1", 2], {"a": 1}])
+def test_bad_job_id_is_one_clear_error(job_id):
+    with pytest.raises(ValueError, match="job_id must be the id of an import job"):
+        ImportWait(job_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("poll_interval", 0), ("poll_interval", "5"), ("max_poll_failures", 0), ("timeout", -1), ("timeout", True)],
+)
+def test_bad_setting_of_a_wait_is_one_clear_error(name, value):
+    good = {"poll_interval": 1.0, "max_poll_failures": 1, "timeout": None}
+    with pytest.raises(ValueError, match=f"{name} must be .* got {value!r}"):
+        pacing.check_wait(**{**good, name: value})
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5, 50, 5000])
+def test_backoff_grows_to_a_minute_and_no_further(failures):
+    assert 0.5 <= pacing.backoff(failures) <= 60
+    assert pacing.backoff(failures, chance=lambda low, high: high) == min(60, 2 ** min(failures - 1, 10))
