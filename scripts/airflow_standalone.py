@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -167,6 +168,8 @@ def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers
         ("dag_processor", "dag_bundle_config_list"): json.dumps(bundles),
         ("api", "host"): HOST,
         ("api", "port"): port,
+        # Airflow's own key is so short that every use of it warns.
+        ("api_auth", "jwt_secret"): secrets.token_hex(64),
         ("api", "base_url"): f"http://{HOST}:{port}",
         # Two Airflows on one machine must not fight for the default ports.
         ("logging", "worker_log_server_port"): free_port(),

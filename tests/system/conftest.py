@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow
 
 SECONDS_FOR_A_RUN = 400
-MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 15, "milvus_mortal": 30}
+MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30}
+COLLECTIONS = ["vectors", "loaded_once"]
 STARTED_AT_ONCE = ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped", "waits", "failed_imports"]
 
 
@@ -34,6 +35,7 @@ class Task:
         self.id: str = data["task_id"]
         self.state: str | None = data["state"]
         self.tries: int = data["try_number"]
+        self.pid: int | None = data["pid"]
 
     def xcom(self, key: str = "return_value") -> Any:
         """A value that it pushed."""
@@ -45,9 +47,10 @@ class Task:
     @property
     def log(self) -> str:
         """The log of its last try, a line for each message."""
-        if not self.tries:
-            return ""
-        answer = self._airflow.get(f"{self._path}/logs/{self.tries}", map_index=self._map_index, full_content=True)
+        return self.log_of_try(self.tries) if self.tries else ""
+
+    def log_of_try(self, number: int) -> str:
+        answer = self._airflow.get(f"{self._path}/logs/{number}", map_index=self._map_index, full_content=True)
         return "\n".join(_log_line(entry) for entry in answer["content"])
 
 
@@ -132,6 +135,12 @@ class Airflow:
         ).stdout
 
 
+def _ask(server: Service, route: str, **body: Any) -> Any:
+    answer = httpx.post(f"{server.url}/v2/vectordb/{route}", json=body, trust_env=False).json()
+    assert answer["code"] == 0, answer
+    return answer["data"]
+
+
 def _log_line(entry: dict[str, Any]) -> str:
     errors = [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
     return " | ".join([f"{entry.get('level') or '':7} {entry['event']}", *errors])
@@ -151,7 +160,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
-    """Milvus servers by connection id, each with an empty collection ``vectors``."""
+    """Milvus servers by connection id, each with collections that ``vectors.parquet`` fits into."""
     with ExitStack() as stack:
         servers = {}
         for conn_id, seconds in MIN_JOB_SECONDS.items():
@@ -163,13 +172,15 @@ def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
                 min_job_seconds=seconds,
             ).start()
             stack.callback(servers[conn_id].kill)
-            answer = httpx.post(
-                f"{servers[conn_id].url}/v2/vectordb/collections/create",
-                json={"collectionName": "vectors", "dimension": 8},
-                trust_env=False,
-            )
-            assert answer.json()["code"] == 0, answer.text
+            for name in COLLECTIONS:
+                _ask(servers[conn_id], "collections/create", collectionName=name, dimension=8)
         yield servers
+
+
+@pytest.fixture
+def call_milvus(milvus: dict[str, Service]) -> Callable[..., Any]:
+    """The data that the server of a connection answers to a request, past Airflow."""
+    return lambda conn_id, route, **body: _ask(milvus[conn_id], route, **body)
 
 
 @pytest.fixture(scope="session")

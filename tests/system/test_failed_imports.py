@@ -3,7 +3,7 @@
 import pytest
 
 WAITERS = ["waiting_operator", "deferrable_operator", "waiting_sensor", "deferrable_sensor"]
-REASONS = {"missing_file": "not exist", "wrong_dimension": "dim"}
+REASONS = {"missing_file": "does not exist", "wrong_dimension": "expected 8 numbers, got 7"}
 TASKS = [f"{waiter}_{name}" for waiter in WAITERS for name in REASONS]
 
 
@@ -24,3 +24,9 @@ def test_log_names_the_file_and_the_reason(task):
     (name,) = [name for name in REASONS if task.id.endswith(name)]
     lines = [line for line in task.log.splitlines() if f"{name}.parquet" in line and REASONS[name] in line]
     assert lines, task.log
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_deferrable_operator_fails_out_of_the_triggerer(runs, name):
+    task = runs["failed_imports"].wait().task(f"deferrable_operator_{name}")
+    assert "Pausing task as DEFERRED" in task.log
