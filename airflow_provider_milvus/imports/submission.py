@@ -41,6 +41,8 @@ SETTLE = 30.0
 # How long to wait for jobs that do not name their files yet, which they do when they begin to import.
 PATIENCE = 600.0
 LIST_INTERVAL = 2.0
+# The shortest time for which a Milvus keeps the record of an ended job: after it, an empty list proves nothing.
+RETENTION = 3 * 3600.0
 CLOCK_SKEW = 5.0
 MAX_KNOWN = 2000
 
@@ -93,9 +95,9 @@ class Load:
     first_try: bool
     since: float
 
-    def key(self, attempt: int) -> str:
+    def key(self, cycle: int, attempt: int) -> str:
         """The idempotency key: printable ASCII, at most 256 bytes, the same for every try of one attempt."""
-        exact = hashlib.sha256(json.dumps([*self.identity, self.cycle, self.digest, attempt]).encode()).hexdigest()
+        exact = hashlib.sha256(json.dumps([*self.identity, cycle, self.digest, attempt]).encode()).hexdigest()
         readable = "/".join(part.encode("ascii", "replace").decode()[:40] for part in self.identity)
         printable = "".join(char if " " <= char <= "~" else "?" for char in readable)
         return f"airflow/{printable[: MAX_KEY_LENGTH - 60]}/{attempt}/{exact[:40]}"
@@ -108,7 +110,11 @@ def digest(request: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Record:
-    """What is kept between tries. ``sent`` is when the last create was sent, in epoch seconds."""
+    """What is kept between tries.
+
+    ``cycle`` and ``attempt`` make the key; ``sent`` is when the last create was sent, in epoch seconds; ``done_in`` is
+    the cycle in which the task came to its end.
+    """
 
     digest: str
     cycle: int
@@ -116,7 +122,7 @@ class _Record:
     known: tuple[str, ...] = ()
     sent: float = 0.0
     job_id: str = ""
-    done: bool = False
+    done_in: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,11 @@ class Submission:
     message: str = ""
 
 
-def finish(store: Store | None) -> None:
+def finish(store: Store | None, cycle: int) -> None:
     """Record that the task is about to succeed, so that clearing it on purpose loads again."""
     record = store.get(RECORD) if store is not None else None
     if store is not None and isinstance(record, dict):
-        store.set(RECORD, {**record, "done": True})
+        store.set(RECORD, {**record, "done_in": cycle})
 
 
 class Submitter:
@@ -189,9 +195,16 @@ class Submitter:
     # -- the branches --------------------------------------------------------------------------------------------
 
     def _begin(self, attempt: int, case: Case) -> Submission:
+        self._let_settle()
         known = [job.job_id for job in self._ask(self._client.list_jobs)]
         record = _Record(self._load.digest, self._load.cycle, attempt, tuple(known[-MAX_KNOWN:]))
         return self._create(record, case)
+
+    def _let_settle(self) -> None:
+        """Wait for a lost submit of an abandoned intent, or its job would look like one of this intent."""
+        data = self._store.get(RECORD) if self._store is not None else None
+        if isinstance(data, dict) and not data.get("job_id"):
+            self._sleep(max(0.0, data.get("sent", 0.0) + SETTLE - self._clock()))
 
     def _resume(self, record: _Record) -> Submission:
         progress = self._describe(record.job_id)
@@ -213,6 +226,11 @@ class Submitter:
         found = self._find(record)
         if isinstance(found, Submission):
             return found
+        if record.sent and self._clock() > record.sent + RETENTION:
+            return self._unknown(
+                record,
+                "an earlier try may have started an import more than 3 hours ago, whose record Milvus may have dropped",
+            )
         return self._create(record, Case.NEW)
 
     def _create(self, record: _Record, case: Case) -> Submission:
@@ -220,7 +238,7 @@ class Submitter:
         while True:
             record = self._keep(replace(record, sent=self._clock()))
             try:
-                job_id = self._client.create(self._load.key(record.attempt))
+                job_id = self._client.create(self._load.key(record.cycle, record.attempt))
             except MilvusError as error:
                 failures += 1
                 self._ride_out(error, failures)
@@ -297,7 +315,7 @@ class Submitter:
         if record.digest != self._load.digest:
             self._log.info("The request has changed since an earlier try: this is a different load")
             return None
-        if record.done and record.cycle != self._load.cycle:
+        if record.done_in is not None and record.done_in != self._load.cycle:
             self._log.info("The task had succeeded and was cleared: the files are loaded again")
             return None
         return record

@@ -201,15 +201,13 @@ class MilvusBulkImportOperator(BaseOperator):
             self.hook.abort_import("0")
         except rest.errors.MilvusRouteNotFound as error:
             raise MilvusTwoPhaseUnsupported(
-                f"two_phase=True needs Milvus 3; this server knows no commit and no abort, and nothing was sent: {error}"
+                f"two_phase=True needs Milvus 3; this server cannot commit or abort, and nothing was sent: {error}"
             ) from error
         except rest.errors.MilvusServerError as error:
             self.log.debug("The server knows two-phase imports: %s", error)
 
     def _submitter(self, context: Context, source: ImportSource, deadline: float | None) -> Submitter:
-        ti = context["ti"]
-        # Airflow raises max_tries whenever a task is cleared, so this is 0 at first and grows with every clear.
-        cycle = max(ti.max_tries - (self.retries or 0), 0)
+        ti, cycle = context["ti"], self._cycle(context)
         started = getattr(context.get("dag_run"), "start_date", None)
         client = _Client(self, source, {**(self.options or {}), **({"auto_commit": "false"} if self.two_phase else {})})
         load = imports.submission.Load(
@@ -235,8 +233,12 @@ class MilvusBulkImportOperator(BaseOperator):
         store: Store | None = context.get("task_state_store") if self.durable else None  # Airflow 3.3 and later
         return store
 
+    def _cycle(self, context: Context) -> int:
+        # Airflow raises max_tries whenever a task is cleared, so this is 0 at first and grows with every clear.
+        return max(context["ti"].max_tries - (self.retries or 0), 0)
+
     def _finished(self, context: Context) -> None:
-        imports.submission.finish(self._store(context))
+        imports.submission.finish(self._store(context), self._cycle(context))
 
     def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str:
         wait = imports.waiting.ImportWait(

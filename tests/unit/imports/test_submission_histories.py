@@ -1,0 +1,117 @@
+"""Whatever dies, each intended load is loaded at most once."""
+
+import logging
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from model import OURS, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
+
+from airflow_provider_milvus.imports.submission import RECORD, RETENTION, Case, Load, Submitter, finish
+
+TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "dropped"]), max_size=4)
+QUIET = logging.getLogger("quiet")
+QUIET.disabled = True
+
+
+class Histories(RuleBasedStateMachine):
+    """One task on one server: its tries, its user, the jobs of other tasks, and time."""
+
+    @initialize(knows_keys=st.booleans())
+    def start(self, knows_keys):
+        self.server = Server(knows_keys)
+        self.store = Store()
+        self.began = self.server.now
+        self.cycle = self.tries = self.request = self.load = 0
+        self.succeeded = False
+
+    @rule(dies_at=st.none() | st.integers(1, 16), trouble=TROUBLE)
+    def run_a_try(self, dies_at, trouble):
+        """The task's process runs until it succeeds, fails or dies."""
+        if self.succeeded:
+            return
+        self.tries += 1
+        steps = self.store.steps = Steps(dies_at)
+        load = Load(
+            ("dag", "task", "run", "-1"), self.cycle, f"request-{self.request}", OURS, self.tries == 1, self.began
+        )
+        submitter = Submitter(
+            Client(self.server, steps, list(trouble), self.load),
+            self.store,
+            load,
+            log=QUIET,
+            clock=self.server.clock,
+            sleep=self.server.sleep,
+        )
+        try:
+            submission = submitter.submit()
+            if submission.case is Case.UNKNOWN:
+                assert not submission.job_id or submission.job_id in self.server.expired
+                return
+            steps.step()
+            self.wait_for(submission.job_id)
+            finish(self.store, self.cycle)
+            steps.step()
+        except Crash:
+            return
+        self.succeeded = self.server.jobs[submission.job_id].state == "Completed"
+
+    def wait_for(self, job_id):
+        job = self.server.jobs[job_id]
+        assert job.load == self.load, "the job of another load was taken"
+        while job.state not in ("Completed", "Failed"):
+            self.server.sleep(5)
+
+    @rule()
+    def clear(self):
+        """The user clears the task; only one that has succeeded is to load again.
+
+        One that died between its last record and the end of its process counts as succeeded, too.
+        """
+        self.cycle += 1
+        self.tries = 0
+        if self.succeeded or self.store.get(RECORD, {}).get("done_in") is not None:
+            self.load += 1
+            self.succeeded = False
+
+    @rule()
+    def change_the_request(self):
+        if not self.succeeded:
+            self.request += 1
+            self.load += 1
+
+    @rule(seconds=st.sampled_from([1, 10, 60]))
+    def time_passes(self, seconds):
+        self.server.sleep(seconds)
+
+    @rule()
+    def another_task_submits(self):
+        self.server.create(None, ("b.parquet",), None)
+
+    @rule()
+    def a_running_job_fails(self):
+        for job in self.server.jobs.values():
+            if job.state in ("Pending", "Importing"):
+                job.state = "Failed"
+                return
+
+    @rule()
+    def records_of_ended_jobs_expire(self):
+        self.server.sleep(RETENTION + SECONDS_TO_LOAD)
+        self.server.expired |= {job.id for job in self.server.jobs.values() if job.state in ("Completed", "Failed")}
+
+    @invariant()
+    def each_load_is_loaded_at_most_once(self):
+        if not hasattr(self, "server"):
+            return
+        loads = [job.load for job in self.server.jobs.values() if job.load is not None and job.state != "Failed"]
+        assert len(loads) == len(set(loads)), f"loaded twice: {loads}"
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(stateful_step_count=25)
