@@ -21,7 +21,7 @@ with DAG(
     submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **source)
     for task_id, how in {
         "poke_sensor": {"poke_interval": 2},
-        "reschedule_sensor": {"poke_interval": 2, "mode": "reschedule"},
+        "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
         "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
     }.items():
         MilvusImportSensor(task_id=task_id, job_id=submit.output, timeout=600, **how)
