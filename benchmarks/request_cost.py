@@ -1,7 +1,7 @@
 """What one `get_import_progress` costs beside a bare requests session and beside pymilvus, over HTTP and over TLS.
 
-The server is a process of its own that answers every POST with the same progress record at once, so that the figures
-are the clients' own cost. Calls of the contestants alternate; each figure is the median of all its calls in this one run.
+The server is a process of its own that answers every POST with the same progress record at once, so that the
+figures are the clients' own cost. Calls of the contestants alternate; each figure is the median of all its calls.
 """
 
 from __future__ import annotations
