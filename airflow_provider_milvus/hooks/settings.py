@@ -65,7 +65,7 @@ class ClientSettings:
         return cls(
             base_url=base_url,
             import_url=_base_url(import_url, None, True) if import_url else base_url,
-            database=database or connection.schema or "default",
+            database=_database(database or connection.schema or "default"),
             token=_token(connection, extra),
             verify=_verify(extra),
             cert=_cert(extra),
@@ -77,7 +77,7 @@ class ClientSettings:
 
 
 def _base_url(host: str | None, port: int | None, tls: bool | None) -> str:
-    host = (host or "").strip().rstrip("/")
+    host = (host or "").strip()
     if not host:
         raise ValueError("the milvus connection has no host; give a host name such as milvus.example.org, or a URL")
     with_scheme = "://" in host
@@ -87,6 +87,10 @@ def _base_url(host: str | None, port: int | None, tls: bool | None) -> str:
     except ValueError as error:
         raise ValueError(f"the milvus connection's host {host!r} is no URL: {error}") from None
     scheme = parts.scheme if with_scheme and parts.scheme != "milvus" else ("https" if tls else "http")
+    if parts.username or parts.password:
+        raise ValueError(
+            "the milvus connection's host holds credentials; user and password belong in fields of their own"
+        )
     if scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"the milvus connection's host {host!r} is no http or https URL and no host name")
     if tls and scheme == "http":
@@ -97,12 +101,23 @@ def _base_url(host: str | None, port: int | None, tls: bool | None) -> str:
     return f"{scheme}://{name}:{port}" if port else f"{scheme}://{name}"
 
 
+# Both travel in headers: an HTTP library would refuse a line break with an error that quotes the whole header.
 def _token(connection: Connection, extra: Mapping[str, Any]) -> str:
     if extra.get("token"):
-        return str(extra["token"])
-    if connection.login and connection.password:
-        return f"{connection.login}:{connection.password}"
-    return connection.password or ""
+        token = str(extra["token"])
+    elif connection.login and connection.password:
+        token = f"{connection.login}:{connection.password}"
+    else:
+        token = connection.password or ""
+    if not token.isprintable():
+        raise ValueError("the milvus connection's token or password has a line break or another unprintable character")
+    return token
+
+
+def _database(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError(f"the milvus connection's database {name!r} has a line break or another unprintable character")
+    return name
 
 
 def _verify(extra: Mapping[str, Any]) -> bool | str:

@@ -1,0 +1,176 @@
+"""Reading a ``milvus`` connection."""
+
+import pytest
+
+from airflow_provider_milvus.hooks.milvus import MilvusHook
+
+
+@pytest.fixture
+def settings(connection):
+    def read(database=None, **fields):
+        connection(**fields)
+        return MilvusHook(database=database).settings
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({}, "http://milvus.example.org:19530"),
+        ({"port": 80}, "http://milvus.example.org:80"),
+        ({"host": " milvus.example.org "}, "http://milvus.example.org:19530"),
+        ({"host": "milvus.example.org:9091"}, "http://milvus.example.org:9091"),
+        ({"host": "10.0.0.7"}, "http://10.0.0.7:19530"),
+        ({"host": "[::1]"}, "http://[::1]:19530"),
+        ({"host": "[::1]:9091"}, "http://[::1]:9091"),
+        ({"host": "http://milvus.example.org:9091/"}, "http://milvus.example.org:9091"),
+        ({"host": "https://in03-1.example.org"}, "https://in03-1.example.org"),
+        ({"host": "https://in03-1.example.org", "port": 443}, "https://in03-1.example.org:443"),
+        ({"extra": {"tls": True}}, "https://milvus.example.org:19530"),
+        ({"host": "http://milvus.example.org", "extra": {"tls": True}}, "https://milvus.example.org"),
+        ({"host": "milvus://milvus.example.org"}, "http://milvus.example.org"),
+    ],
+)
+def test_host_port_and_tls_give_the_url(settings, fields, url):
+    assert settings(**fields).base_url == url
+
+
+def test_uri_connection_is_read(monkeypatch):
+    uri = "milvus://root:p%40ss@milvus.example.org:19531/books?tls=true&timeout=7.5&retries=2&verify=false"
+    monkeypatch.setenv("AIRFLOW_CONN_MILVUS_DEFAULT", uri)
+    found = MilvusHook().settings
+    assert (found.base_url, found.database, found.token) == ("https://milvus.example.org:19531", "books", "root:p@ss")
+    assert (found.timeout, found.retries, found.verify) == (7.5, 2, False)
+
+
+def test_cloud_connection_has_two_servers(settings):
+    found = settings(
+        host="https://in03-1.example.org",
+        extra={"cluster_id": "in03-1", "import_endpoint": "https://api.example.org/"},
+    )
+    assert (found.base_url, found.import_url) == ("https://in03-1.example.org", "https://api.example.org")
+    assert found.cluster_id == "in03-1"
+
+
+def test_import_endpoint_without_a_scheme_speaks_tls(settings):
+    assert settings(extra={"import_endpoint": "api.example.org:443"}).import_url == "https://api.example.org:443"
+
+
+def test_import_jobs_go_to_the_server_itself_by_default(settings):
+    assert settings().import_url == settings().base_url
+
+
+@pytest.mark.parametrize(
+    ("fields", "token"),
+    [
+        ({}, ""),
+        ({"login": "root", "password": "Milvus"}, "root:Milvus"),
+        ({"password": "key"}, "key"),
+        ({"login": "root"}, ""),
+        ({"login": "root", "password": "Milvus", "extra": {"token": "t"}}, "t"),
+    ],
+)
+def test_token_is_the_extras_or_user_and_password_or_a_key(settings, fields, token):
+    assert settings(**fields).token == token
+
+
+@pytest.mark.parametrize(
+    ("override", "schema", "database"), [(None, None, "default"), (None, "books", "books"), ("maps", "books", "maps")]
+)
+def test_database_is_the_given_one_or_the_connections(settings, override, schema, database):
+    assert settings(override, schema=schema).database == database
+
+
+@pytest.mark.parametrize(
+    ("verify", "meaning"), [(None, True), ("", True), ("true", True), ("False", False), ("0", False), (False, False)]
+)
+def test_verify_is_on_unless_it_is_switched_off(settings, verify, meaning):
+    assert settings(extra={"verify": verify}).verify is meaning
+
+
+def test_ca_bundle_is_verified_against(settings, tmp_path):
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    assert settings(extra={"ca_bundle": str(bundle)}).verify == str(bundle)
+
+
+def test_verification_that_is_off_stays_off_with_a_ca_bundle(settings, tmp_path):
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    assert settings(extra={"ca_bundle": str(bundle), "verify": "false"}).verify is False
+
+
+def test_client_certificate_is_one_file_or_a_pair(settings, tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert.touch()
+    key.touch()
+    assert settings(extra={"client_cert": str(cert)}).cert == str(cert)
+    assert settings(extra={"client_cert": str(cert), "client_key": str(key)}).cert == (str(cert), str(key))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "meaning"),
+    [
+        (None, {}),
+        ("http://proxy:3128", {"http": "http://proxy:3128", "https": "http://proxy:3128"}),
+        ('{"https": "http://proxy:3128"}', {"https": "http://proxy:3128"}),
+        ({"https://": "http://proxy:3128"}, {"https": "http://proxy:3128"}),
+    ],
+)
+def test_proxies_are_a_url_or_an_object(settings, proxies, meaning):
+    assert settings(extra={"proxies": proxies}).proxies == meaning
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"host": ""}, "has no host; give a host name"),
+        ({"host": None}, "has no host"),
+        ({"host": "ftp://milvus.example.org"}, "'ftp://milvus.example.org' is no http or https URL"),
+        ({"host": "https://"}, "is no http or https URL"),
+        ({"host": "milvus.example.org:port"}, "is no URL"),
+        ({"host": "http://[::1"}, "is no URL"),
+        ({"extra": {"tls": "maybe"}}, "tls must be true or false, got 'maybe'"),
+        ({"extra": {"verify": 2}}, "verify must be true or false, got 2"),
+        ({"extra": {"timeout": "soon"}}, "timeout must be a number from 0.1 up, got 'soon'"),
+        ({"extra": {"timeout": 0}}, "timeout must be a number from 0.1 up, got 0"),
+        ({"extra": {"timeout": "nan"}}, "timeout must be a number"),
+        ({"extra": {"timeout": "inf"}}, "timeout must be a number"),
+        ({"extra": {"timeout": [1]}}, "timeout must be a number"),
+        ({"extra": {"retries": -1}}, "retries must be a number from 0 up, got -1"),
+        ({"extra": {"ca_bundle": "/no/such.pem"}}, "ca_bundle '/no/such.pem' is no file on this machine"),
+        ({"extra": {"client_cert": "/no/such.pem"}}, "client_cert '/no/such.pem' is no file on this machine"),
+        ({"extra": {"client_key": "/no/such.pem"}}, "client_key without client_cert"),
+        ({"extra": {"proxies": ["a"]}}, "proxies must be a URL, or an object"),
+        ({"extra": {"proxies": "7"}}, "proxies must be a URL, or an object"),
+        ({"extra": {"import_endpoint": "https://"}}, "is no http or https URL"),
+    ],
+)
+def test_bad_field_gives_one_error_that_names_it(settings, fields, message):
+    with pytest.raises(ValueError, match="the milvus connection") as caught:
+        settings(**fields)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("fields", [{"password": "s3cret\n"}, {"extra": {"token": "s3cret\r\nX: y"}}])
+def test_token_with_a_line_break_is_refused_without_showing_it(settings, fields):
+    with pytest.raises(ValueError, match="token or password has a line break") as caught:
+        settings(**fields)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_database_with_a_line_break_is_refused(settings):
+    with pytest.raises(ValueError, match=r"database 'a.nb' has a line break"):
+        settings("a\nb")
+
+
+def test_credentials_in_the_host_are_refused_without_showing_them(settings):
+    with pytest.raises(ValueError, match="user and password belong in fields of their own") as caught:
+        settings(host="https://root:s3cret@milvus.example.org")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_repr_shows_no_secret(settings):
+    found = settings(login="root", password="s3cret", extra={"proxies": "http://user:s3cret@proxy:3128"})
+    assert "s3cret" not in repr(found)
