@@ -108,23 +108,20 @@ class Service:
         return True
 
 
-def local_milvus(folder: Path, *, bucket: Path, port: int, grpc_port: int, min_job_seconds: float = 0) -> Service:
-    """A local Milvus that keeps its data in ``folder``."""
-    options = {
-        "--data-dir": folder,
-        "--bucket": bucket,
-        "--port": port,
-        "--grpc-port": grpc_port,
-        "--min-job-seconds": min_job_seconds,
-    }
+def local_milvus(folder: Path, *, bucket: Path, port: int, grpc_port: int, **more: object) -> Service:
+    """A local Milvus that keeps its data in ``folder``.
+
+    :param more: further options of ``serve``, by name; a list is an option given several times.
+    """
+    options = {"data_dir": folder, "bucket": bucket, "port": port, "grpc_port": grpc_port, **more}
+    arguments = [
+        argument
+        for name, value in options.items()
+        for one in (value if isinstance(value, list) else [value])
+        for argument in (f"--{name.replace('_', '-')}", str(one))
+    ]
     return Service(
-        [
-            sys.executable,
-            "-m",
-            "airflow_provider_milvus.local",
-            "serve",
-            *(str(x) for pair in options.items() for x in pair),
-        ],
+        [sys.executable, "-m", "airflow_provider_milvus.local", "serve", *arguments],
         port=port,
         log=folder / "milvus.log",
         env=os.environ,

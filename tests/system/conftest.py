@@ -78,6 +78,10 @@ class Run:
         (task,) = self.mapped(task_id)
         return task
 
+    def clear(self) -> None:
+        """Let all its tasks run again."""
+        self._airflow.post(f"{self._path}/clear", {"dry_run": False})
+
     def wait(self) -> Run:
         """Return when it has succeeded or failed."""
         self.wait_until(lambda: self.state in ("success", "failed"), "end")
@@ -115,11 +119,18 @@ class Airflow:
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    def trigger(self, dag_id: str) -> Run:
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self._client.post(path, json=body)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
         """Start a run, as soon as the DAG's file was read."""
         deadline = time.monotonic() + 120
         while True:
-            answer = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+            answer = self._client.post(
+                f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}}
+            )
             if answer.is_success:
                 return Run(self, dag_id, answer.json()["dag_run_id"])
             if answer.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
