@@ -1,9 +1,16 @@
-"""Unit tests open no socket and sleep nowhere."""
+"""Unit tests open no socket and sleep nowhere: a Milvus on a script, and a time that passes only in sleeps."""
 
 import json
 import socket
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
+import httpx
 import pytest
+import requests
+
+from airflow_provider_milvus.imports import submission, waiting
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +34,114 @@ def connection(monkeypatch):
 
     define()
     return define
+
+
+@dataclass
+class Sent:
+    """A request as it went out, and how it was sent."""
+
+    url: str
+    headers: Any
+    content: bytes
+    options: dict[str, Any]
+
+    @property
+    def route(self):
+        return self.url.partition("/v2/vectordb")[2]
+
+    @property
+    def body(self):
+        return json.loads(self.content)
+
+
+class Milvus:
+    """Answers ``requests`` and ``httpx`` from a script for each route; a script's last answer is repeated.
+
+    An answer is the envelope's data, a pair of HTTP status and text, a triple with headers, or an exception.
+    """
+
+    def __init__(self):
+        self.sent = []
+        self.scripts = {}
+
+    def answers(self, route, *script):
+        self.scripts[route] = list(script)
+
+    @property
+    def routes(self):
+        return [sent.route for sent in self.sent]
+
+    def answer(self, sent):
+        self.sent.append(sent)
+        script = self.scripts.get(sent.route)
+        if script is None:
+            return 404, "404 page not found", {}
+        found = script.pop(0) if len(script) > 1 else script[0]
+        if isinstance(found, Exception):
+            raise found
+        if isinstance(found, tuple):
+            return (*found, {}) if len(found) == 2 else found
+        return 200, json.dumps({"code": 0, "data": found}), {}
+
+
+@pytest.fixture
+def milvus(monkeypatch, connection):
+    """The server behind the connection ``milvus_default``."""
+    server = Milvus()
+
+    def send(self, request, **options):
+        status, text, headers = server.answer(Sent(request.url, request.headers, request.body, options))
+        response = requests.Response()
+        response.status_code, response._content = status, text.encode()
+        response.headers.update(headers)
+        return response
+
+    async def handle(self, request):
+        status, text, headers = server.answer(
+            Sent(str(request.url), request.headers, request.content, request.extensions)
+        )
+        return httpx.Response(status, text=text, headers=headers)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
+    return server
+
+
+class Clock:
+    """A time that passes only when somebody sleeps."""
+
+    def __init__(self):
+        self.now = 1_000.0
+        self.sleeps = []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.sleeps.append(seconds)
+        self.now += max(0.0, seconds)
+
+    async def sleep_later(self, seconds):
+        self.sleep(seconds)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def package_clock(clock, monkeypatch):
+    """The same time for the whole package."""
+    time = SimpleNamespace(time=clock, monotonic=clock, sleep=clock.sleep)
+    for module in ("hooks.milvus", "hooks.transport", "imports.waiting", "operators.bulk_import", "sensors.import_job"):
+        monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
+    monkeypatch.setattr("airflow_provider_milvus.triggers.import_job.time", time)
+    for module in ("imports.waiting", "triggers.import_job"):
+        monkeypatch.setattr(f"airflow_provider_milvus.{module}.asyncio", SimpleNamespace(sleep=clock.sleep_later))
+    # These have taken the real ones as defaults already.
+    for function in (waiting.wait_for, waiting.ImportWait.__init__, submission.Submitter.__init__):
+        fakes = {"clock": clock, "sleep": clock.sleep}
+        defaults = {name: fakes.get(name, value) for name, value in function.__kwdefaults__.items()}
+        monkeypatch.setattr(function, "__kwdefaults__", defaults)
+    return clock

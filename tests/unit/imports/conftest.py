@@ -1,4 +1,4 @@
-"""Answers and a clock for those who wait."""
+"""Answers for those who wait."""
 
 import pytest
 
@@ -13,23 +13,3 @@ def progress():
         return parse_progress({"jobId": job_id, "state": state, "collectionName": "c", **fields})
 
     return make
-
-
-class Clock:
-    """A time that passes only when somebody sleeps."""
-
-    def __init__(self):
-        self.now = 1_000.0
-        self.sleeps = []
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.sleeps.append(seconds)
-        self.now += seconds
-
-
-@pytest.fixture
-def clock():
-    return Clock()
