@@ -1,135 +1,184 @@
-"""How fast the local Milvus imports, and how much memory it takes, beside Milvus Lite's own insert of the same rows.
+"""What importing costs beside inserting: the same rows through the local Milvus's import and Milvus Lite's insert.
 
-Each measurement is a process of its own with an empty data folder; the contestants alternate. Figures are medians.
-
-``python benchmarks/import_speed.py [--rows 300000 1000000] [--repeats 3]``
+Every contestant runs in a fresh process that does all the work, client and server alike; rows of one int64 and 128
+floats come from one Parquet file. Timed are the job from its create to Completed, and the insert calls alone, without
+the making of their batches. Figures are medians; the peak is the most resident memory the process ever had.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-DIMENSION = 128
-INSERT_BATCH = 10_000
+# Rows, and how often each contestant runs.
+SIZES = {300_000: 3, 1_000_000: 1}
+DIM, BATCH_ROWS = 128, 10_000
+# A server that has to take what pymilvus sends over gRPC; one size is enough to see what the wire costs.
+GRPC_ROWS = 300_000
+POLL_SECONDS, TIMEOUT_SECONDS = 0.02, 1800
+FILE = "rows.parquet"
 SCHEMA = {
     "fields": [
         {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
-        {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": str(DIMENSION)}},
+        {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": DIM}},
     ]
 }
-CONTESTANTS = ("import", "insert")
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """Random vectors as Parquet."""
+    """A Parquet file of random vectors, written in batches so that the parent stays small."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    random = np.random.default_rng(7)
-    schema = pa.schema({"id": pa.int64(), "vector": pa.list_(pa.float32())})
-    with pq.ParquetWriter(path, schema) as writer:
-        for start in range(0, rows, 50_000):
-            count = min(50_000, rows - start)
-            flat = pa.array(random.random(count * DIMENSION, dtype=np.float32))
-            offsets = pa.array(np.arange(0, (count + 1) * DIMENSION, DIMENSION, dtype=np.int32))
-            vectors = pa.ListArray.from_arrays(offsets, flat)
-            writer.write_table(pa.table([pa.array(range(start, start + count)), vectors], schema=schema))
+    schema = pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float32(), DIM))])
+    random = np.random.default_rng(0)
+    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
+        for start in range(0, rows, BATCH_ROWS):
+            vectors = pa.array(random.random(BATCH_ROWS * DIM, dtype=np.float32))
+            ids = pa.array(np.arange(start, start + BATCH_ROWS))
+            columns = [ids, pa.FixedSizeListArray.from_arrays(vectors, DIM)]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
-def measure_import(folder: Path, file: Path) -> float:
-    """Seconds from the create request to ``Completed``."""
+def batches(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The rows as an application would insert them."""
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
+        ids, vectors = batch.columns
+        lists = vectors.flatten().to_numpy().reshape(-1, DIM).tolist()
+        yield [{"id": key, "vector": vector} for key, vector in zip(ids.to_pylist(), lists, strict=True)]
+
+
+def post(uri: str, path: str, body: dict[str, Any]) -> Any:
+    request = urllib.request.Request(f"{uri}/v2/vectordb/{path}", json.dumps(body).encode())
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+        decoded = json.load(answer)
+    if decoded["code"]:
+        raise RuntimeError(decoded["message"])
+    return decoded["data"]
+
+
+def import_job(path: Path, data_dir: Path) -> tuple[float, int]:
+    """Import through REST."""
     from airflow_provider_milvus.local import LocalMilvus
 
-    with LocalMilvus(folder / "data", bucket=file.parent) as milvus:
-
-        def post(route: str, **body: object) -> dict:
-            request = urllib.request.Request(
-                f"{milvus.uri}/v2/vectordb{route}",
-                data=json.dumps(body).encode(),
-                headers={"Content-Type": "application/json"},
-            )
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-                found = json.load(answer)
-            assert found["code"] == 0, found
-            return found["data"]
-
-        post("/collections/create", collectionName="c", schema=SCHEMA)
+    with LocalMilvus(data_dir, bucket=path.parent) as milvus:
+        post(milvus.uri, "collections/create", {"collectionName": "rows", "schema": SCHEMA})
         start = time.perf_counter()
-        job_id = post("/jobs/import/create", collectionName="c", files=[[file.name]])["jobId"]
-        while (job := post("/jobs/import/describe", jobId=job_id))["state"] not in ("Completed", "Failed"):
-            time.sleep(0.05)
-        assert job["state"] == "Completed", job
-        return time.perf_counter() - start
+        request = {"collectionName": "rows", "files": [[path.name]]}
+        job = post(milvus.uri, "jobs/import/create", request)
+        while (progress := post(milvus.uri, "jobs/import/describe", job))["state"] != "Completed":
+            if progress["state"] == "Failed" or time.perf_counter() - start > TIMEOUT_SECONDS:
+                raise RuntimeError(f"the import did not complete: {progress}")
+            time.sleep(POLL_SECONDS)
+        seconds = time.perf_counter() - start
+        return seconds, post(milvus.uri, "collections/get_stats", {"collectionName": "rows"})["rowCount"]
 
 
-def measure_insert(folder: Path, file: Path) -> float:
-    """Seconds that Milvus Lite itself takes to insert the rows and flush them; reading the file is not counted."""
-    import pyarrow.parquet as pq
-    from milvus_lite import CollectionSchema, DataType, FieldSchema, MilvusLite
+def engine_insert(path: Path, data_dir: Path) -> tuple[float, int]:
+    """Insert into Milvus Lite's own engine, without any wire."""
+    from milvus_lite.db import MilvusLite
+    from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
+    database = MilvusLite(str(data_dir))
     fields = [
-        FieldSchema(name="id", dtype=DataType.INT64, is_primary=True),
-        FieldSchema(name="vector", dtype=DataType.FLOAT_VECTOR, dim=DIMENSION),
+        FieldSchema("id", DataType.INT64, is_primary=True),
+        FieldSchema("vector", DataType.FLOAT_VECTOR, dim=DIM),
     ]
-    with MilvusLite(str(folder / "data")) as lite:
-        collection = lite.create_collection("c", CollectionSchema(fields=fields))
-        seconds = 0.0
-        for batch in pq.ParquetFile(file).iter_batches(INSERT_BATCH):
-            rows = batch.to_pylist()
-            start = time.perf_counter()
-            collection.insert(rows)
-            seconds += time.perf_counter() - start
+    collection = database.create_collection("rows", CollectionSchema(fields))
+    seconds = timed_inserts(path, collection.insert)
+    rows = collection.num_entities
+    database.close()
+    return seconds, rows
+
+
+def grpc_insert(path: Path, data_dir: Path) -> tuple[float, int]:
+    """Insert with pymilvus over gRPC; client and server share the process."""
+    from pymilvus import MilvusClient
+
+    from airflow_provider_milvus.local import LocalMilvus
+
+    with LocalMilvus(data_dir) as milvus:
+        post(milvus.uri, "collections/create", {"collectionName": "rows", "schema": SCHEMA})
+        client = MilvusClient(milvus.grpc_uri)
+        seconds = timed_inserts(path, lambda batch: client.insert("rows", batch))
+        client.close()
+        return seconds, post(milvus.uri, "collections/get_stats", {"collectionName": "rows"})["rowCount"]
+
+
+def timed_inserts(path: Path, insert: Any) -> float:
+    seconds = 0.0
+    for batch in batches(path):
         start = time.perf_counter()
-        collection.flush()
-        return seconds + time.perf_counter() - start
+        insert(batch)
+        seconds += time.perf_counter() - start
+    return seconds
 
 
-def run_one(contestant: str, file: Path) -> None:
-    """Print seconds and peak memory in MB of one measurement."""
+CONTESTANTS = {"import": import_job, "insert": engine_insert, "insert over gRPC": grpc_insert}
+
+
+def peak_megabytes() -> float:
+    # Unlike ru_maxrss, this does not begin with the size of the parent.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def run_contestant(name: str, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        seconds = {"import": measure_import, "insert": measure_insert}[contestant](Path(folder), file)
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+        seconds, rows = CONTESTANTS[name](path, Path(folder) / "data")
+        print(json.dumps([seconds, rows, peak_megabytes()]))
+
+
+def measure(name: str, path: Path, rows: int) -> tuple[float, float]:
+    """Seconds and peak megabytes of one contestant in a fresh process."""
+    command = [sys.executable, __file__, "--contestant", name, "--file", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    seconds, stored, peak = json.loads(done.stdout.splitlines()[-1])
+    if stored != rows:
+        raise RuntimeError(f"{name} stored {stored} of {rows} rows")
+    return seconds, peak
+
+
+def compare(rows: int, repeats: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILE
+        write_rows(path, rows)
+        names = [name for name in CONTESTANTS if name != "insert over gRPC" or rows <= GRPC_ROWS]
+        runs = [{name: measure(name, path, rows) for name in names} for _ in range(repeats)]
+    found = {name: [statistics.median(run[name][i] for run in runs) for i in (0, 1)] for name in names}
+    base_seconds, base_peak = found["insert"]
+    print(f"\n{rows:,} rows of {DIM} floats, median of {repeats}")
+    for name, (seconds, peak) in found.items():
+        speed = f"{rows / seconds:9,.0f} rows/s  {base_seconds / seconds:6.2f} x insert's speed"
+        memory = f"peak {peak:6,.0f} MB  {peak - base_peak:+6,.0f} MB  {peak / base_peak:5.2f} x"
+        print(f"  {name:18} {seconds:7.2f} s  {speed}  {memory}", flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[300_000, 1_000_000])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", nargs=2, metavar=("CONTESTANT", "FILE"), help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="*", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        return run_one(options.one[0], Path(options.one[1]))
-    print(f"{DIMENSION} floats a row, medians of {options.repeats}\n")
-    print(f"{'rows':>10}  {'':24} {'seconds':>8} {'rows/s':>9} {'peak MB':>8}")
+    if options.contestant:
+        run_contestant(options.contestant, options.file)
+        return
     for rows in options.rows:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "rows.parquet")
-            write_rows(file, rows)
-            found: dict[str, list[list[float]]] = {name: [] for name in CONTESTANTS}
-            for _ in range(options.repeats):
-                for name in CONTESTANTS:
-                    command = [sys.executable, __file__, "--one", name, str(file)]
-                    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                    found[name].append(json.loads(output.splitlines()[-1]))
-        medians = {name: [statistics.median(run[i] for run in runs) for i in (0, 1)] for name, runs in found.items()}
-        for name, label in (("import", "import by the local Milvus"), ("insert", "Milvus Lite's own insert")):
-            seconds, megabytes = medians[name]
-            print(f"{rows:10,}  {label:26} {seconds:6.1f} {rows / seconds:9,.0f} {megabytes:8,.0f}")
-        speed = medians["insert"][0] / medians["import"][0]
-        print(
-            f"{'':10}  speed {speed:.2f} x, peak {medians['import'][1] - medians['insert'][1]:+,.0f} MB\n", flush=True
-        )
-    return None
+        compare(rows, SIZES[rows])
 
 
 if __name__ == "__main__":
