@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
+from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +34,8 @@ def serve(options: argparse.Namespace) -> int:
         grpc_port=options.grpc_port,
         bucket=options.bucket,
         token=options.token,
+        milvus_version=options.milvus_version,
+        retention_seconds=options.retention_seconds,
         min_job_seconds=options.min_job_seconds,
     )
     with milvus:
@@ -70,6 +73,17 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grpc-port", type=int, default=19531, help="port of the gRPC API (%(default)s)")
     parser.add_argument("--bucket", type=Path, help="folder that import paths are keys of (DATA_DIR/bucket)")
     parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
+    parser.add_argument(
+        "--milvus-version",
+        choices=VERSIONS,
+        default=NEWEST,
+        help="behave as this version (%(default)s)",
+    )
+    parser.add_argument(
+        "--retention-seconds",
+        type=float,
+        help="how long the record of an ended import is kept (as the version does: 3 or 48 hours)",
+    )
     parser.add_argument(
         "--min-job-seconds",
         type=float,

@@ -64,6 +64,7 @@ def build_app(services: Services, token: str | None) -> Starlette:
         routes=[
             Route(BASE + path, _endpoint(services, token, kind, handler), methods=["POST"])
             for path, (kind, handler) in ROUTES.items()
+            if path not in import_routes.unknown_to(services.version)
         ],
         # Milvus answers an unknown route and a wrong method alike, and not in its envelope.
         exception_handlers={404: _not_found, 405: _not_found},
@@ -86,7 +87,8 @@ def _answer(services: Services, kind: type[Any], handler: Handler, headers: Mapp
     try:
         request = bind(kind, body)
         request.db_name = request.db_name or headers.get("db-name") or "default"
-        return JSONResponse(success(handler(services, request)))
+        request.headers = headers
+        return JSONResponse(success(handler(services, request), services.version.success_code))
     except Exception as error:
         return JSONResponse(failure(_as_milvus_error(error)))
 

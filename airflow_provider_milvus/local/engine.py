@@ -16,6 +16,7 @@ from typing import Any
 from milvus_lite.db import MilvusLite
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import CollectionNotFoundError, DataDirLockedError, PartitionNotFoundError
+from milvus_lite.storage.data_file import parse_seq_range
 from milvus_lite.storage.manifest import Manifest
 from milvus_lite.storage.segment import Segment
 
@@ -133,6 +134,13 @@ class Engine:
             collection._next_seq = collection._next_auto_id = first + rows
             return first
 
+    def reserve_past(self, collection: Collection, segments: dict[str, list[str]]) -> None:
+        """Keep off the sequence numbers of segments that wait to be published, after a restart has forgotten them."""
+        with self.write_lock:
+            last = max((parse_seq_range(name)[1] for names in segments.values() for name in names), default=-1)
+            first_free = max(collection._next_seq, collection._next_auto_id, last + 1)
+            collection._next_seq = collection._next_auto_id = first_free
+
     def load_staged(self, collection: Collection, partition: str, path: Path) -> StagedSegment:
         """Read a staged segment file into memory before it is published, so that publishing takes no time."""
         segment = Segment.load(str(path), partition, collection._pk_name, collection._vector_name)
@@ -169,7 +177,9 @@ class Engine:
             for one in staged:
                 final = self._final_path(collection, one.partition, one.path)
                 final.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(one.path, final)
+                # A link, not a move: a two-phase job that dies here commits again, with the same staged files.
+                final.unlink(missing_ok=True)
+                os.link(one.path, final)
                 manifest.add_data_file(one.partition, one.name)
             manifest.current_seq = max(manifest.current_seq, collection._next_seq - 1)
             manifest.save()

@@ -12,14 +12,17 @@ from milvus_lite.engine.collection import Collection
 from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.jobs import COMPLETED, FAILED, FileProgress, Job
 from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
+from airflow_provider_milvus.local.versions import Version
 from airflow_provider_milvus.local.wire import required
 
 INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
 PARTITION_NOT_FOUND = 200
 IMPORT_FAILED = 2100
+MISSING_FIELD = 1802
 MAX_FILE_GROUPS = 1024
 MAX_JOBS = 1024
-SINGLE_FILE_EXTENSIONS = (".json", ".jsonl", ".ndjson", ".parquet", ".csv")
+MAX_KEY_BYTES = 256
+INVALID_JSON = 1801
 DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"[+]?((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
 
@@ -48,14 +51,23 @@ class JobIDReq(Request):
 
 
 def create(services: Services, request: ImportReq) -> dict[str, str]:
-    """Queue an import job. Whether the files exist and fit is found out by the job, not here."""
+    """Queue an import job. Whether the files exist and fit is found out by the job, not here.
+
+    With an idempotency key that the collection has seen, the job it started is returned and nothing is queued.
+    https://milvus.io/docs/idempotent-import.md
+    """
+    version = services.version
     collection = request.collection(services)
     _check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
     groups = [group for group in request.files if group]
-    _check_files(groups, request.options)
+    _check_files(groups, request.options, version)
     timeout = _timeout(request.options)
+    auto_commit = _auto_commit(request.options) if version.two_phase else True
     if len(services.table.unfinished()) >= MAX_JOBS:
         raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={MAX_JOBS})")
+    key = request.headers.get("idempotency-key") if version.idempotency_keys else None
+    if key is not None:
+        _check_key(key)
     now = time.time()
     job = Job(
         id=services.table.next_id(),
@@ -67,10 +79,16 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
         options=request.options,
         created_at=now,
         deadline=None if timeout is None else now + timeout,
+        auto_commit=auto_commit,
     )
-    services.table.save(job)
-    services.runner.submit(job)
-    return {"jobId": str(job.id)}
+    job_id = job.id
+    if key is None:
+        services.table.save(job)
+    else:
+        job_id = services.table.add(job, key)
+    if job_id == job.id:
+        services.runner.submit(job)
+    return {version.job_id_key: str(job_id)}
 
 
 def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
@@ -86,10 +104,11 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
     if job is None:
         raise _import_failed(f"import job does not exist, jobID={job_id}")
     shown_rows = job.importing
+    created = {"createTime": _rfc3339(job.created_at)} if services.version.create_time else {}
     return _without_empty_reason(
         {
             "jobId": str(job.id),
-            "createTime": _rfc3339(job.created_at),
+            **created,
             "collectionName": job.collection_name,
             "completeTime": _rfc3339(job.completed_at),
             "state": job.state,
@@ -105,6 +124,8 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
 
 def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[str, Any]:
     """All jobs of a collection, or of every database when no collection is named."""
+    if services.version.list_needs_collection and not request.collection_name:
+        raise MilvusError(MISSING_FIELD, "missing required parameters, error: Key: 'CollectionNameReq.CollectionName'")
     services.runner.expire()
     jobs = list(services.table)
     if request.collection_name:
@@ -126,6 +147,38 @@ def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[st
     return {"records": records}
 
 
+def commit(services: Services, request: JobIDReq) -> None:
+    """Make the rows of a resting two-phase job visible, in the background."""
+    job = _two_phase_job(services, request, "commit")
+    if not services.runner.commit(job):
+        raise _import_failed(f"cannot commit import job {job.id} in state {job.state}, it must be Uncommitted")
+
+
+def abort(services: Services, request: JobIDReq) -> None:
+    """Discard a two-phase job that is not committed yet."""
+    job = _two_phase_job(services, request, "abort")
+    if not services.runner.abort(job):
+        raise _import_failed(f"cannot abort import job {job.id} in state {job.state}, abort is not allowed")
+
+
+def _two_phase_job(services: Services, request: JobIDReq, action: str) -> Job:
+    if not re.fullmatch(r"[+-]?\d{1,19}", request.job_id, re.ASCII):
+        raise MilvusError(INVALID_PARAMETER, f"invalid job id {request.job_id!r}: invalid parameter")
+    services.runner.expire()
+    job = services.table.get(int(request.job_id))
+    if job is None:
+        raise _import_failed(f"import job not found, jobID={request.job_id}")
+    if job.auto_commit:
+        raise _import_failed(f"cannot {action} import job {job.id}, it commits by itself (auto_commit=true)")
+    return job
+
+
+def unknown_to(version: Version) -> set[str]:
+    """The routes that a version does not have."""
+    unknown = set() if version.describe else {"/jobs/import/describe"}
+    return unknown if version.two_phase else unknown | {"/jobs/import/commit", "/jobs/import/abort"}
+
+
 def _check_target(request: ImportReq, collection: Collection, *, has_partition_key: bool) -> None:
     if _is_on(request.options, "backup") and not request.partition_name:
         raise MilvusError(MISSING_PARAMETER, "partition not specified: missing parameter")
@@ -139,7 +192,7 @@ def _check_target(request: ImportReq, collection: Collection, *, has_partition_k
         raise MilvusError(PARTITION_NOT_FOUND, f"partition not found[partition={request.partition_name}]")
 
 
-def _check_files(groups: list[list[str]], options: dict[str, str]) -> None:
+def _check_files(groups: list[list[str]], options: dict[str, str], version: Version) -> None:
     if not groups:
         raise MilvusError(INVALID_PARAMETER, "import request is empty, no file is given: invalid parameter")
     if len(groups) > MAX_FILE_GROUPS:
@@ -149,13 +202,13 @@ def _check_files(groups: list[list[str]], options: dict[str, str]) -> None:
     if _is_on(options, "backup"):
         raise _import_failed("no binlog to import: the local Milvus has no backups")
     for group in groups:
-        _check_group(group)
+        _check_group(group, version)
 
 
-def _check_group(group: list[str]) -> None:
+def _check_group(group: list[str], version: Version) -> None:
     extensions = {PurePosixPath(path).suffix for path in group}
     for path in group:
-        if PurePosixPath(path).suffix not in (".npy", *SINGLE_FILE_EXTENSIONS):
+        if PurePosixPath(path).suffix not in version.extensions:
             raise _import_failed(f"unexpected file type, files={group}")
     if len(extensions) > 1:
         raise _import_failed(f"inconsistency in file types, files={group}")
@@ -172,6 +225,28 @@ def _timeout(options: dict[str, str]) -> float | None:
         raise _import_failed(f'parse timeout failed, err=time: invalid duration "{text}"')
     parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text)
     return sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
+
+
+def _auto_commit(options: dict[str, str]) -> bool:
+    text = options.get("auto_commit", "true").lower()
+    if text not in ("true", "false"):
+        raise MilvusError(INVALID_JSON, f"options.auto_commit must be 'true' or 'false', got {text!r}")
+    return text == "true"
+
+
+def _check_key(key: str) -> None:
+    size = len(key.encode("latin-1", "replace"))
+    if size > MAX_KEY_BYTES:
+        raise MilvusError(
+            INVALID_PARAMETER, f"idempotency key has {size} bytes, the limit is {MAX_KEY_BYTES}: invalid parameter"
+        )
+    for offset, char in enumerate(key):
+        if not " " <= char <= "~":
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"idempotency key has the byte 0x{ord(char):02x} at offset {offset}, which is not printable ASCII: "
+                f"invalid parameter",
+            )
 
 
 def _is_on(options: dict[str, str], key: str) -> bool:
@@ -219,4 +294,6 @@ ROUTES: Routes = {
     "/jobs/import/list": (OptionalCollectionNameReq, list_jobs),
     "/jobs/import/describe": (JobIDReq, describe),
     "/jobs/import/get_progress": (JobIDReq, describe),
+    "/jobs/import/commit": (JobIDReq, commit),
+    "/jobs/import/abort": (JobIDReq, abort),
 }

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 PENDING, IMPORTING, COMPLETED, FAILED = "Pending", "Importing", "Completed", "Failed"
+UNCOMMITTED, COMMITTING = "Uncommitted", "Committing"
 IN_PROGRESS = "InProgress"
+KEY_SECONDS = 24 * 3600.0
 
 
 @dataclass
@@ -51,12 +53,14 @@ class Job:
     options: dict[str, str]
     created_at: float
     deadline: float | None = None
+    auto_commit: bool = True
     state: str = PENDING
     progress: int = 0
     importing: bool = False
     reason: str = ""
     completed_at: float | None = None
     publication: Publication | None = None
+    ended_at: float | None = None
 
     @property
     def finished(self) -> bool:
@@ -72,8 +76,14 @@ class Job:
 
     # The state changes last: who reads a job while it ends must not see the new state with old figures.
 
+    def rest(self, publication: Publication) -> None:
+        """Every row is staged, and waits for a commit."""
+        self.publication, self.progress = publication, 99
+        self.state = UNCOMMITTED
+
     def complete(self) -> None:
         """Every row is visible."""
+        self.ended_at = time.time()
         self.completed_at, self.publication, self.importing = time.time(), None, True
         for file in self.files:
             file.state, file.imported_rows = COMPLETED, file.total_rows
@@ -83,6 +93,7 @@ class Job:
 
     def fail(self, reason: str) -> None:
         """No row is visible: Milvus reports a failed job with progress 0 and no rows."""
+        self.ended_at = time.time()
         for file in self.files:
             file.imported_rows = file.total_rows = 0
             file.completed_at = None
@@ -109,6 +120,10 @@ class JobTable:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, job TEXT NOT NULL)")
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS keys (collection_id INTEGER, key TEXT, job_id INTEGER NOT NULL,"
+            " created_at REAL NOT NULL, PRIMARY KEY (collection_id, key))"
+        )
         rows = self._connection.execute("SELECT job FROM jobs ORDER BY id").fetchall()
         self._jobs = {job.id: job for job in (_from_json(text) for (text,) in rows)}
         self._last_id = max(self._jobs, default=0)
@@ -122,8 +137,44 @@ class JobTable:
     def save(self, job: Job) -> None:
         """Write `job` as it is now."""
         with self._lock:
-            self._connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?)", (job.id, json.dumps(asdict(job))))
-            self._jobs[job.id] = job
+            self._write(job)
+
+    def add(self, job: Job, key: str) -> int:
+        """Write a new job together with its idempotency key.
+
+        Returns its id, or that of the job which the key had before: then nothing is written. Keys are remembered for a
+        day, longer than their job may be.
+        """
+        with self._lock:
+            now = time.time()
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.execute("DELETE FROM keys WHERE created_at < ?", (now - KEY_SECONDS,))
+                known = self._connection.execute(
+                    "SELECT job_id FROM keys WHERE collection_id = ? AND key = ?", (job.collection_id, key)
+                ).fetchone()
+                if known is None:
+                    self._connection.execute(
+                        "INSERT INTO keys VALUES (?, ?, ?, ?)", (job.collection_id, key, job.id, now)
+                    )
+                    self._write(job)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+            return job.id if known is None else int(known[0])
+
+    def forget(self, seconds: float) -> None:
+        """Drop the jobs that ended longer ago than this."""
+        before = time.time() - seconds
+        with self._lock:
+            for job in [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]:
+                self._connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+                del self._jobs[job.id]
+
+    def _write(self, job: Job) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?)", (job.id, json.dumps(asdict(job))))
+        self._jobs[job.id] = job
 
     def get(self, job_id: int) -> Job | None:
         return self._jobs.get(job_id)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from milvus_lite.engine.collection import Collection
@@ -13,14 +14,16 @@ from milvus_lite.exceptions import MilvusLiteError
 
 from airflow_provider_milvus.local.bucket import locate
 from airflow_provider_milvus.local.columns import Converter
-from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.engine import Engine, StagedSegment
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.jobs import (
+    COMMITTING,
     COMPLETED,
     FAILED,
     IMPORTING,
     IN_PROGRESS,
     PENDING,
+    UNCOMMITTED,
     FileProgress,
     Job,
     JobTable,
@@ -34,6 +37,7 @@ logger = logging.getLogger(__name__)
 WORKERS = 2
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
+ABORTED = "import job aborted by user"
 
 
 class JobFailed(Exception):
@@ -48,32 +52,49 @@ class JobRunner:
     """Takes jobs from `table` to Completed or Failed, two at a time.
 
     `min_job_seconds` spreads the progress of every job over at least that many seconds (default 0: as fast
-    as possible), for those who want to watch a job wait. Staged segments live below `staging`.
+    as possible), for those who want to watch a job wait. The record of an ended job is dropped after
+    `retention_seconds`. Staged segments live below `staging`.
     """
 
-    def __init__(self, engine: Engine, table: JobTable, bucket: Path, staging: Path, min_job_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        table: JobTable,
+        bucket: Path,
+        staging: Path,
+        min_job_seconds: float,
+        retention_seconds: float,
+    ) -> None:
         self.engine = engine
         self.table = table
         self.bucket = bucket
         self.staging = staging
         self.min_job_seconds = min_job_seconds
+        self.retention_seconds = retention_seconds
         self.stopping = threading.Event()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="import")
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._queued: set[int] = set()
+        self.aborted: set[int] = set()
 
     def start(self) -> None:
         """Settle what the last server left unfinished, then run it.
 
-        A job whose segments reached the manifest is Completed; any other starts again from nothing. Must
-        run before a collection is opened (see `Engine.was_published`).
+        A job whose segments reached the manifest is Completed, one that waited for its commit waits on, and
+        any other starts again from nothing. Must run before a collection is opened (see
+        `Engine.was_published`).
         """
-        shutil.rmtree(self.staging, ignore_errors=True)
         unfinished = self.table.unfinished()
         for job in unfinished:
             self._settle(job)
+        resting = [job for job in unfinished if job.state in (UNCOMMITTED, COMMITTING)]
+        for folder in self.staging.glob("*"):
+            if folder.name not in {str(job.id) for job in resting}:
+                shutil.rmtree(folder, ignore_errors=True)
+        for job in resting:
+            self._keep_numbers(job)
         for job in unfinished:
-            if not job.finished:
+            if not job.finished and job.state != UNCOMMITTED:
                 self.submit(job)
 
     def submit(self, job: Job) -> None:
@@ -87,23 +108,56 @@ class JobRunner:
         self._pool.shutdown(cancel_futures=True)
 
     def expire(self) -> None:
-        """Fail jobs whose `timeout` ran out while they waited for a worker."""
+        """Fail jobs whose `timeout` ran out while they waited, and drop the records that are too old."""
         for job in self.table.unfinished():
-            if overdue(job) and self._claim(job):
-                self._fail(job, TIMED_OUT)
+            if overdue(job) and (self._claim(job) or job.state == UNCOMMITTED):
+                self._discard(job, TIMED_OUT)
+        self.table.forget(self.retention_seconds)
+
+    def commit(self, job: Job) -> bool:
+        """Publish a resting job in the background; whether it rests, is being committed, or is committed."""
+        with self.lock:
+            if job.state != UNCOMMITTED:
+                return job.state in (COMMITTING, COMPLETED)
+            job.state = COMMITTING
+        self.table.save(job)
+        self.submit(job)
+        return True
+
+    def abort(self, job: Job) -> bool:
+        """Discard a job that is not committed yet; whether it could be, or was discarded before."""
+        with self.lock:
+            if job.state in (COMMITTING, COMPLETED):
+                return False
+            resting = job.state == UNCOMMITTED
+            self.aborted.add(job.id)
+        if resting or (not job.finished and self._claim(job)):
+            self._discard(job, ABORTED)
+        return True
+
+    def _discard(self, job: Job, reason: str) -> None:
+        self._fail(job, reason)
+        shutil.rmtree(self.staging / str(job.id), ignore_errors=True)
+
+    def _keep_numbers(self, job: Job) -> None:
+        # Of a collection that is gone there is nothing to keep: the job finds out by itself.
+        with suppress(MilvusLiteError):
+            if job.publication:
+                collection = self.engine.collection(job.db_name, job.collection_name)
+                self.engine.reserve_past(collection, job.publication.segments)
 
     def _claim(self, job: Job) -> bool:
         """Take a job out of the queue; only one caller gets it."""
-        with self._lock:
+        with self.lock:
             waiting = job.id in self._queued
             self._queued.discard(job.id)
             return waiting
 
     def _settle(self, job: Job) -> None:
-        publication = job.publication
+        publication = job.publication if job.state != UNCOMMITTED else None
         if publication and self.engine.was_published(job.db_name, job.collection_name, publication.segments):
             job.complete()
-        else:
+        elif job.state not in (UNCOMMITTED, COMMITTING):
             job.restart()
         self.table.save(job)
 
@@ -112,7 +166,8 @@ class JobRunner:
             return
         folder = self.staging / str(job.id)
         try:
-            ImportTask(self, job, folder).run()
+            task = ImportTask(self, job, folder)
+            task.commit() if job.state == COMMITTING else task.run()
         except Stopped:
             pass
         except JobFailed as failure:
@@ -122,7 +177,8 @@ class JobRunner:
             logger.exception("import job %d", job.id)
             self._fail(job, f"{type(error).__name__}: {error}: importing data failed ({IMPORT})")
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if job.finished or job.state in (PENDING, IMPORTING):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _fail(self, job: Job, reason: str) -> None:
         if job.finished:
@@ -152,7 +208,33 @@ class ImportTask:
         self._job.importing = True
         writer = self._write_segments(collection)
         self._advance(99)
-        self._publish(collection, writer)
+        if self._job.auto_commit:
+            self._publish(collection, writer.staged)
+        else:
+            self._rest(writer.staged)
+
+    def commit(self) -> None:
+        """Publish what an earlier run staged. Raises JobFailed with the reason that the job shall report."""
+        collection, publication = self._collection(), self._job.publication
+        staged = [
+            self._engine.load_staged(collection, partition, self._folder / partition / Path(name).name)
+            for partition, names in (publication.segments if publication else {}).items()
+            for name in names
+        ]
+        self._publish(collection, staged)
+
+    def _rest(self, staged: list[StagedSegment]) -> None:
+        # Who aborts a job at this moment must find it either running or at rest.
+        with self._runner.lock:
+            self._check_alive()
+            self._job.rest(self._publication(staged))
+        self._runner.table.save(self._job)
+
+    def _publication(self, staged: list[StagedSegment]) -> Publication:
+        segments: dict[str, list[str]] = {}
+        for one in staged:
+            segments.setdefault(one.partition, []).append(one.name)
+        return Publication(segments, self._job.total_rows)
 
     def _collection(self) -> Collection:
         job = self._job
@@ -222,14 +304,11 @@ class ImportTask:
         file.state = COMPLETED
         file.completed_at = time.time()
 
-    def _publish(self, collection: Collection, writer: SegmentWriter) -> None:
+    def _publish(self, collection: Collection, staged: list[StagedSegment]) -> None:
         job, table = self._job, self._runner.table
 
         def announce() -> None:
-            segments: dict[str, list[str]] = {}
-            for staged in writer.staged:
-                segments.setdefault(staged.partition, []).append(staged.name)
-            job.publication = Publication(segments, job.total_rows)
+            job.publication = self._publication(staged)
             table.save(job)
 
         def complete() -> None:
@@ -240,7 +319,7 @@ class ImportTask:
             if self._collection() is not collection:
                 raise JobFailed(f"collection {job.collection_id} dropped")
             try:
-                self._engine.publish(collection, writer.staged, announce, complete)
+                self._engine.publish(collection, staged, announce, complete)
             except MilvusLiteError as error:
                 raise JobFailed(f"{error}: importing data failed ({IMPORT})") from None
 
@@ -259,6 +338,8 @@ class ImportTask:
             raise Stopped
         if overdue(self._job):
             raise JobFailed(TIMED_OUT)
+        if self._job.id in self._runner.aborted:
+            raise JobFailed(ABORTED)
 
 
 def overdue(job: Job) -> bool:

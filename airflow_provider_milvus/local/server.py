@@ -18,6 +18,7 @@ from airflow_provider_milvus.local.grpc_face import start_grpc
 from airflow_provider_milvus.local.jobs import JobTable
 from airflow_provider_milvus.local.runner import JobRunner
 from airflow_provider_milvus.local.services import Services
+from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 STOP_SECONDS = 5
 
@@ -33,6 +34,8 @@ class LocalMilvus:
     :param grpc_port: port of the gRPC API; 0 (default) picks a free one.
     :param bucket: the folder that import paths are keys of. Default: `bucket` below `data_dir`.
     :param token: "user:password" that clients must send. Default: everyone may come in.
+    :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
+    :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
     :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
         Default 0: as fast as possible.
 
@@ -48,6 +51,8 @@ class LocalMilvus:
         grpc_port: int = 0,
         bucket: str | Path | None = None,
         token: str | None = None,
+        milvus_version: str = NEWEST,
+        retention_seconds: float | None = None,
         min_job_seconds: float = 0.0,
     ) -> None:
         self.data_dir = Path(data_dir)
@@ -55,7 +60,11 @@ class LocalMilvus:
         self.host = host
         self.port = port
         self.grpc_port = grpc_port
+        if milvus_version not in VERSIONS:
+            raise ValueError(f"milvus_version must be one of {', '.join(VERSIONS)}, got {milvus_version!r}")
         self._token = token
+        self._version = VERSIONS[milvus_version]
+        self._retention_seconds = self._version.retention if retention_seconds is None else retention_seconds
         self._min_job_seconds = min_job_seconds
         self._running = ExitStack()
 
@@ -77,13 +86,15 @@ class LocalMilvus:
             stack.callback(engine.close)
             listener = stack.enter_context(_listen(self.host, self.port))
             table = self._open_table(stack)
-            runner = JobRunner(engine, table, self.bucket, self.data_dir / "import", self._min_job_seconds)
+            runner = JobRunner(
+                engine, table, self.bucket, self.data_dir / "import", self._min_job_seconds, self._retention_seconds
+            )
             stack.callback(runner.stop)
             runner.start()
             grpc_server, self.grpc_port = start_grpc(engine, self.host, self.grpc_port, self._token)
             stack.callback(lambda: grpc_server.stop(STOP_SECONDS).wait())
             self.port = listener.getsockname()[1]
-            stack.callback(_serve_http(Services(engine, table, runner), self._token, listener))
+            stack.callback(_serve_http(Services(engine, table, runner, self._version), self._token, listener))
             self._running = stack.pop_all()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
 """What a REST handler works with."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
@@ -9,16 +9,18 @@ from milvus_lite.engine.collection import Collection
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.jobs import JobTable
 from airflow_provider_milvus.local.runner import JobRunner
+from airflow_provider_milvus.local.versions import Version
 from airflow_provider_milvus.local.wire import required
 
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of a running local Milvus."""
+    """The parts of a running local Milvus, and the version that it behaves as."""
 
     engine: Engine
     table: JobTable
     runner: JobRunner
+    version: Version
 
 
 Handler = Callable[[Services, Any], Any]
@@ -31,6 +33,7 @@ class Request:
     """What every request may carry. An empty `db_name` is filled in from the `DB-Name` header."""
 
     db_name: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, init=False)
 
 
 @dataclass(kw_only=True)

@@ -42,9 +42,9 @@ def bind(kind: type[T], body: bytes) -> T:
     return request
 
 
-def success(data: Any) -> dict[str, Any]:
+def success(data: Any, code: int = 0) -> dict[str, Any]:
     """The envelope of an answer; `data` is `{}` for an action without a result."""
-    return {"code": 0, "data": {} if data is None else data}
+    return {"code": code, "data": {} if data is None else data}
 
 
 def failure(error: MilvusError) -> dict[str, Any]:
@@ -138,4 +138,4 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 @lru_cache
 def _folded(kind: Any) -> dict[str, str]:
-    return {field.name.replace("_", ""): field.name for field in dataclasses.fields(kind)}
+    return {field.name.replace("_", ""): field.name for field in dataclasses.fields(kind) if field.init}

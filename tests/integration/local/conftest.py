@@ -1,0 +1,112 @@
+"""A real local Milvus, over real HTTP."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from airflow_provider_milvus.local import LocalMilvus
+
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Client:
+    """What a user's client does, with nothing of this package in it."""
+
+    def __init__(self, milvus):
+        self.milvus = milvus
+
+    def send(self, route, body, **headers):
+        """HTTP status, headers and body of an answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.milvus.uri}/v2/vectordb{route}", data, {"Content-Type": "application/json", **headers}
+        )
+        try:
+            with DIRECT.open(request, timeout=30) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.headers, answer.read()
+
+    def ask(self, route, headers=None, **body):
+        """The envelope of an answer."""
+        return json.loads(self.send(route, body, **(headers or {}))[2])
+
+    def post(self, route, headers=None, **body):
+        """The data of a success."""
+        answer = self.ask(route, headers, **body)
+        assert answer["code"] == 0, answer
+        return answer["data"]
+
+    def start(self, *files, collection="c", headers=None, **more):
+        """Start an import; its job id."""
+        groups = [[file] if isinstance(file, str) else file for file in files]
+        return self.post("/jobs/import/create", headers, collectionName=collection, files=groups, **more)["jobId"]
+
+    def wait(self, job_id, *states):
+        """The progress of a job once it is in one of these states."""
+        deadline = time.monotonic() + 30
+        while True:
+            job = self.post("/jobs/import/describe", jobId=job_id)
+            if job["state"] in (states or ("Completed", "Failed")):
+                return job
+            assert time.monotonic() < deadline, job
+            time.sleep(0.02)
+
+    def load(self, *files, **more):
+        """Import files and wait for the end."""
+        return self.wait(self.start(*files, **more))
+
+    def rows(self, collection="c"):
+        return self.post("/collections/get_stats", collectionName=collection)["rowCount"]
+
+    def create(self, collection="c", auto_id=True, dim=4, fields=(), **schema):
+        """A collection of vectors."""
+        all_fields = [
+            {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+            {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": dim}},
+            *fields,
+        ]
+        self.post(
+            "/collections/create",
+            collectionName=collection,
+            schema={"autoId": auto_id, "fields": all_fields, **schema},
+            indexParams=[{"fieldName": "vector", "metricType": "L2"}],
+        )
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start a local Milvus on this test's folder; several times in turn, if need be."""
+    running = []
+
+    def start(**options):
+        while running:
+            running.pop().stop()
+        milvus = LocalMilvus(tmp_path / "data", **options)
+        milvus.start()
+        running.append(milvus)
+        return Client(milvus)
+
+    yield start
+    while running:
+        running.pop().stop()
+
+
+@pytest.fixture
+def client(serve):
+    """A client of a local Milvus that has a collection ``c`` and a file ``rows.parquet`` of ten rows for it."""
+    found = serve()
+    found.create()
+    write_rows(found.milvus.bucket / "rows.parquet")
+    return found
+
+
+def write_rows(path, rows=10, dim=4):
+    vectors = pa.array([[float(row)] * dim for row in range(rows)], pa.list_(pa.float32()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"vector": vectors}), path)
