@@ -79,7 +79,8 @@ class RequestsTransport(Transport):
         # What the environment says was read once above; left on, requests reads it anew for every call, and a
         # matching .netrc entry would replace our Authorization header.
         session.trust_env = False
-        session.headers.update(self._headers())
+        # Bytes, as a text would go out in Latin-1 or not at all, and Milvus reads UTF-8.
+        session.headers.update({name: value.encode() for name, value in self._headers().items()})
         return session
 
     def call(self, request: Request[T], retries: int, timeout: float) -> T:
@@ -113,12 +114,11 @@ class RequestsTransport(Transport):
                 url, data=self._body(request), headers=request.headers, timeout=timeout, allow_redirects=False
             )
             content = response.content
-        except requests.exceptions.SSLError as error:
-            raise MilvusTLSError(f"TLS with {url} failed: {_innermost(error)}") from error
         except requests.exceptions.RequestException as error:
-            raise MilvusConnectionError(
-                f"no answer from {url}: {_innermost(error)}", sent=not _refused(error)
-            ) from error
+            text = _innermost(error)
+            if isinstance(error, requests.exceptions.SSLError) and not _broke_off(text):
+                raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
+            raise MilvusConnectionError(f"no answer from {url}: {text}", sent=not _refused(error)) from error
         return request.read(response.status_code, response.headers, content)
 
 
@@ -148,7 +148,7 @@ class HttpxTransport(Transport):
             response = await self.client.post(url, content=self._body(request), headers=request.headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             text = _innermost(error)
-            if "SSL" in text or "certificate" in text.lower():
+            if ("SSL" in text or "certificate" in text.lower()) and not _broke_off(text):
                 raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
             sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             raise MilvusConnectionError(f"no answer from {url}: {text}", sent=sent) from error
@@ -172,7 +172,8 @@ def _httpx_client(settings: ClientSettings, headers: Mapping[str, str]) -> httpx
     mounts = {
         f"{scheme}://": httpx.AsyncHTTPTransport(verify=context, proxy=url) for scheme, url in settings.proxies.items()
     }
-    return httpx.AsyncClient(headers=headers, timeout=settings.timeout, verify=context, mounts=mounts)
+    utf_8 = httpx.Headers(headers, encoding="utf-8")
+    return httpx.AsyncClient(headers=utf_8, timeout=settings.timeout, verify=context, mounts=mounts)
 
 
 def _refused(error: requests.exceptions.RequestException) -> bool:
@@ -184,6 +185,11 @@ def _refused(error: requests.exceptions.RequestException) -> bool:
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError | ProxyError)
+
+
+def _broke_off(text: str) -> bool:
+    """Whether a TLS error is a connection that ended early, as it does when a server restarts behind a proxy."""
+    return "EOF" in text
 
 
 def _innermost(error: BaseException) -> str:

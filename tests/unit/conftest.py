@@ -24,6 +24,16 @@ def no_connection(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
 
 
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    """Proxies and CA bundles of the machine are not the tests'."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def connection(monkeypatch):
     """Define the connection ``milvus_default``."""
@@ -94,6 +104,7 @@ def milvus(monkeypatch, connection):
         response = requests.Response()
         response.status_code, response._content = status, text.encode()
         response.headers.update(headers)
+        response.request, response.url = request, request.url
         return response
 
     async def handle(self, request):
