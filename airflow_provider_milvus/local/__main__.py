@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (LocalMilvusError, ImportError) as error:
+    except (LocalMilvusError, ImportError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
@@ -36,6 +36,7 @@ def serve(options: argparse.Namespace) -> int:
         token=options.token,
         milvus_version=options.milvus_version,
         retention_seconds=options.retention_seconds,
+        faults=options.fault,
         min_job_seconds=options.min_job_seconds,
     )
     with milvus:
@@ -83,6 +84,13 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--retention-seconds",
         type=float,
         help="how long the record of an ended import is kept (as the version does: 3 or 48 hours)",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND:ROUTE[:SETTING=VALUE,…]",
+        help="let something go wrong on purpose, such as reset:create:count=1; see docs/faults.md",
     )
     parser.add_argument(
         "--min-job-seconds",

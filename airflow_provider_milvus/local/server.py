@@ -4,16 +4,19 @@ import socket
 import sqlite3
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from airflow_provider_milvus.local.app import build_app
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
+from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
 from airflow_provider_milvus.local.grpc_face import start_grpc
 from airflow_provider_milvus.local.jobs import JobTable
 from airflow_provider_milvus.local.runner import JobRunner
@@ -36,6 +39,8 @@ class LocalMilvus:
     :param token: "user:password" that clients must send. Default: everyone may come in.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
     :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
+    :param faults: what goes wrong on purpose, each a `Fault` or its text such as "reset:create:count=1" (see
+        docs/faults.md). The list `faults` may be changed while it serves.
     :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
         Default 0: as fast as possible.
 
@@ -54,6 +59,7 @@ class LocalMilvus:
         milvus_version: str = NEWEST,
         retention_seconds: float | None = None,
         min_job_seconds: float = 0.0,
+        faults: Iterable[Fault | str] = (),
     ) -> None:
         self.data_dir = Path(data_dir)
         self.bucket = self.data_dir / "bucket" if bucket is None else Path(bucket)
@@ -62,6 +68,7 @@ class LocalMilvus:
         self.grpc_port = grpc_port
         if milvus_version not in VERSIONS:
             raise ValueError(f"milvus_version must be one of {', '.join(VERSIONS)}, got {milvus_version!r}")
+        self.faults = parse_all(faults)
         self._token = token
         self._version = VERSIONS[milvus_version]
         self._retention_seconds = self._version.retention if retention_seconds is None else retention_seconds
@@ -94,7 +101,8 @@ class LocalMilvus:
             grpc_server, self.grpc_port = start_grpc(engine, self.host, self.grpc_port, self._token)
             stack.callback(lambda: grpc_server.stop(STOP_SECONDS).wait())
             self.port = listener.getsockname()[1]
-            stack.callback(_serve_http(Services(engine, table, runner, self._version), self._token, listener))
+            app = Faults(build_app(Services(engine, table, runner, self._version), self._token), self.faults)
+            stack.callback(_serve_http(app, listener))
             self._running = stack.pop_all()
 
     def stop(self) -> None:
@@ -134,8 +142,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise LocalMilvusError(f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
-def _serve_http(services: Services, token: str | None, listener: socket.socket) -> "_HttpThread":
-    thread = _HttpThread(services, token, listener)
+def _serve_http(app: ASGIApp, listener: socket.socket) -> "_HttpThread":
+    thread = _HttpThread(app, listener)
     thread.start()
     return thread
 
@@ -143,12 +151,12 @@ def _serve_http(services: Services, token: str | None, listener: socket.socket) 
 class _HttpThread(threading.Thread):
     """Uvicorn in a thread; calling it stops the server."""
 
-    def __init__(self, services: Services, token: str | None, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         super().__init__(name="http", daemon=True)
         self._listener = listener
         self._server = uvicorn.Server(
             uvicorn.Config(
-                build_app(services, token),
+                app,
                 lifespan="off",
                 log_level="warning",
                 access_log=False,

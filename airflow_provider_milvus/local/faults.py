@@ -1,0 +1,169 @@
+"""Faults on purpose: a server that loses answers, refuses, dawdles or forgets, for the tests of DAGs.
+
+A fault is written as `KIND:ROUTE[:SETTING=VALUE,…]`, such as `reset:create:count=1` or
+`429:describe:probability=0.2,seed=7,retry_after=2`. See docs/faults.md.
+"""
+
+import asyncio
+import json
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# What happens to a request that is carried out all the same, and its answer lost.
+LOSSES = ("reset", "408", "timeout")
+# What is answered in place of carrying a request out.
+REFUSALS = ("401", "403", "429", "500", "html", "limit")
+# What a job's progress says in place of the truth.
+LIES = ("vanish", "unknown-state", "stuck")
+KINDS = (*LOSSES, *REFUSALS, *LIES, "slow")
+LIMIT = {"code": 2100, "message": "The number of jobs has reached the limit: importing data failed"}
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong.
+
+    :param kind: one of `KINDS`.
+    :param route: the last part of the route's path that it happens on, such as `create`; `*` is every route.
+    :param count: how often it happens; None is without end.
+    :param after: how many requests go well first.
+    :param probability: how likely it happens to a request.
+    :param seed: of the chance, so that a test can be repeated.
+    :param retry_after: seconds that a `429` asks to wait; None sends no such header.
+    :param seconds: how long `slow` waits.
+    """
+
+    kind: str
+    route: str = "*"
+    count: int | None = None
+    after: int = 0
+    probability: float = 1.0
+    seed: int = 0
+    retry_after: int | None = None
+    seconds: float = 2.0
+    _chance: random.Random = field(init=False, repr=False)
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"fault {self.kind!r} is not known; the kinds are {', '.join(KINDS)}")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability of the fault {self.kind} must be from 0 to 1, got {self.probability}")
+        self._chance = random.Random(self.seed)
+
+    @classmethod
+    def parse(cls, text: str) -> "Fault":
+        """Read `KIND:ROUTE[:SETTING=VALUE,…]`. Raises ValueError that names what cannot be read."""
+        kind, _, rest = text.partition(":")
+        route, _, settings = rest.partition(":")
+        types = {"count": int, "after": int, "probability": float, "seed": int, "retry_after": int, "seconds": float}
+        given: dict[str, float] = {}
+        for pair in filter(None, settings.split(",")):
+            name, _, value = pair.partition("=")
+            try:
+                given[name] = types[name](value)
+            except KeyError:
+                raise ValueError(f"fault {text!r}: {name!r} is no setting; they are {', '.join(types)}") from None
+            except ValueError:
+                raise ValueError(f"fault {text!r}: {name} must be a number, got {value!r}") from None
+        return cls(kind, route or "*", **given)  # type: ignore[arg-type]
+
+    def strikes(self, path: str) -> bool:
+        """Whether it happens to this request; counts it."""
+        if self.route not in ("*", path.rpartition("/")[2]):
+            return False
+        with self._lock:
+            if self.after > 0:
+                self.after -= 1
+                return False
+            if self.count == 0 or self._chance.random() >= self.probability:
+                return False
+            if self.count is not None:
+                self.count -= 1
+            return True
+
+
+class Faults:
+    """An ASGI application in front of another; `faults` may change while it serves."""
+
+    def __init__(self, app: ASGIApp, faults: list[Fault]) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        fault = next((fault for fault in list(self._faults) if fault.strikes(scope["path"])), None)
+        if fault is None:
+            return await self._app(scope, receive, send)
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+            return await self._app(scope, receive, send)
+        if fault.kind in REFUSALS:
+            return await _refusal(fault)(scope, receive, send)
+        body = await self._carry_out(scope, receive)
+        if fault.kind == "reset":
+            return await _cut(receive, send)
+        await _after_the_fact(fault, body)(scope, receive, send)
+        return None
+
+    async def _carry_out(self, scope: Scope, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+
+        async def keep(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                parts.append(message.get("body", b""))
+
+        await self._app(scope, receive, keep)
+        return b"".join(parts)
+
+
+async def _cut(receive: Receive, send: Send) -> None:
+    # ASGI has no word for it: the connection is reached through uvicorn's own object, whose method `send` is.
+    cycle: Any = getattr(send, "__self__", None)
+    cycle.transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refusal(fault: Fault) -> Response:
+    if fault.kind == "html":
+        return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
+    if fault.kind == "limit":
+        return JSONResponse(LIMIT)
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    answers = {
+        "401": (1800, "user hasn't authenticated"),
+        "403": (1401, "privilege not permitted"),
+        "429": (1807, "request is rejected by the rate limiter"),
+        "500": (500, "runtime error: invalid memory address or nil pointer dereference"),
+    }
+    code, message = answers[fault.kind]
+    return JSONResponse({"code": code, "message": message}, int(fault.kind), headers)
+
+
+def _after_the_fact(fault: Fault, body: bytes) -> Response:
+    if fault.kind == "408":
+        return JSONResponse({"code": 10001, "message": "request timeout"}, 408)
+    if fault.kind == "timeout":
+        return PlainTextResponse("timeout", 408)
+    answer = json.loads(body)
+    data = answer.get("data")
+    if not isinstance(data, dict) or "state" not in data:
+        return JSONResponse(answer)
+    if fault.kind == "vanish":
+        message = f"import job does not exist, jobID={data['jobId']}: importing data failed"
+        return JSONResponse({"code": 2100, "message": message})
+    lie = {"state": "Resharding"} if fault.kind == "unknown-state" else {"state": "Importing", "progress": 80}
+    return JSONResponse({**answer, "data": {**data, **lie}})
+
+
+def parse_all(faults: Iterable[Fault | str]) -> list[Fault]:
+    """Faults, of which some are written as text."""
+    return [fault if isinstance(fault, Fault) else Fault.parse(fault) for fault in faults]
