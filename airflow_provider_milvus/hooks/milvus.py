@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -147,19 +148,22 @@ class MilvusHook(BaseHook):
         """
         return self.call(rest.imports.describe(job_id))
 
-    def list_import_jobs(self, collection_name: str | None = None) -> list[ImportJob]:
-        """The import jobs that the server still has a record of, oldest first as far as their ids tell."""
-        if self.settings.cluster_id is None:
-            jobs = self.call(rest.imports.list_jobs(collection_name))
-        else:
-            jobs, page = [], 1
-            while True:
-                found = self.call(rest.imports.list_jobs(collection_name, page=page, page_size=ZILLIZ_PAGE_SIZE))
-                jobs += found
-                if len(found) < ZILLIZ_PAGE_SIZE:
-                    break
-                page += 1
-        return sorted(jobs, key=lambda job: (len(job.job_id), job.job_id))
+    def list_import_jobs(self, collection_name: str | None = None, *, retries: int | None = None) -> list[ImportJob]:
+        """The import jobs that the server still has a record of, oldest first as far as their ids tell.
+
+        :param retries: as in :meth:`call`, for each page.
+        """
+        pages = self.settings.cluster_id is not None
+        jobs: dict[str, ImportJob] = {}
+        for page in count(1):
+            paging = {"page": page, "page_size": ZILLIZ_PAGE_SIZE} if pages else {}
+            found = self.call(rest.imports.list_jobs(collection_name, **paging), retries=retries)
+            known = len(jobs)
+            jobs |= {job.job_id: job for job in found}
+            # A server that does not page sends the same jobs again and again.
+            if not pages or len(found) < ZILLIZ_PAGE_SIZE or len(jobs) == known:
+                break
+        return sorted(jobs.values(), key=lambda job: (len(job.job_id), job.job_id))
 
     def commit_import(self, job_id: str) -> None:
         """Make the rows of an uncommitted two-phase job visible (Milvus 3)."""
@@ -247,7 +251,7 @@ class MilvusHook(BaseHook):
         return self.call(rest.collections.describe_collection(collection_name))
 
     def list_collections(self) -> list[str]:
-        """The names of the database's rest.collections."""
+        """The names of the database's collections."""
         return self.call(rest.collections.list_collections())
 
     def drop_collection(self, collection_name: str) -> None:

@@ -367,4 +367,4 @@ class _Client:
         return self._operator.hook.call(rest.imports.describe(job_id), retries=0)
 
     def list_jobs(self) -> Sequence[ImportJob]:
-        return self._operator.hook.list_import_jobs(self._operator.collection_name)
+        return self._operator.hook.list_import_jobs(self._operator.collection_name, retries=0)

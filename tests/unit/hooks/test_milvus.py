@@ -1,0 +1,174 @@
+"""The methods of the hook that do more than pass a request on."""
+
+import json
+
+import pytest
+import requests
+
+from airflow_provider_milvus import exceptions
+from airflow_provider_milvus.hooks.milvus import MilvusHook
+from airflow_provider_milvus.rest import errors
+
+DESCRIBE, CREATE, LIST = "/jobs/import/describe", "/jobs/import/create", "/jobs/import/list"
+COLLECTIONS = "/collections/list"
+DONE = {"state": "Completed", "importedRows": 5}
+
+
+def failure(code, message="m"):
+    return 200, json.dumps({"code": code, "message": message})
+
+
+def test_import_returns_the_job_id(milvus):
+    milvus.answers(CREATE, {"jobId": "7"})
+    assert MilvusHook().bulk_import("c", ["a.parquet"], partition_name="p", options={"timeout": "90m"}) == "7"
+    assert milvus.sent[0].body == {
+        "dbName": "default",
+        "collectionName": "c",
+        "partitionName": "p",
+        "files": [["a.parquet"]],
+        "options": {"timeout": "90m"},
+    }
+
+
+def test_bad_parameter_is_refused_before_anything_is_sent(milvus):
+    with pytest.raises(ValueError, match="exactly one of files"):
+        MilvusHook().bulk_import("c")
+    assert milvus.sent == []
+
+
+def test_keys_of_the_object_storage_go_out_in_the_body_alone(milvus, monkeypatch, caplog):
+    storage = {"conn_type": "aws", "login": "access", "password": "s3cret", "extra": {"token": "t0ken"}}
+    monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps(storage))
+    milvus.answers(CREATE, failure(1100, "bad"))
+    with caplog.at_level("DEBUG"), pytest.raises(errors.MilvusServerError) as caught:
+        MilvusHook().bulk_import("c", object_urls=["s3://b/a/"], storage_conn_id="storage")
+    sent = milvus.sent[0]
+    assert [sent.body[name] for name in ("accessKey", "secretKey", "token")] == ["access", "s3cret", "t0ken"]
+    elsewhere = f"{sent.url} {dict(sent.headers)} {caught.value!r} {caplog.text}"
+    assert "s3cret" not in elsewhere
+    assert "t0ken" not in elsewhere
+
+
+def test_jobs_are_listed_oldest_first(milvus):
+    milvus.answers(LIST, {"records": [{"jobId": job_id, "state": "Pending"} for job_id in ("10", "9", "11")]})
+    assert [job.job_id for job in MilvusHook().list_import_jobs("c")] == ["9", "10", "11"]
+
+
+def test_jobs_of_the_cloud_are_listed_page_by_page(milvus, connection):
+    connection(extra={"cluster_id": "in03-1"})
+    pages = [
+        [{"jobId": f"job-{page}{n:03}", "state": "InProgress"} for n in range(size)]
+        for page, size in enumerate((100, 3))
+    ]
+    milvus.answers(LIST, *({"records": page} for page in pages))
+    assert len(MilvusHook().list_import_jobs()) == 103
+    assert [(sent.body["currentPage"], sent.body["pageSize"]) for sent in milvus.sent] == [(1, 100), (2, 100)]
+
+
+def test_server_that_does_not_page_is_not_asked_for_ever(milvus, connection):
+    connection(extra={"cluster_id": "in03-1"})
+    milvus.answers(LIST, {"records": [{"jobId": str(n), "state": "Pending"} for n in range(150)]})
+    assert len(MilvusHook().list_import_jobs()) == 150
+
+
+def test_commit_and_abort_name_the_job(milvus):
+    milvus.answers("/jobs/import/commit", {})
+    milvus.answers("/jobs/import/abort", {})
+    MilvusHook().commit_import("7")
+    MilvusHook().abort_import("8")
+    assert [(sent.route, sent.body["jobId"]) for sent in milvus.sent] == [
+        ("/jobs/import/commit", "7"),
+        ("/jobs/import/abort", "8"),
+    ]
+
+
+def test_wait_returns_the_progress_of_one_job(milvus, package_clock):
+    milvus.answers(DESCRIBE, {"state": "Importing"}, DONE)
+    assert MilvusHook().wait_for_import("1").imported_rows == 5
+
+
+def test_wait_returns_a_list_for_a_list(milvus, package_clock):
+    milvus.answers(DESCRIBE, DONE)
+    assert [progress.job_id for progress in MilvusHook().wait_for_import(["1", "2"])] == ["1", "2"]
+
+
+def test_wait_raises_what_the_job_failed_of(milvus, package_clock):
+    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "bad row"})
+    with pytest.raises(exceptions.MilvusImportFailed, match="bad row"):
+        MilvusHook().wait_for_import("1")
+
+
+def test_wait_is_over_at_its_timeout(milvus, package_clock):
+    milvus.answers(DESCRIBE, {"state": "Importing"})
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        MilvusHook().wait_for_import("1", timeout=30)
+    assert package_clock.now == 1_030
+
+
+def test_wait_repeats_no_request_behind_its_own_back_off(milvus, package_clock):
+    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
+    with pytest.raises(exceptions.MilvusImportUnreachable):
+        MilvusHook().wait_for_import("1", max_poll_failures=3)
+    assert len(milvus.sent) == 3
+
+
+def test_tested_connection_says_what_it_found(milvus):
+    milvus.answers(COLLECTIONS, ["a", "b"])
+    assert MilvusHook().test_connection() == (
+        True,
+        "Connected to http://milvus.example.org:19530; database 'default' has 2 collections",
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (requests.exceptions.ConnectTimeout("timed out"), "Cannot reach http://milvus.example.org:19530"),
+        (requests.exceptions.SSLError("self-signed"), "give the CA that signed its certificate as ca_bundle"),
+        ((401, json.dumps({"code": 1800, "message": "no"})), "refuses these credentials"),
+        (failure(800, "database not found"), "has no database 'default'"),
+        ((404, "404 page not found"), "is not Milvus's REST API"),
+        ((200, "<html>"), "is not Milvus's REST API"),
+        (failure(1, "service not ready"), "http://milvus.example.org:19530: Milvus answered code 1"),
+    ],
+)
+def test_tested_connection_says_what_is_wrong(milvus, answer, words):
+    milvus.answers(COLLECTIONS, answer)
+    works, message = MilvusHook().test_connection()
+    assert not works
+    assert words in message
+
+
+def test_tested_connection_names_the_field_that_is_wrong(connection):
+    connection(host="")
+    assert MilvusHook().test_connection()[0] is False
+    assert "has no host" in MilvusHook().test_connection()[1]
+
+
+@pytest.mark.parametrize(
+    ("ask", "data", "found"),
+    [
+        (lambda hook: hook.has_collection("c"), {"has": True}, True),
+        (lambda hook: hook.list_collections(), ["a"], ["a"]),
+        (lambda hook: hook.describe_collection("c"), {"fields": []}, {"fields": []}),
+        (lambda hook: hook.drop_collection("c"), {}, None),
+        (lambda hook: hook.load_collection("c"), {}, None),
+        (lambda hook: hook.refresh_load("c"), {}, None),
+        (lambda hook: hook.get_load_state("c").loaded, {"loadState": "LoadStateLoaded"}, True),
+        (lambda hook: hook.get_load_state("c").progress, {"loadState": "LoadStateLoading", "loadProgress": 40}, 40),
+        (lambda hook: hook.get_collection_stats("c"), {"rowCount": "7"}, 7),
+        (lambda hook: hook.create_collection("c", dimension=4), {}, None),
+        (lambda hook: hook.create_index("c", [{"fieldName": "v"}]), {}, None),
+        (lambda hook: hook.list_indexes("c"), ["v"], ["v"]),
+        (lambda hook: hook.query("c", "id > 1", limit=1), [{"id": 2}], [{"id": 2}]),
+        (lambda hook: hook.count("c"), [{"count(*)": 9}], 9),
+        (lambda hook: hook.search("c", [[0.0]], anns_field="v"), [{"id": 2}], [{"id": 2}]),
+    ],
+)
+def test_step_around_an_import_gives_its_value(milvus, ask, data, found):
+    for route in ("has", "list", "describe", "drop", "load", "refresh_load", "get_load_state", "get_stats", "create"):
+        milvus.answers(f"/collections/{route}", data)
+    for route in ("/indexes/create", "/indexes/list", "/entities/query", "/entities/search"):
+        milvus.answers(route, data)
+    assert ask(MilvusHook()) == found
+    assert milvus.sent[0].body["dbName"] == "default"
