@@ -100,10 +100,14 @@ class Engine:
     def collection_id(self, collection: Collection) -> int:
         """A number that a collection keeps for life. Milvus Lite has none, so it lies beside the schema."""
         path = Path(collection.data_dir, "collection_id")
-        with self.write_lock:
-            if not path.exists():
-                path.write_text(str(secrets.randbits(62)))
-            return int(path.read_text())
+        if not path.exists():
+            with self.write_lock:
+                # Written aside: a server killed between creating and writing it must not leave an empty one.
+                draft = path.with_suffix(".draft")
+                draft.write_text(str(secrets.randbits(62)))
+                if not path.exists():
+                    draft.replace(path)
+        return int(path.read_text())
 
     def functions_of(self, collection: Collection) -> Callable[[Records], None] | None:
         """What fills in the output fields of the collection's functions, or None if it has no function."""

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from milvus_lite.analyzer.sparse import bytes_to_sparse
 from milvus_lite.engine.collection import Collection
+from milvus_lite.schema.types import DataType
 
 from airflow_provider_milvus.local.collection_routes import require_loaded
 from airflow_provider_milvus.local.errors import MilvusError
@@ -127,14 +129,16 @@ def get(services: Services, request: GetReq) -> list[dict[str, Any]]:
 def insert(services: Services, request: DataReq) -> dict[str, Any]:
     """Insert rows."""
     with services.engine.write_lock:
-        keys = request.collection(services).insert(_rows(request), **_partition(request.partition_name))
+        collection = request.collection(services)
+        keys = collection.insert(_rows(request, collection), **_partition(request.partition_name))
     return {"insertCount": len(keys), "insertIds": _plain(keys)}
 
 
 def upsert(services: Services, request: DataReq) -> dict[str, Any]:
     """Insert rows, each in place of the one with its primary key."""
     with services.engine.write_lock:
-        keys = request.collection(services).upsert(_rows(request), **_partition(request.partition_name))
+        collection = request.collection(services)
+        keys = collection.upsert(_rows(request, collection), **_partition(request.partition_name))
     return {"upsertCount": len(keys), "upsertIds": _plain(keys)}
 
 
@@ -181,11 +185,12 @@ def _vector(value: Any) -> Any:
     return value
 
 
-def _rows(request: DataReq) -> list[dict[str, Any]]:
+def _rows(request: DataReq, collection: Collection) -> list[dict[str, Any]]:
     rows = request.data if isinstance(request.data, list) else [request.data]
     if not all(isinstance(row, dict) for row in rows):
         raise MilvusError(INVALID_PARAMETER, "data must be a row or a list of rows: invalid parameter")
-    return [dict(row) for row in rows]
+    sparse = [one.name for one in collection.schema.fields if one.dtype == DataType.SPARSE_FLOAT_VECTOR]
+    return [{**row, **{name: _vector(row[name]) for name in sparse if name in row}} for row in rows]
 
 
 def _plain(value: Any) -> Any:
@@ -194,6 +199,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(one) for key, one in value.items() if key != "$meta"}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, bytes):
+        return _plain(bytes_to_sparse(value))
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):

@@ -240,6 +240,7 @@ class _JsonStream:
                 raise ImportDataError("expected ',' or ']' after a row", row=row - 1)
 
     def _value(self, row: int) -> Any:
+        self._peek()
         while True:
             try:
                 value, self._at = self._decoder.raw_decode(self._buffer, self._at)

@@ -1,0 +1,268 @@
+"""From a file's columns to a collection's, or an error that names the row and the field."""
+
+import json
+import math
+import struct
+
+import pyarrow as pa
+import pytest
+from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
+
+from airflow_provider_milvus.local.columns import Converter
+from airflow_provider_milvus.local.errors import ImportDataError
+
+ID = FieldSchema("id", DataType.INT64, is_primary=True)
+AUTO_ID = FieldSchema("id", DataType.INT64, is_primary=True, auto_id=True)
+VECTOR = FieldSchema("v", DataType.FLOAT_VECTOR, dim=2)
+
+
+def converter(*fields, text_cells=False, dynamic=False):
+    schema = CollectionSchema([ID, *fields], enable_dynamic_field=dynamic)
+    return Converter(schema, {}, None, text_cells)
+
+
+def arrow(field, column):
+    """What a Parquet column of one field becomes."""
+    batch = pa.record_batch({"id": pa.array(range(len(column)), pa.int64()), field.name: column})
+    return converter(field).convert(batch).column(field.name)
+
+
+def rows(field, *values, text_cells=False):
+    """What values of one field in a text file become."""
+    batch = [{"id": str(n) if text_cells else n, field.name: value} for n, value in enumerate(values)]
+    return converter(field, text_cells=text_cells).convert(batch).column(field.name)
+
+
+def refusal(convert, *arguments, **options):
+    with pytest.raises(ImportDataError) as caught:
+        convert(*arguments, **options)
+    return caught.value
+
+
+def sparse(*pairs):
+    return b"".join(struct.pack("<If", *pair) for pair in pairs)
+
+
+SCALARS = [
+    (DataType.BOOL, [True, False], ["true", "False"]),
+    (DataType.INT8, [-128, 127], ["-128", "127"]),
+    (DataType.INT16, [-32768, 32767], ["-32768", "32767"]),
+    (DataType.INT32, [-(2**31), 2**31 - 1], ["-2147483648", "2147483647"]),
+    (DataType.INT64, [-(2**63), 2**63 - 1], ["-9223372036854775808", "9223372036854775807"]),
+    (DataType.FLOAT, [0.5, -2.0], ["0.5", "-2"]),
+    (DataType.DOUBLE, [0.1, 1e300], ["0.1", "1e300"]),
+    (DataType.VARCHAR, ["", "ünïcode"], ["", "ünïcode"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "values", "cells"), SCALARS, ids=lambda one: getattr(one, "name", None))
+def test_scalars_arrive_the_same_from_every_format(kind, values, cells):
+    field = FieldSchema("x", kind, max_length=20 if kind == DataType.VARCHAR else None)
+    for found in (arrow(field, pa.array(values)), rows(field, *values), rows(field, *cells, text_cells=True)):
+        assert found.to_pylist() == values
+
+
+@pytest.mark.parametrize(
+    "column", [pa.array([1, 300]), pa.array([1, 300], pa.uint64()), pa.array([1, -129], pa.int16())]
+)
+def test_integer_out_of_range_names_its_row(column):
+    error = refusal(arrow, FieldSchema("x", DataType.INT8), column)
+    assert (error.row, error.field) == (1, "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [
+        (DataType.INT64, pa.array(["1"])),
+        (DataType.INT64, pa.array([1.0])),
+        (DataType.BOOL, pa.array([1])),
+        (DataType.VARCHAR, pa.array([1])),
+        (DataType.FLOAT, pa.array(["1.0"])),
+        (DataType.FLOAT_VECTOR, pa.array([1.0])),
+        (DataType.FLOAT_VECTOR, pa.array([["a", "b"]])),
+        (DataType.ARRAY, pa.array([1])),
+        (DataType.ARRAY, pa.array([["a"]])),
+    ],
+)
+def test_column_of_another_type_names_the_field(kind, column):
+    field = FieldSchema("x", kind, dim=2, element_type=DataType.INT32)
+    assert refusal(arrow, field, column).field == "x"
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (DataType.INT64, "1", ["", "x", "1.5"]),
+        (DataType.BOOL, "true", ["", "1", "yes"]),
+        (DataType.FLOAT, "1.5", ["", "x"]),
+        (DataType.FLOAT_VECTOR, "[1, 2]", ["", "1.5", "[1", "[NaN, 1]", '["a", "b"]']),
+        (DataType.JSON, "{}", ["", "x", "[1", "NaN"]),
+    ],
+)
+def test_cell_that_is_no_such_value_names_row_and_field(kind, good, bad):
+    for cell in bad:
+        error = refusal(rows, FieldSchema("x", kind, dim=2), good, cell, text_cells=True)
+        assert (error.row, "x" in str(error)) == (1, True)
+
+
+def test_dictionary_encoded_text_is_text():
+    column = pa.array(["a", "b", "a"]).dictionary_encode()
+    assert arrow(FieldSchema("x", DataType.VARCHAR, max_length=3), column).to_pylist() == ["a", "b", "a"]
+
+
+def test_text_that_is_too_long_names_its_row():
+    field = FieldSchema("x", DataType.VARCHAR, max_length=3)
+    assert refusal(arrow, field, pa.array(["üüü", "long"])).row == 1
+    assert refusal(rows, field, "üüü", "long").row == 1
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float64(), 2), pa.large_list(pa.int32())])
+def test_vector_may_be_any_list_of_numbers(kind):
+    column = pa.array([[1, 2], [3, 4]], kind)
+    assert arrow(VECTOR, column).to_pylist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_sliced_vectors_keep_their_rows():
+    column = pa.array([[9.0, 9.0], [1.0, 2.0]]).slice(1)
+    assert arrow(VECTOR, column).to_pylist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize("bad", [[1.0], [1.0, 2.0, 3.0], [], [1.0, None], [1.0, math.nan], [math.inf, 1.0], None])
+def test_bad_vector_names_its_row(bad):
+    good = [0.0, 0.0]
+    error = refusal(arrow, VECTOR, pa.array([good, good, bad], pa.list_(pa.float64())))
+    assert (error.row, error.field) == (2, "v")
+    assert refusal(rows, VECTOR, good, good, bad).row == 2
+
+
+def test_null_vector_is_stored_as_zeros_where_it_may_be_null():
+    field = FieldSchema("v", DataType.FLOAT_VECTOR, dim=2, nullable=True)
+    values = [[1.0, 2.0], None, [3.0, 4.0]]
+    stored = [[1.0, 2.0], [0.0, 0.0], [3.0, 4.0]]
+    assert arrow(field, pa.array(values)).to_pylist() == rows(field, *values).to_pylist() == stored
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(['{"7": 0.5, "1": 2}']),
+        pa.array([{"indices": [7, 1], "values": [0.5, 2.0]}]),
+        pa.array([[(7, 0.5), (1, 2.0)]], pa.map_(pa.int64(), pa.float32())),
+    ],
+)
+def test_sparse_vector_has_several_spellings(column):
+    field = FieldSchema("x", DataType.SPARSE_FLOAT_VECTOR)
+    assert arrow(field, column).to_pylist() == [sparse((1, 2.0), (7, 0.5))]
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "{}", '{"-1": 1}', '{"1": "x"}', '{"indices": [1], "values": []}', "[1]"])
+def test_bad_sparse_vector_names_its_row(bad):
+    field = FieldSchema("x", DataType.SPARSE_FLOAT_VECTOR)
+    assert refusal(arrow, field, pa.array(['{"1": 1}', bad])).row == 1
+    assert refusal(rows, field, {"1": 1}, bad).row == 1
+
+
+def test_json_is_stored_as_insert_stores_it():
+    field = FieldSchema("x", DataType.JSON)
+    value = {"b": [1, "ü"], "a": None}
+    stored = [json.dumps(value, ensure_ascii=False)]
+    for found in (
+        arrow(field, pa.array([json.dumps(value)])),
+        rows(field, value),
+        rows(field, json.dumps(value)),
+        rows(field, json.dumps(value), text_cells=True),
+    ):
+        assert found.to_pylist() == stored
+
+
+def test_text_that_is_no_json_names_its_row():
+    assert refusal(arrow, FieldSchema("x", DataType.JSON), pa.array(["{}", "{"])).row == 1
+
+
+def test_array_is_cast_to_its_element_type():
+    field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
+    found = arrow(field, pa.array([[1, 2], []]))
+    assert (found.type, found.to_pylist()) == (pa.list_(pa.int8()), [[1, 2], []])
+
+
+@pytest.mark.parametrize("bad", [[1, 2, 3, 4], [300]])
+def test_bad_array_names_its_row(bad):
+    field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
+    assert refusal(arrow, field, pa.array([[1], bad])).row == 1
+    assert refusal(rows, field, [1], bad).row == 1
+
+
+def test_null_names_its_row_where_it_may_not_be():
+    field = FieldSchema("x", DataType.INT32)
+    assert refusal(arrow, field, pa.array([1, None])).row == 1
+    assert refusal(rows, field, 1, None).row == 1
+
+
+@pytest.mark.parametrize("kind", [DataType.INT32, DataType.VARCHAR, DataType.JSON, DataType.BOOL])
+def test_null_stays_null_where_it_may_be(kind):
+    field = FieldSchema("x", kind, nullable=True, max_length=5)
+    assert arrow(field, pa.nulls(2)).to_pylist() == rows(field, None, None).to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize("column", [pa.array([None, 5], pa.int64()), pa.array([None, 5], pa.int8())])
+def test_default_stands_in_for_null(column):
+    field = FieldSchema("x", DataType.INT32, default_value=9)
+    assert arrow(field, column).to_pylist() == rows(field, None, 5).to_pylist() == [9, 5]
+
+
+def test_default_stands_in_for_a_missing_column():
+    field = FieldSchema("x", DataType.INT32, default_value=9)
+    batch = pa.record_batch({"id": [1, 2]})
+    assert converter(field).convert(batch).column("x").to_pylist() == [9, 9]
+
+
+def test_missing_column_names_the_field():
+    error = refusal(converter(VECTOR).convert, pa.record_batch({"id": [1]}))
+    assert (error.row, error.field) == (None, "v")
+
+
+def test_missing_key_of_a_row_names_the_row():
+    error = refusal(converter(VECTOR).convert, [{"id": 1, "v": [1, 2]}, {"id": 2}])
+    assert (error.row, "v" in str(error)) == (1, True)
+
+
+@pytest.mark.parametrize("batch", [pa.record_batch({"id": [1]}), [{"id": 1}]])
+def test_generated_primary_key_may_not_be_given(batch):
+    error = refusal(Converter(CollectionSchema([AUTO_ID, VECTOR]), {}, None, False).convert, batch)
+    assert "auto-generated" in error.message
+
+
+def test_other_columns_of_parquet_are_ignored_as_milvus_does():
+    batch = pa.record_batch({"id": [1], "v": [[1.0, 2.0]], "other": ["x"]})
+    assert converter(VECTOR).convert(batch).schema.names == ["id", "v"]
+
+
+def test_other_keys_of_rows_are_refused_without_dynamic_field():
+    error = refusal(converter(VECTOR).convert, [{"id": 1, "v": [1, 2], "other": "x"}])
+    assert (error.row, "other" in str(error)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [{"id": 1, "v": [1, 2], "b": 2, "a": "ü"}],
+        [{"id": 1, "v": [1, 2], "$meta": {"a": "ü", "b": 2}}],
+        [{"id": 1, "v": [1, 2], "b": 2, "$meta": '{"a": "ü"}'}],
+        pa.record_batch({"id": [1], "v": [[1.0, 2.0]], "$meta": ['{"b": 2, "a": "ü"}']}),
+    ],
+)
+def test_dynamic_fields_are_stored_as_insert_stores_them(batch):
+    found = converter(VECTOR, dynamic=True).convert(batch)
+    assert found.column("$meta").to_pylist() == [json.dumps({"a": "ü", "b": 2}, sort_keys=True)]
+
+
+@pytest.mark.parametrize("meta", ["[]", "7", "{", ""])
+def test_dynamic_fields_must_be_an_object(meta):
+    batch = pa.record_batch({"id": [1, 2], "v": [[1.0, 2.0]] * 2, "$meta": ["{}", meta]})
+    assert refusal(converter(VECTOR, dynamic=True).convert, batch).field == "$meta"
+    assert refusal(converter(VECTOR, dynamic=True).convert, batch.to_pylist()).row == 1
+
+
+def test_errors_read_well():
+    error = ImportDataError("expected 2 numbers, got 1", row=3, field="v").after(100)
+    assert str(error) == "row 103 (counted from 0), field 'v': expected 2 numbers, got 1"

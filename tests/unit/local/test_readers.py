@@ -1,0 +1,196 @@
+"""Each file format as a stream of batches."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from airflow_provider_milvus.local import readers
+from airflow_provider_milvus.local.errors import ImportDataError
+
+
+def read(*paths, **options):
+    """The rows of a file, by the reader that its extension asks for."""
+    reader = readers.open_reader(list(paths), options)
+    rows = [row for batch in reader.batches() for row in (batch if isinstance(batch, list) else batch.to_pylist())]
+    assert reader.count_rows() == len(rows)
+    return rows
+
+
+def refusal(*paths, **options):
+    with pytest.raises(ImportDataError) as caught:
+        read(*paths, **options)
+    return caught.value
+
+
+@pytest.fixture
+def text(tmp_path):
+    """A text file with this name and content."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def test_parquet_is_read_in_batches(tmp_path):
+    pq.write_table(pa.table({"id": range(20_000)}), tmp_path / "a.parquet")
+    reader = readers.open_reader([tmp_path / "a.parquet"], {})
+    assert [batch.num_rows for batch in reader.batches()] == [8192, 8192, 3616]
+
+
+def test_parquet_with_one_name_twice_is_refused(tmp_path):
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["id", "id"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert "same name" in str(refusal(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 10, b"no parquet at all"])
+def test_broken_parquet_is_refused(text, content):
+    assert "cannot read Parquet file" in str(refusal(text("a.parquet", content)))
+
+
+@pytest.mark.parametrize(
+    "content", ['[{"a": 1}, {"a": 2}]', '{"rows": [{"a": 1}, {"a": 2}]}', '\ufeff[{"a":1},{"a":2}]\n']
+)
+def test_json_is_an_array_or_an_object_with_rows(text, content):
+    assert read(text("a.json", content)) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("content", ["[]", ' { "rows" : [ ] } '])
+def test_json_may_have_no_rows(text, content):
+    assert read(text("a.json", content)) == []
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7])
+def test_json_is_the_same_wherever_it_is_cut(text, monkeypatch, chunk):
+    rows = [{"a": -1.5e-3, "text": 'é\\"]}{[\\u20ac', "b": [True, None, {"c": 12345678901234567890}]}, {}]
+    monkeypatch.setattr(readers, "CHUNK_CHARS", chunk)
+    assert read(text("a.json", json.dumps(rows, indent=1))) == rows
+
+
+def test_json_is_never_held_whole(text):
+    path = text("a.json", json.dumps([{"a": "x" * 1000}] * 30_000))
+    tracemalloc.start()
+    try:
+        assert readers.open_reader([path], {}).count_rows() == 30_000
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 2
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ('[{"a": 1}, {"a": }]', 1),
+        ('[{"a": 1}, {"a": 1, "a": 2}]', 1),
+        ('[{"a": 1} {"a": 2}]', 0),
+        ('[{"a": 1}, 7]', 1),
+        ('[{"a": NaN}]', 0),
+        ('[{"a": "unfinished', 0),
+        ('[{"a": 1}', 0),
+        ("[,]", 0),
+        ("[" + '{"a":' * 100_000, None),
+    ],
+)
+def test_broken_json_names_the_row(text, content, row):
+    assert refusal(text("a.json", content)).row == row
+
+
+@pytest.mark.parametrize(
+    "content", ["", "7", '"text"', '{"data": []}', "[] []", '{"rows": []} x', '{"rows": [], "a": 1}']
+)
+def test_other_json_is_refused(text, content):
+    refusal(text("a.json", content))
+
+
+def test_json_that_is_no_utf8_is_refused(text):
+    refusal(text("a.json", b'[{"a": "\xff"}]'))
+
+
+def test_row_without_end_is_refused_before_the_file_is_read(text, monkeypatch):
+    monkeypatch.setattr(readers, "MAX_ROW_CHARS", 1000)
+    monkeypatch.setattr(readers, "CHUNK_CHARS", 100)
+    assert refusal(text("a.json", '[{"a": "' + "x" * 100_000)).row == 0
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
+def test_json_lines_skip_blank_lines(text, name):
+    assert read(text(name, '{"a": 1}\n\n{"a": 2}')) == [{"a": 1}, {"a": 2}]
+
+
+@pytest.mark.parametrize("line", ["{", "7", '{"a": 1, "a": 2}', "[" * 100_000])
+def test_broken_json_line_names_the_row(text, line):
+    assert refusal(text("a.jsonl", '{"a": 1}\n' + line)).row == 1
+
+
+def test_csv_cells_are_text(text):
+    content = 'id,note\r\n1,"a ""quoted"", cell"\n2,"two\nlines"\n'
+    assert read(text("a.csv", content)) == [{"id": "1", "note": 'a "quoted", cell'}, {"id": "2", "note": "two\nlines"}]
+
+
+def test_csv_takes_another_separator_and_null(text):
+    assert read(text("a.csv", "a|b\nNULL|"), sep="|", nullkey="NULL") == [{"a": None, "b": ""}]
+
+
+def test_csv_may_have_no_rows(text):
+    assert read(text("a.csv", "a,b\n")) == []
+
+
+@pytest.mark.parametrize(("content", "row"), [("", None), ("a,a\n1,2", None), ("a,b\n1,2\n3", 1), ('a\n"open', None)])
+def test_broken_csv_is_refused(text, content, row):
+    assert refusal(text("a.csv", content)).row == row
+
+
+@pytest.mark.parametrize("separator", ["", "ab", "\n", '"', "\0"])
+def test_csv_separator_is_one_harmless_character(text, separator):
+    assert "separator" in str(refusal(text("a.csv", "a\n1"), sep=separator))
+
+
+def test_numpy_files_are_the_columns(tmp_path):
+    np.save(tmp_path / "id.npy", np.array([1, 2], dtype=">i8"))
+    np.save(tmp_path / "vector.npy", np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]))
+    np.save(tmp_path / "name.npy", np.array(["a", "b"]))
+    assert read(tmp_path / "id.npy", tmp_path / "vector.npy", tmp_path / "name.npy") == [
+        {"id": 1, "vector": [1.0, 2.0], "name": "a"},
+        {"id": 2, "vector": [3.0, 4.0], "name": "b"},
+    ]
+
+
+def test_numpy_files_may_be_empty_arrays(tmp_path):
+    np.save(tmp_path / "vector.npy", np.zeros((0, 4), np.float32))
+    assert read(tmp_path / "vector.npy") == []
+
+
+def test_numpy_files_of_different_lengths_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(2))
+    np.save(tmp_path / "b.npy", np.zeros(3))
+    assert "a: 2, b: 3" in str(refusal(tmp_path / "a.npy", tmp_path / "b.npy"))
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    refusal(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x05\x00{'a':", b"nonsense" * 100])
+def test_broken_numpy_is_refused(text, content):
+    refusal(text("a.npy", content))
+
+
+def test_numpy_that_promises_more_than_it_has_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(100))
+    path = tmp_path / "a.npy"
+    path.write_bytes(path.read_bytes()[:-80])
+    refusal(path)
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 2, 2)), np.array(7), np.array([1j]), np.zeros(2, "i4,f4")])
+def test_other_arrays_are_refused(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    assert "unsupported NumPy array" in str(refusal(tmp_path / "a.npy"))
