@@ -1,0 +1,40 @@
+"""What a DAG file pays for importing this package."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from airflow import __version__ as airflow_version
+
+# What any DAG file, worker or triggerer has loaded before it comes to a provider.
+BASELINE = """
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf
+import airflow.triggers.base
+"""
+OURS = """
+import airflow_provider_milvus.operators.bulk_import
+import airflow_provider_milvus.sensors.import_job
+import airflow_provider_milvus.hooks.milvus
+"""
+PROBE = f"import json, sys{BASELINE}before = set(sys.modules){OURS}print(json.dumps(sorted(set(sys.modules) - before)))"
+
+
+@pytest.fixture(scope="module")
+def added():
+    """The modules that importing the operator, the sensor and the hook adds."""
+    output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+@pytest.mark.skipif(airflow_version.startswith("2."), reason="Airflow 2 loads its base classes piecemeal")
+def test_import_adds_only_this_package_and_the_standard_library(added):
+    known = {*sys.stdlib_module_names, "airflow_provider_milvus"}
+    foreign = [name for name in added if name.split(".")[0] not in known]
+    assert foreign == []
+
+
+def test_import_leaves_http_libraries_and_settings_for_later(added):
+    assert "airflow_provider_milvus.hooks.milvus" in added
+    late = {"requests", "httpx", "airflow_provider_milvus.hooks.transport", "airflow_provider_milvus.hooks.settings"}
+    assert late.isdisjoint(added)
