@@ -6,13 +6,14 @@ BIN := .venv/bin
 FLOOR_BIN := .venv-floor/bin
 PYTEST := -q -p no:cacheprovider
 
-.PHONY: help demo airflow test lint types unit integration system test-floor bench format clean
+.PHONY: help demo airflow test lint types unit integration system test-floor crash-test bench format clean
 
 help:
 	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
 	@echo "make airflow     open the Airflow UI with the example DAGs and a local Milvus"
 	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11"
+	@echo "make crash-test  kill everything that loads files, some 200 times, and count the rows afterwards"
 	@echo "make bench       the figures of benchmarks/"
 
 demo: .venv/ready
@@ -35,6 +36,10 @@ unit integration system: .venv/ready
 
 test-floor: .venv-floor/ready
 	$(FLOOR_BIN)/pytest $(PYTEST) tests/unit tests/integration
+
+crash-test: .venv/ready
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/imports/test_submission_histories.py
+	$(BIN)/python tests/system/crash_campaign.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/import_time.py

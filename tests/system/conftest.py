@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus,
 
 SECONDS_FOR_A_RUN = 400
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30}
-COLLECTIONS = ["vectors", "loaded_once"]
+COLLECTIONS = ["vectors", "loaded_once", "marked_failed", "cleared", "moved"]
 STARTED_AT_ONCE = ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped", "waits", "failed_imports"]
 
 
@@ -78,6 +79,10 @@ class Run:
         (task,) = self.mapped(task_id)
         return task
 
+    def mark_failed(self, task_id: str) -> None:
+        """End a task as its user would who has given it up."""
+        self._airflow.patch(f"{self._path}/taskInstances/{task_id}", {"new_state": "failed"})
+
     def clear(self) -> None:
         """Let all its tasks run again."""
         self._airflow.post(f"{self._path}/clear", {"dry_run": False})
@@ -103,7 +108,7 @@ class Run:
             for task in tasks
             if task.state not in ("success", "upstream_failed", None)
         ]
-        return "\n".join([*states, *logs, "--- Airflow's own log ---", self._airflow.service.tail()])
+        return "\n".join([*states, *logs, "--- Airflow's own log ---", self._airflow.service.tail(leave_out="[info ")])
 
 
 class Airflow:
@@ -115,12 +120,40 @@ class Airflow:
         self._client.headers["Authorization"] = f"Bearer {self.get('/auth/token')['access_token']}"
 
     def get(self, path: str, **params: Any) -> Any:
-        answer = self._client.get(path, params=params)
-        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
-        return answer.json()
+        return self._ask("GET", path, params=params)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self._client.post(path, json=body)
+        return self._ask("POST", path, json=body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._ask("PATCH", path, json=body)
+
+    def processes(self, component: str) -> list[psutil.Process]:
+        """The running processes of one of its components, such as ``triggerer``."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            home = (process.info["environ"] or {}).get("AIRFLOW_HOME")
+            if home == self.service.env["AIRFLOW_HOME"] and component in " ".join(process.info["cmdline"] or ()):
+                found.append(process)
+        return found
+
+    def second_triggerer(self) -> Service:
+        """One more triggerer, not started yet."""
+        return Service(
+            [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
+            port=0,
+            log=self.service.log.with_name("second_triggerer.log"),
+            env=self.service.env,
+            ready=lambda: True,
+        )
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
+        for _ in range(10):
+            answer = self._client.request(method, path, **more)
+            # A busy SQLite is "locked" for some requests.
+            if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                break
+            time.sleep(1)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
 
@@ -133,7 +166,7 @@ class Airflow:
             )
             if answer.is_success:
                 return Run(self, dag_id, answer.json()["dag_run_id"])
-            if answer.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
+            if answer.status_code not in (404, 500) or time.monotonic() > deadline:
                 errors = self.get("/api/v2/importErrors")
                 pytest.fail(f"{dag_id} cannot be started: {answer.text}\n{errors}\n{self.service.tail()}")
             time.sleep(1)

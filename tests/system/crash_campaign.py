@@ -1,0 +1,280 @@
+"""Kill everything that loads files, at random moments, and count the rows afterwards.
+
+On a real Airflow, for every combination of a way to wait and a kind of server, imports run whose processes are killed
+with SIGKILL at random moments; then servers that lose answers; then the triggerer and the Milvus servers themselves.
+After each run its collection must hold the rows of its file exactly once, loaded by exactly one completed job. The same
+with ``durable=False`` shows that the campaign can fail.
+
+``make crash-test`` runs all of it, ``make test`` a short one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "scripts")]
+
+from airflow_standalone import HOST, Service, free_port, local_milvus, standalone_airflow  # noqa: E402
+from conftest import Airflow, Run  # noqa: E402
+
+ROWS = 500
+SECRET = secrets.token_hex(16)
+JOB_SECONDS = 4
+WAYS = ("synchronous", "deferrable")
+SERVERS = ("key", "old", "two_phase")
+LOSSY_SERVERS = ("lossy_key", "lossy_old")
+LOSSES = ["reset:create:probability=0.4", "408:create:probability=0.2", "timeout:create:probability=0.2"]
+CASE = re.compile(r"Import job \S+ into \S+: (submitted|re-attached|already completed|adopted|submitted again)")
+SECONDS_FOR_A_RUN = 420
+
+
+@dataclass
+class Tally:
+    """What the campaign met."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    runs: Counter[str] = field(default_factory=Counter)
+    cases: Counter[tuple[str, str]] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+
+class Campaign:
+    """An Airflow, its Milvus servers, and what was done to them."""
+
+    def __init__(self, folder: Path, seed: int, workers: int, stack: ExitStack) -> None:
+        self.stack = stack
+        self.random = random.Random(seed)
+        self.tally = Tally()
+        self.folder = folder
+        self.signatures = folder / "signatures"
+        self.signatures.mkdir()
+        self.bucket = folder / "bucket"
+        self.bucket.mkdir()
+        self.write_rows("rows.parquet")
+        self.milvus = {
+            "milvus_key": self._milvus("key"),
+            "milvus_old": self._milvus("old", milvus_version="2.6"),
+            "milvus_lossy_key": self._milvus("lossy_key", fault=LOSSES),
+            "milvus_lossy_old": self._milvus("lossy_old", milvus_version="2.6", fault=LOSSES),
+        }
+        for server in self.milvus.values():
+            stack.callback(server.start().kill)
+        self.service = standalone_airflow(
+            folder / "airflow",
+            port=free_port(),
+            dag_folders={"crashes": Path(__file__).parent / "dags"},
+            variables={
+                "CRASH_FOLDER": str(self.signatures),
+                **{
+                    f"AIRFLOW_CONN_{name.upper()}": f"milvus://root:{SECRET}@{HOST}:{m.port}"
+                    for name, m in self.milvus.items()
+                },
+            },
+            workers=workers,
+        )
+        stack.callback(self.service.kill)
+        self.airflow = Airflow(self.service.start(), self.service.url)
+
+    def _milvus(self, name: str, **options: Any) -> Service:
+        return local_milvus(
+            self.folder / name,
+            bucket=self.bucket,
+            port=free_port(),
+            grpc_port=free_port(),
+            min_job_seconds=JOB_SECONDS,
+            token=f"root:{SECRET}",
+            **options,
+        )
+
+    def write_rows(self, name: str) -> None:
+        """A file of ``ROWS`` rows without primary keys, so that a second load of it would show."""
+        vectors = pa.array([[float(row)] * 4 for row in range(ROWS)], pa.list_(pa.float32()))
+        pq.write_table(pa.table({"vector": vectors}), self.bucket / name)
+
+    def kill_triggerer(self) -> None:
+        """Kill the triggerer and start another."""
+        for process in self.airflow.processes("triggerer"):
+            with suppress(psutil.Error):
+                process.kill()
+        self.stack.callback(self.airflow.second_triggerer().start().kill)
+
+    def post(self, server: Service, route: str, body: dict[str, Any]) -> Any:
+        """The data of a Milvus answer; faults are asked past."""
+        for _ in range(20):
+            with suppress(httpx.HTTPError, ValueError, KeyError):
+                answer = httpx.post(
+                    f"{server.url}/v2/vectordb{route}",
+                    json=body,
+                    headers={"Authorization": f"Bearer root:{SECRET}"},
+                    trust_env=False,
+                    timeout=30,
+                ).json()
+                if answer["code"] == 0:
+                    return answer["data"]
+            time.sleep(0.5)
+        raise AssertionError(f"{route} {body}: no answer")
+
+    def server_of(self, dag_id: str) -> Service:
+        kind = dag_id.removeprefix("crash_").partition("_")[2].removesuffix("_not_durable")
+        return self.milvus["milvus_key" if kind == "two_phase" else f"milvus_{kind}"]
+
+    def start(self, dag_id: str, file: str = "rows.parquet") -> tuple[Run, str]:
+        """Start a run with a collection of its own."""
+        collection = f"c{self.random.getrandbits(48):012x}"
+        schema = {
+            "autoId": True,
+            "fields": [
+                {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+                {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": "4"}},
+            ],
+        }
+        self.post(self.server_of(dag_id), "/collections/create", {"collectionName": collection, "schema": schema})
+        self.tally.runs[dag_id] += 1
+        return self.airflow.trigger(dag_id, {"collection": collection, "file": file}), collection
+
+    def survive(self, dag_id: str, kills: int) -> bool:
+        """One run, its processes killed ``kills`` times; whether its rows are there exactly once."""
+        run, collection = self.start(dag_id)
+        self.kill_processes(run, dag_id, collection, kills)
+        return self.verify(run, dag_id, collection)
+
+    def kill_processes(self, run: Run, dag_id: str, collection: str, kills: int) -> None:
+        """Kill each new process of a run at a random moment, up to ``kills`` of them."""
+        signed = self.signatures / collection
+        seen = 0
+        deadline = time.monotonic() + SECONDS_FOR_A_RUN
+        while kills and time.monotonic() < deadline:
+            pids = signed.read_text().split() if signed.exists() else []
+            if len(pids) <= seen:
+                if run.state in ("success", "failed"):
+                    return
+                time.sleep(0.02)
+                continue
+            seen = len(pids)
+            # Half of the kills fall into the moments around the submit, the others anywhere.
+            time.sleep(self.random.uniform(0, 0.1 if self.random.random() < 0.5 else JOB_SECONDS + 1))
+            with suppress(ProcessLookupError):
+                os.kill(int(pids[-1]), signal.SIGKILL)
+                self.tally.kills[dag_id] += 1
+                kills -= 1
+
+    def verify(self, run: Run, dag_id: str, collection: str) -> bool:
+        """Wait for the end of a run, then count its rows and its completed jobs."""
+        run.wait()
+        server, name = self.server_of(dag_id), {"collectionName": collection}
+        rows = self.post(server, "/collections/get_stats", name)["rowCount"]
+        jobs = self.post(server, "/jobs/import/list", name)["records"]
+        completed = sum(job["state"] == "Completed" for job in jobs)
+        open_jobs = sum(job["state"] not in ("Completed", "Failed") for job in jobs)
+        task = run.task("load")
+        for number in range(1, task.tries + 1):
+            for case in CASE.findall(task.log_of_try(number)):
+                self.tally.cases[dag_id, case] += 1
+        good = (run.state, rows, completed, open_jobs) == ("success", ROWS, 1, 0)
+        if not good:
+            self.tally.wrong.append(
+                f"{dag_id} {collection}: run {run.state}, {rows} of {ROWS} rows, {completed} completed jobs, "
+                f"{open_jobs} open, {task.tries} tries"
+            )
+        return good
+
+    def leaks(self) -> list[Path]:
+        """The files of Airflow, its database and its logs among them, that hold the password of Milvus."""
+        files = [path for path in (self.folder / "airflow").rglob("*") if path.is_file()]
+        return [path for path in files if SECRET.encode() in path.read_bytes()]
+
+    def table(self) -> str:
+        """What was met, by combination."""
+        cases = ("submitted", "re-attached", "already completed", "adopted", "submitted again")
+        lines = [f"{'combination':42} {'runs':>5} {'kills':>6} " + " ".join(f"{case:>17}" for case in cases)]
+        for dag_id in sorted(self.tally.runs):
+            counts = " ".join(f"{self.tally.cases[dag_id, case]:17}" for case in cases)
+            lines.append(f"{dag_id:42} {self.tally.runs[dag_id]:5} {self.tally.kills[dag_id]:6} {counts}")
+        totals = " ".join(f"{sum(n for (_, c), n in self.tally.cases.items() if c == case):17}" for case in cases)
+        lines.append(
+            f"{'all':42} {sum(self.tally.runs.values()):5} {sum(self.tally.kills.values()):6} {totals}",
+        )
+        return "\n".join(lines)
+
+
+def in_parallel(campaign: Campaign, dag_ids: list[str], kills: int, at_once: int) -> list[bool]:
+    """A run of each DAG, several at once."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda dag_id: campaign.survive(dag_id, kills), dag_ids))
+
+
+def mend_a_failed_load(campaign: Campaign) -> None:
+    """A load fails for want of its file; the file comes, the task is cleared, and the load is submitted anew."""
+    for way in WAYS:
+        file = f"late_{way}.parquet"
+        run, collection = campaign.start(f"crash_{way}_key", file)
+        run.wait()
+        assert run.state == "failed", run.report()
+        campaign.write_rows(file)
+        run.clear()
+        campaign.verify(run, f"crash_{way}_key", collection)
+
+
+def kill_the_servers(campaign: Campaign) -> None:
+    """While imports run, the Milvus servers and the triggerer are killed and started again."""
+    started = [(dag, *campaign.start(dag)) for dag in (f"crash_{way}_{server}" for way in WAYS for server in SERVERS)]
+    time.sleep(6)
+    for server in ("milvus_key", "milvus_old"):
+        campaign.milvus[server].kill()
+    campaign.kill_triggerer()
+    time.sleep(5)
+    for server in ("milvus_key", "milvus_old"):
+        campaign.milvus[server].start()
+    for dag_id, run, collection in started:
+        campaign.verify(run, dag_id, collection)
+
+
+def main() -> int:
+    """Run the campaign and print its table; the exit code is 0 if every file was loaded exactly once."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=210, help="how often a process is killed at least (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments (%(default)s)")
+    parser.add_argument("--at-once", type=int, default=6, help="how many runs at a time (%(default)s)")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-campaign-")))
+        campaign = Campaign(folder, options.seed, options.at_once, stack)
+        combinations = [f"crash_{way}_{server}" for way in WAYS for server in SERVERS]
+        while sum(campaign.tally.kills.values()) < options.kills:
+            in_parallel(campaign, combinations, kills=3, at_once=options.at_once)
+            print(f"{sum(campaign.tally.kills.values())} kills, {len(campaign.tally.wrong)} wrong", flush=True)
+        in_parallel(campaign, [f"crash_{way}_{server}" for way in WAYS for server in LOSSY_SERVERS] * 2, 1, 4)
+        mend_a_failed_load(campaign)
+        kill_the_servers(campaign)
+        print(campaign.table())
+        print("\n".join(campaign.tally.wrong) or "Every file was loaded exactly once.")
+        wrong = len(campaign.tally.wrong)
+        print("\nThe same with durable=False:")
+        in_parallel(campaign, [f"{dag_id}_not_durable" for dag_id in combinations], kills=3, at_once=options.at_once)
+        print("\n".join(campaign.tally.wrong[wrong:]) or "no difference: the campaign proves nothing")
+        leaks = campaign.leaks()
+        print(f"\nThe password of Milvus is in {leaks or 'no file of Airflow'}.")
+        return 0 if not wrong and len(campaign.tally.wrong) > wrong and not leaks else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Airflow ends the trigger of a deferred two-phase import: killed by a person, or for other reasons."""
+
+import signal
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+
+SECONDS_TO_ABORT = 5
+# Longer than a triggerer may be silent before its triggers move to another.
+SECONDS_STALLED = 45
+
+
+@pytest.fixture
+def deferred(airflow, call_milvus):
+    """Start a run and return it, with a look at its Milvus job, once its task is deferred."""
+
+    def start(name):
+        run = airflow.trigger(f"kills_{name}")
+        run.wait_until(lambda: run.task("load").state == "deferred", "defer its task")
+        job_id = run.task("load").xcom("job_id")
+        return run, lambda: call_milvus("milvus_slow", "jobs/import/describe", jobId=job_id)
+
+    return start
+
+
+def test_marking_a_deferred_task_failed_aborts_its_job(deferred, airflow):
+    run, job = deferred("marked_failed")
+    wait_for_trigger(airflow, run)
+    run.mark_failed("load")
+    deadline = time.monotonic() + SECONDS_TO_ABORT
+    while job()["state"] != "Failed" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert job()["reason"] == "import job aborted by user", run.report()
+
+
+def test_clearing_a_deferred_task_lets_its_next_try_go_on_with_the_job(deferred, airflow, call_milvus):
+    run, job = deferred("cleared")
+    wait_for_trigger(airflow, run)
+    run.clear()
+    run.wait()
+    assert (run.state, job()["state"]) == ("success", "Completed"), run.report()
+    assert call_milvus("milvus_slow", "collections/get_stats", collectionName="cleared") == {"rowCount": 100}
+
+
+def test_triggers_of_a_stalled_triggerer_move_without_aborting_their_jobs(deferred, airflow):
+    run, job = deferred("moved")
+    wait_for_trigger(airflow, run)
+    stalled = airflow.processes("triggerer")
+    second = airflow.second_triggerer().start()
+    try:
+        for process in stalled:
+            process.send_signal(signal.SIGSTOP)
+        time.sleep(SECONDS_STALLED)
+    finally:
+        for process in stalled:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+    run.wait()
+    second.kill()
+    assert (run.state, job()["state"]) == ("success", "Completed"), run.report()
+
+
+def wait_for_trigger(airflow, run):
+    """Return when the trigger looks at the job; before, there is nothing to kill."""
+    run.wait_until(lambda: run.task("load").log.count("Import job") > 1, "look at its job in the triggerer")
