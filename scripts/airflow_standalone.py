@@ -93,9 +93,10 @@ class Service:
             self._process.wait()
             self._process = None
 
-    def tail(self, lines: int = 60) -> str:
-        """The last lines of its output."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def tail(self, lines: int = 60, leave_out: str | None = None) -> str:
+        """The last lines of its output, but for those with a certain text."""
+        output = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([line for line in output if leave_out is None or leave_out not in line][-lines:])
 
     def _signal(self, number: int) -> bool:
         if self._process is None:
@@ -165,8 +166,9 @@ def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers
         ("dag_processor", "dag_bundle_config_list"): json.dumps(bundles),
         ("api", "host"): HOST,
         ("api", "port"): port,
-        # Airflow's own key is so short that every use of it warns.
+        # The keys that Airflow makes up are so short that every use of them warns.
         ("api_auth", "jwt_secret"): secrets.token_hex(64),
+        ("api", "secret_key"): secrets.token_hex(64),
         ("api", "base_url"): f"http://{HOST}:{port}",
         # Two Airflows on one machine must not fight for the default ports.
         ("logging", "worker_log_server_port"): free_port(),

@@ -11,9 +11,8 @@ def test_every_wait_outlives_a_server_that_is_killed_and_restarted(airflow, milv
     run.wait_until(lambda: _all_wait(run), "begin to wait with all its tasks")
 
     milvus["milvus_mortal"].kill()
-    request.getfixturevalue(
-        "runs"
-    )  # the other tests' runs fill the time, and did not delay the start of this one's tasks
+    # The other tests' runs fill the time; started sooner, they would hold up the tasks of this one.
+    request.getfixturevalue("runs")
     time.sleep(SECONDS_DOWN)
     milvus["milvus_mortal"].start()
 
