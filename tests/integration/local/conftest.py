@@ -1,9 +1,13 @@
 """A real local Milvus, over real HTTP."""
 
 import json
+import re
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +15,7 @@ import pytest
 
 from airflow_provider_milvus.local import LocalMilvus
 
+READY = re.compile(r"Milvus is ready: REST (?P<uri>\S+), gRPC (?P<grpc_uri>\S+), bucket (?P<bucket>.+)\n")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -95,6 +100,44 @@ def serve(tmp_path):
     yield start
     while running:
         running.pop().stop()
+
+
+class Process:
+    """`serve` as users run it: a process of its own, here on free ports."""
+
+    def __init__(self, data_dir, *options):
+        command = [sys.executable, "-m", "airflow_provider_milvus.local", "serve", "--data-dir", str(data_dir)]
+        self.process = subprocess.Popen(
+            [*command, "--port", "0", "--grpc-port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.ready = READY.fullmatch(self.process.stdout.readline())
+        assert self.ready, self.end()
+        self.uri, self.grpc_uri, self.bucket = self.ready["uri"], self.ready["grpc_uri"], Path(self.ready["bucket"])
+
+    def end(self, signal=None):
+        """Exit code and what stderr had, after this signal."""
+        if signal is not None:
+            self.process.send_signal(signal)
+        errors = self.process.communicate(timeout=30)[1]
+        return self.process.returncode, errors
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Start `serve` as a process on this test's folder; a client of it."""
+    started = []
+
+    def start(*options):
+        started.append(Process(tmp_path / "data", *options))
+        return Client(started[-1])
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.communicate(timeout=30)
 
 
 @pytest.fixture
