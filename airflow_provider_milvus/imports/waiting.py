@@ -109,8 +109,8 @@ class ImportWait:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a job was not found, but not often enough to believe it."""
-        return any(job.missing for job in self._jobs.values())
+        """Whether a job was not found, but not often enough to believe it, and the server answers."""
+        return not self._failures and any(job.missing for job in self._jobs.values())
 
     def saw(self, job_id: str, progress: ImportProgress) -> None:
         """Take in an answer."""
@@ -130,6 +130,7 @@ class ImportWait:
         """
         if isinstance(error, MilvusImportJobNotFound):
             self._jobs[job_id].missing += 1
+            self._failures, self._error = 0, None  # the server has answered
             return True
         self._failures += 1
         self._error = error

@@ -84,7 +84,8 @@ def decode(status: int, headers: Mapping[str, str], body: bytes) -> Any:
     succeeded = code == 0 or (code == 200 and "data" in answer and not message)
     if succeeded and status < 400:
         return answer.get("data")
-    raise server_error(message or "(no message)", code=code, http_status=status, retry_after=retry_after)
+    error_code = None if succeeded else code
+    raise server_error(message or "(no message)", code=error_code, http_status=status, retry_after=retry_after)
 
 
 def _code(answer: Any) -> int | None:
@@ -102,7 +103,7 @@ def _retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(value)
-        except (TypeError, ValueError):
+        except (ValueError, OverflowError):
             return None
         now = datetime.now(UTC)
         seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()

@@ -106,7 +106,7 @@ class MilvusRequestTimeout(MilvusServerError):
 
 
 class MilvusUnavailable(MilvusServerError):
-    """HTTP 5xx without a Milvus code: a proxy in front of the server, or a handler that crashed."""
+    """Code 2, or HTTP 5xx without a code: a part of the server, or what is behind a proxy, is gone for the moment."""
 
     retryable = True
     maybe_done = True
@@ -130,7 +130,8 @@ class MilvusDatabaseNotFound(MilvusServerError):
 
 _BY_CODE: dict[int, type[MilvusServerError]] = {
     **dict.fromkeys((1400, 1401, 1800, 21119, 96012, 96013, 96014, 96015, 96016, 96027), MilvusAuthError),
-    **dict.fromkeys((1, 2, 4, 8, 106, 1807, 2401), MilvusBusyError),
+    **dict.fromkeys((1, 4, 8, 106, 1807, 2401), MilvusBusyError),
+    2: MilvusUnavailable,
     **dict.fromkeys((10000, 10001), MilvusRequestTimeout),
     96026: MilvusImportJobNotFound,
     100: MilvusCollectionNotFound,

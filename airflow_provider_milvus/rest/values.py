@@ -53,7 +53,7 @@ def percent(value: Any) -> int:
     number = _number(value)
     if number is None:
         return 0
-    if isinstance(number, float) and number <= 1:
+    if isinstance(number, float) and 0 < number <= 1:
         number *= 100
     return min(100, max(0, int(number)))
 

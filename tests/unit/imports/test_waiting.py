@@ -139,6 +139,11 @@ def test_answer_resets_the_count_of_failures(wait, drive, progress):
     assert drive(wait(max_poll_failures=3), *answers)["status"] == "success"
 
 
+def test_not_found_counts_as_an_answer(wait, drive, progress):
+    answers = [DOWN, DOWN, GONE, DOWN, DOWN, progress("Completed")]
+    assert drive(wait(max_poll_failures=3), *answers)["status"] == "success"
+
+
 def test_refusal_that_time_does_not_heal_ends_the_wait_at_once(wait, drive, clock):
     event = drive(wait(), errors.MilvusAuthError("no", code=1800))
     assert (event["status"], clock.sleeps) == ("unreachable", [])
@@ -184,6 +189,19 @@ def test_young_jobs_are_looked_at_every_second_and_old_ones_every_interval(wait,
 
 def test_wait_leaves_off_when_asked_to(wait, clock, progress):
     assert waiting.wait_for(wait(), lambda job_id: progress("Importing"), until=0, sleep=clock.sleep) is None
+
+
+def test_missing_job_does_not_hold_up_who_wants_to_leave_off_while_the_server_is_away(wait, clock, progress):
+    script = {"1": [progress("Importing"), DOWN], "2": [GONE]}
+
+    def ask(job_id):
+        answer = script[job_id].pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert waiting.wait_for(wait(["1", "2"]), ask, until=0, sleep=clock.sleep) is None
+    assert script == {"1": [], "2": []}
 
 
 def test_trouble_of_the_server_ends_the_round(wait, clock):

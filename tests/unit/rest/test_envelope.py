@@ -106,6 +106,11 @@ def test_success_status_without_an_envelope_is_a_protocol_error(body):
         decode(200, {}, body)
 
 
+def test_success_of_milvus_under_a_failed_http_status_is_that_status():
+    with pytest.raises(errors.MilvusUnavailable, match="Milvus answered HTTP 502"):
+        decode(502, {}, answer(code=0, data={}))
+
+
 def test_deeply_nested_json_is_a_protocol_error():
     with pytest.raises(errors.MilvusProtocolError):
         decode(200, {}, b"[" * 200_000)
@@ -115,6 +120,7 @@ def test_deeply_nested_json_is_a_protocol_error():
     ("code", "message", "kind"),
     [
         (1, "service not ready", errors.MilvusBusyError),
+        (2, "service unavailable", errors.MilvusUnavailable),
         (8, "rate limit", errors.MilvusBusyError),
         (1807, "limiter", errors.MilvusBusyError),
         (100, "collection not found", errors.MilvusCollectionNotFound),
@@ -149,7 +155,9 @@ def test_retry_after_as_a_date_is_seconds_from_now():
     assert 80 < caught.value.retry_after <= 90
 
 
-@pytest.mark.parametrize("value", ["soon", "-3", "nan", "1e12", ""])
+@pytest.mark.parametrize(
+    "value", ["soon", "-3", "nan", "1e12", "", "Mon, 01 Jan 99999999999 00:00:00 GMT", "1 Jan 2026 00:00 +999999999999"]
+)
 def test_senseless_retry_after_is_ignored(value):
     with pytest.raises(errors.MilvusBusyError) as caught:
         decode(429, {"Retry-After": value}, b"")
@@ -177,6 +185,12 @@ def test_error_knows_whether_asking_again_is_safe(error, retryable, maybe_done):
 @given(st.sampled_from(REQUESTS), st.integers(100, 599), st.binary(max_size=300))
 def test_any_bytes_give_a_value_or_a_milvus_error(request_, status, body):
     read(request_, status, body)
+
+
+@given(st.text(), st.integers(100, 599))
+def test_any_retry_after_leaves_a_milvus_error(value, status):
+    with pytest.raises(errors.MilvusError):
+        decode(status, {"Retry-After": value}, b"")
 
 
 @given(st.sampled_from(REQUESTS), st.sampled_from([0, 200]), JSON)

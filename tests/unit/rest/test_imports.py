@@ -99,7 +99,19 @@ def progress(**fields):
 
 @pytest.mark.parametrize(
     ("sent", "shown"),
-    [(70, 70), ("70", 70), (0.7, 70), ("0.7", 70), (1, 1), (1.0, 100), (99.0, 99), (-3, 0), (140, 100), (None, 0)],
+    [
+        (70, 70),
+        ("70", 70),
+        (0.7, 70),
+        ("0.7", 70),
+        (1, 1),
+        (1.0, 100),
+        (99.0, 99),
+        (-3, 0),
+        (-1e308, 0),
+        (140, 100),
+        (None, 0),
+    ],
 )
 def test_progress_is_whole_percent(sent, shown):
     assert progress(progress=sent).progress == shown
