@@ -295,13 +295,19 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _commit(self, context: Context) -> str:
         """Check the rows of the first phase, commit them and wait for the second phase."""
-        progress = self.hook.get_import_progress(self._job_id)
-        if progress.state is rest.imports.ImportState.UNCOMMITTED:
-            try:
+        try:
+            progress = self.hook.get_import_progress(self._job_id)
+            if progress.state is rest.imports.ImportState.UNCOMMITTED:
                 self._check(progress)
-            except Exception:
-                self._abort(self._job_id)
-                raise
+            self._send_commit(progress)
+        except Exception:
+            # A commit that was carried out although it looks as if it failed cannot be aborted any more.
+            self._abort(self._job_id)
+            raise
+        self.log.info("Import job %s: committed", self._job_id)
+        return self._wait(context, rest.imports.ImportState.COMPLETED, self._deadline(time.time()))
+
+    def _send_commit(self, progress: ImportProgress) -> None:
         try:
             self.hook.commit_import(self._job_id)
         except rest.errors.MilvusRouteNotFound as error:
@@ -309,8 +315,6 @@ class MilvusBulkImportOperator(BaseOperator):
                 f"this server knows no two-phase imports and has loaded the {progress.imported_rows:,} rows of import "
                 f"job {self._job_id} at once: they are visible, unchecked and cannot be aborted"
             ) from error
-        self.log.info("Import job %s: committed", self._job_id)
-        return self._wait(context, rest.imports.ImportState.COMPLETED, self._deadline(time.time()))
 
     def _check(self, progress: ImportProgress) -> None:
         expected, least = (None if rows is None else int(rows) for rows in (self.expected_rows, self.min_rows))

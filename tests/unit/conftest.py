@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -156,3 +157,51 @@ def package_clock(clock, monkeypatch):
         defaults = {name: fakes.get(name, value) for name, value in function.__kwdefaults__.items()}
         monkeypatch.setattr(function, "__kwdefaults__", defaults)
     return clock
+
+
+class TaskInstance:
+    """What a task knows of its try, and what it pushes: ``pushed`` has the requests that were sent before, too."""
+
+    dag_id, task_id, run_id, map_index = "dag", "task", "run", -1
+
+    def __init__(self, milvus):
+        self.milvus = milvus
+        self.try_number, self.max_tries = 1, 0
+        self.pushed = []
+
+    def xcom_push(self, key, value):
+        self.pushed.append((key, json.loads(json.dumps(value)), list(self.milvus.routes)))
+
+    @property
+    def xcoms(self):
+        return {key: value for key, value, _ in self.pushed}
+
+
+@pytest.fixture
+def ti(milvus):
+    return TaskInstance(milvus)
+
+
+class Store(dict):
+    """A task state store: JSON values, and no ``None``."""
+
+    def set(self, key, value):
+        assert value is not None
+        self[key] = json.loads(json.dumps(value))
+
+
+@pytest.fixture
+def context(ti):
+    """What a try of a task runs with on Airflow 3.3."""
+    return {
+        "ti": ti,
+        "dag_run": SimpleNamespace(start_date=datetime.fromtimestamp(900, UTC)),
+        "task_state_store": Store(),
+    }
+
+
+@pytest.fixture
+def logged(caplog, capsys):
+    """All that was logged so far: Airflow 2 hands it to logging, Airflow 3 prints it."""
+    caplog.set_level("INFO")
+    return lambda: caplog.text + capsys.readouterr().out

@@ -1,0 +1,525 @@
+"""The operator: what it sends, pushes, returns and raises."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.exceptions import TaskDeferred
+
+from airflow_provider_milvus import exceptions
+from airflow_provider_milvus.imports.submission import RECORD
+from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
+from airflow_provider_milvus.rest import errors
+
+CREATE, DESCRIBE, LIST = "/jobs/import/create", "/jobs/import/describe", "/jobs/import/list"
+COMMIT, ABORT = "/jobs/import/commit", "/jobs/import/abort"
+RUNNING = {"state": "Importing", "progress": 40}
+DONE = {"state": "Completed", "importedRows": 5, "collectionName": "c"}
+UNCOMMITTED = {"state": "Uncommitted", "progress": 99, "importedRows": 5}
+FAILED = {
+    "state": "Failed",
+    "reason": "bad row",
+    "details": [{"fileName": "[a.parquet]", "state": "Failed", "reason": "row 7 has no id"}],
+}
+NO_SUCH_JOB = (200, json.dumps({"code": 2100, "message": "import job does not exist, jobID=7"}))
+REFUSED = (200, json.dumps({"code": 1100, "message": "no"}))
+
+
+@pytest.fixture(autouse=True)
+def server(milvus, package_clock):
+    """It accepts an import as job 7, and knows two-phase imports."""
+    milvus.answers(LIST, {"records": []})
+    milvus.answers(CREATE, {"jobId": "7"})
+    milvus.answers(DESCRIBE, DONE)
+    milvus.answers(ABORT, NO_SUCH_JOB)
+    milvus.answers(COMMIT, {})
+    return milvus
+
+
+def operator(**parameters):
+    return MilvusBulkImportOperator(**{"task_id": "task", "collection_name": "c", "files": ["a.parquet"], **parameters})
+
+
+def sent(milvus, route):
+    return [each for each in milvus.sent if each.route == route]
+
+
+def deferral(operator, context):
+    with pytest.raises(TaskDeferred) as caught:
+        operator.execute(context)
+    return caught.value
+
+
+# -- one import ------------------------------------------------------------------------------------------------------
+
+
+def test_job_id_is_returned(context):
+    assert operator().execute(context) == "7"
+
+
+def test_job_id_is_pushed_right_after_the_submit(context, ti):
+    operator().execute(context)
+    assert ti.pushed[0] == ("job_id", "7", [LIST, CREATE])
+
+
+def test_final_figures_are_pushed(context, ti):
+    operator().execute(context)
+    assert ti.xcoms["import_progress"]["imported_rows"] == 5
+
+
+def test_request_is_made_of_the_parameters(context, milvus):
+    operator(partition_name="p", options={"timeout": "90m"}, database="books").execute(context)
+    assert sent(milvus, CREATE)[0].body == {
+        "dbName": "books",
+        "collectionName": "c",
+        "partitionName": "p",
+        "files": [["a.parquet"]],
+        "options": {"timeout": "90m"},
+    }
+
+
+def test_submit_carries_an_idempotency_key(context, milvus):
+    operator().execute(context)
+    assert sent(milvus, CREATE)[0].headers["Idempotency-Key"].startswith("airflow/dag/task/run/-1/1/")
+
+
+def test_operator_that_does_not_wait_asks_for_nothing(context, milvus):
+    assert operator(wait_for_completion=False).execute(context) == "7"
+    assert milvus.routes == [LIST, CREATE]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"poll_interval": 0}, "poll_interval must be"),
+        ({"timeout": -1}, "timeout must be"),
+        ({"max_poll_failures": 0}, "max_poll_failures must be"),
+        ({"on_unknown_outcome": "retry"}, "on_unknown_outcome must be 'fail' or 'resubmit', got 'retry'"),
+        ({"two_phase": True, "wait_for_completion": False}, "leave wait_for_completion=True"),
+        ({"expected_rows": 5}, "expected_rows is checked before a commit; it needs two_phase=True"),
+        ({"min_rows": 5}, "min_rows is checked before a commit"),
+        ({"check": bool}, "check is checked before a commit"),
+    ],
+)
+def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        operator(**parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"files": None}, {"files": ["a.txt"]}, {"collection_name": ""}, {"options": {"timeout": 5}}]
+)
+def test_bad_templated_parameter_is_refused_before_anything_is_sent(context, milvus, parameters):
+    with pytest.raises(ValueError, match=r"must be|exactly one of|file type"):
+        operator(**parameters).execute(context)
+    assert milvus.sent == []
+
+
+# -- how a wait ends -------------------------------------------------------------------------------------------------
+
+
+def test_failed_files_are_logged_before_the_task_fails(context, milvus, logged):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed, match=r"import job 7 into .* failed: bad row"):
+        operator().execute(context)
+    assert "Import job 7: file a.parquet failed: row 7 has no id" in logged()
+
+
+def test_figures_of_a_failed_job_are_pushed(context, milvus, ti):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        operator().execute(context)
+    assert ti.xcoms["import_progress"]["reason"] == "bad row"
+
+
+def test_failure_that_time_heals_is_retried(context, milvus):
+    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
+    with pytest.raises(exceptions.MilvusImportFailedForNow):
+        operator().execute(context)
+
+
+def test_timeout_ends_the_wait(context, milvus, package_clock):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(timeout=30).execute(context)
+    assert package_clock.now == 1_030
+
+
+def test_server_that_stays_away_is_given_up_on(context, milvus):
+    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
+    with pytest.raises(exceptions.MilvusImportUnreachable):
+        operator(max_poll_failures=3).execute(context)
+
+
+def test_job_that_is_gone_is_an_unknown_outcome(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING, NO_SUCH_JOB)
+    with pytest.raises(exceptions.MilvusImportOutcomeUnknown):
+        operator().execute(context)
+
+
+def test_submission_is_over_at_the_timeout(context, milvus, package_clock):
+    milvus.answers(CREATE, (200, json.dumps({"code": 1, "message": "service not ready"})))
+    with pytest.raises(errors.MilvusBusyError):
+        operator(timeout=30).execute(context)
+    assert package_clock.now <= 1_030
+
+
+# -- retries and clears ----------------------------------------------------------------------------------------------
+
+
+def test_retry_goes_on_with_the_job_of_the_try_before(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(timeout=5).execute(context)
+    milvus.answers(DESCRIBE, DONE)
+    assert operator(timeout=5).execute(context) == "7"
+    assert len(sent(milvus, CREATE)) == 1
+
+
+def test_retry_of_a_job_whose_record_is_gone_fails_with_what_to_do(context, milvus):
+    operator(wait_for_completion=False).execute(context)
+    milvus.answers(DESCRIBE, NO_SUCH_JOB)
+    with pytest.raises(exceptions.MilvusImportOutcomeUnknown, match="on_unknown_outcome='resubmit'"):
+        operator().execute(context)
+
+
+def test_retry_of_a_job_whose_record_is_gone_submits_again_where_asked_to(context, milvus):
+    operator(wait_for_completion=False).execute(context)
+    milvus.answers(DESCRIBE, NO_SUCH_JOB, NO_SUCH_JOB, NO_SUCH_JOB, DONE)
+    milvus.answers(CREATE, {"jobId": "8"})
+    assert operator(on_unknown_outcome="resubmit").execute(context) == "8"
+
+
+def test_clear_of_a_success_loads_again_under_another_key(context, milvus, ti):
+    operator().execute(context)
+    ti.try_number, ti.max_tries = 2, 1
+    milvus.answers(CREATE, {"jobId": "8"})
+    assert operator().execute(context) == "8"
+    assert len({each.headers["Idempotency-Key"] for each in sent(milvus, CREATE)}) == 2
+
+
+def test_clear_of_a_failure_goes_on_with_its_job(context, milvus, ti):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(timeout=5).execute(context)
+    ti.try_number, ti.max_tries = 2, 1
+    milvus.answers(DESCRIBE, DONE)
+    assert operator().execute(context) == "7"
+    assert len(sent(milvus, CREATE)) == 1
+
+
+def test_task_that_is_not_durable_keeps_no_record_and_sends_no_key(context, milvus):
+    operator(durable=False).execute(context)
+    assert RECORD not in context["task_state_store"]
+    assert "Idempotency-Key" not in sent(milvus, CREATE)[0].headers
+
+
+def test_airflow_without_a_state_store_is_enough(context):
+    del context["task_state_store"]
+    assert operator().execute(context) == "7"
+
+
+def test_record_holds_no_secret(context, milvus, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
+    operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="storage").execute(context)
+    assert sent(milvus, CREATE)[0].body["secretKey"] == "s3cret"
+    assert "s3cret" not in json.dumps(context["task_state_store"])
+
+
+# -- deferral --------------------------------------------------------------------------------------------------------
+
+
+def test_short_job_is_not_deferred(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING, DONE)
+    assert operator(deferrable=True).execute(context) == "7"
+
+
+def test_long_job_is_deferred_after_a_while(context, milvus, package_clock):
+    milvus.answers(DESCRIBE, RUNNING)
+    deferred = deferral(operator(deferrable=True, timeout=60, database="books", poll_interval=3), context)
+    assert 1_003 <= package_clock.now <= 1_005
+    assert (deferred.method_name, deferred.timeout) == ("execute_complete", None)
+    assert deferred.trigger.serialize() == (
+        "airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
+        {
+            "job_id": "7",
+            "milvus_conn_id": "milvus_default",
+            "goal": "Completed",
+            "poll_interval": 3,
+            "deadline": 1_060.0,
+            "max_poll_failures": 60,
+            "database": "books",
+            "abort_on_kill": False,
+        },
+    )
+
+
+def test_trigger_arguments_are_plain_json(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    arguments = deferral(operator(deferrable=True, two_phase=True), context).trigger.serialize()[1]
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert type(arguments["goal"]) is str
+
+
+@pytest.mark.parametrize(
+    ("timeout", "execution_timeout", "deadline"),
+    [(None, None, None), (60, None, 1_060), (None, 30, 1_030), (60, 30, 1_030), (20, 30, 1_020)],
+)
+def test_deferred_wait_ends_at_the_earlier_of_both_timeouts(context, milvus, timeout, execution_timeout, deadline):
+    milvus.answers(DESCRIBE, RUNNING)
+    limit = None if execution_timeout is None else timedelta(seconds=execution_timeout)
+    deferred = deferral(operator(deferrable=True, timeout=timeout, execution_timeout=limit), context)
+    assert deferred.trigger.deadline == deadline
+
+
+def event(status="success", goal="Completed", **more):
+    figures = {"job_id": "7", "state": "Completed", "imported_rows": 5}
+    return {"job_id": "7", "goal": goal, "status": status, "message": "m", "imports": [figures], **more}
+
+
+def test_resumed_task_returns_the_job_id_and_pushes_the_figures(context, ti):
+    assert operator().execute_complete(context, event()) == "7"
+    assert ti.xcoms["import_progress"]["imported_rows"] == 5
+
+
+def test_resumed_task_that_succeeds_loads_again_when_it_is_cleared(context, milvus, ti):
+    operator(wait_for_completion=False).execute(context)
+    context["task_state_store"][RECORD]["done_in"] = None
+    operator().execute_complete(context, event())
+    assert context["task_state_store"][RECORD]["done_in"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (event("failed", healable=False, failed_files=[]), exceptions.MilvusImportFailed),
+        (event("failed", healable=True, failed_files=[]), exceptions.MilvusImportFailedForNow),
+        (event("timeout"), exceptions.MilvusImportTimeout),
+        (event("unknown"), exceptions.MilvusImportOutcomeUnknown),
+        (event("unreachable"), exceptions.MilvusImportUnreachable),
+        (event("done"), exceptions.MilvusImportUnreachable),
+        ({}, exceptions.MilvusImportUnreachable),
+        (None, exceptions.MilvusImportUnreachable),
+    ],
+)
+def test_resumed_task_raises_what_the_event_stands_for(context, answer, kind):
+    with pytest.raises(kind):
+        operator().execute_complete(context, answer)
+
+
+def test_resumed_task_logs_the_failed_files_before_it_fails(context, logged):
+    files = [{"job_id": "7", "name": "a.parquet", "reason": "row 7 has no id"}]
+    with pytest.raises(exceptions.MilvusImportFailed):
+        operator().execute_complete(context, event("failed", failed_files=files, failed_file_count=3))
+    assert "file a.parquet failed: row 7 has no id" in (text := logged())
+    assert "and 2 more failed files" in text
+
+
+def test_failed_task_is_not_recorded_as_done(context):
+    operator(wait_for_completion=False).execute(context)
+    context["task_state_store"][RECORD]["done_in"] = None
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator().execute_complete(context, event("timeout"))
+    assert context["task_state_store"][RECORD]["done_in"] is None
+
+
+# -- two phases ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_phases(milvus):
+    """The job waits for its commit, and completes after it."""
+    milvus.answers(DESCRIBE, UNCOMMITTED, UNCOMMITTED, DONE)
+
+
+def test_two_phase_import_asks_the_server_not_to_commit(context, milvus, two_phases):
+    operator(two_phase=True, options={"timeout": "90m"}).execute(context)
+    assert sent(milvus, CREATE)[0].body["options"] == {"timeout": "90m", "auto_commit": "false"}
+
+
+def test_two_phase_import_commits_and_waits_for_the_end(context, milvus, two_phases):
+    assert operator(two_phase=True).execute(context) == "7"
+    assert milvus.routes[-3:] == [DESCRIBE, COMMIT, DESCRIBE]
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        {"expected_rows": 5},
+        {"expected_rows": "5"},
+        {"min_rows": 5},
+        {"min_rows": "4"},
+        {"check": lambda progress: progress.imported_rows == 5},
+    ],
+)
+def test_rows_that_pass_the_checks_are_committed(context, milvus, two_phases, checks):
+    operator(two_phase=True, **checks).execute(context)
+    assert len(sent(milvus, COMMIT)) == 1
+
+
+@pytest.mark.parametrize(
+    ("checks", "reason"),
+    [
+        ({"expected_rows": 6}, "it has 5 rows, and expected_rows=6"),
+        ({"min_rows": 6}, "it has 5 rows, and min_rows=6"),
+        ({"check": lambda progress: False}, "the given check refused it"),
+        ({"check": lambda progress: None}, "the given check refused it"),
+    ],
+)
+def test_rows_that_do_not_pass_are_aborted(context, milvus, two_phases, checks, reason):
+    with pytest.raises(exceptions.MilvusImportRefused, match=reason):
+        operator(two_phase=True, **checks).execute(context)
+    assert milvus.routes[-1] == ABORT
+    assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
+    assert sent(milvus, COMMIT) == []
+
+
+@pytest.mark.parametrize("bad", [{"check": lambda progress: 1 / 0}, {"expected_rows": "many"}])
+def test_check_that_raises_aborts(context, milvus, two_phases, bad):
+    with pytest.raises((ZeroDivisionError, ValueError)):
+        operator(two_phase=True, **bad).execute(context)
+    assert milvus.routes[-1] == ABORT
+
+
+def test_timeout_before_the_commit_aborts(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(two_phase=True, timeout=30).execute(context)
+    assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
+
+
+def test_server_that_stays_away_before_the_commit_is_asked_to_abort(context, milvus):
+    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
+    with pytest.raises(exceptions.MilvusImportUnreachable):
+        operator(two_phase=True, max_poll_failures=2).execute(context)
+    assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
+
+
+def test_commit_that_is_refused_aborts(context, milvus, two_phases):
+    milvus.answers(COMMIT, REFUSED)
+    with pytest.raises(errors.MilvusServerError, match="code 1100"):
+        operator(two_phase=True).execute(context)
+    assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
+
+
+def test_job_that_cannot_be_asked_for_before_its_commit_is_aborted(context, milvus):
+    milvus.answers(DESCRIBE, UNCOMMITTED, REFUSED)
+    with pytest.raises(errors.MilvusServerError, match="code 1100"):
+        operator(two_phase=True).execute(context)
+    assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
+
+
+def test_failed_job_is_not_aborted(context, milvus):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        operator(two_phase=True).execute(context)
+    assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
+
+
+def test_timeout_after_the_commit_does_not_abort(context, milvus):
+    milvus.answers(DESCRIBE, UNCOMMITTED, UNCOMMITTED, {"state": "Committing"})
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(two_phase=True, timeout=30).execute(context)
+    assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
+
+
+def test_abort_that_is_refused_does_not_hide_why_it_was_tried(context, milvus, two_phases, logged):
+    milvus.answers(ABORT, NO_SUCH_JOB, REFUSED)
+    with pytest.raises(exceptions.MilvusImportRefused):
+        operator(two_phase=True, min_rows=6).execute(context)
+    assert "Import job 7 could not be aborted" in logged()
+
+
+def test_retry_after_an_abort_submits_again(context, milvus, two_phases):
+    with pytest.raises(exceptions.MilvusImportRefused):
+        operator(two_phase=True, min_rows=6).execute(context)
+    milvus.answers(CREATE, {"jobId": "8"})
+    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "aborted"}, UNCOMMITTED, UNCOMMITTED, DONE)
+    assert operator(two_phase=True).execute(context) == "8"
+
+
+def test_server_without_two_phases_is_refused_before_anything_is_sent(context, milvus):
+    del milvus.scripts[ABORT]
+    with pytest.raises(exceptions.MilvusTwoPhaseUnsupported, match="nothing was sent"):
+        operator(two_phase=True).execute(context)
+    assert milvus.routes == [ABORT]
+
+
+def test_server_that_loaded_at_once_is_told_of_as_it_is(context, milvus):
+    del milvus.scripts[COMMIT]
+    with pytest.raises(
+        exceptions.MilvusTwoPhaseUnsupported, match="the 5 rows of import job 7 at once: they are visible"
+    ):
+        operator(two_phase=True).execute(context)
+
+
+def test_job_that_somebody_else_committed_is_a_success(context, milvus):
+    assert operator(two_phase=True, expected_rows=6).execute(context) == "7"
+
+
+def test_deferred_first_phase_waits_for_uncommitted_and_aborts_when_killed(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    trigger = deferral(operator(two_phase=True, deferrable=True), context).trigger
+    assert (trigger.goal, trigger.abort_on_kill) == ("Uncommitted", True)
+
+
+def test_kill_of_a_deferred_task_need_not_abort(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    trigger = deferral(operator(two_phase=True, deferrable=True, cancel_on_kill=False), context).trigger
+    assert trigger.abort_on_kill is False
+
+
+def test_resumed_task_commits_and_defers_for_the_second_phase(context, milvus):
+    milvus.answers(DESCRIBE, UNCOMMITTED, {"state": "Committing"})
+    with pytest.raises(TaskDeferred) as caught:
+        operator(two_phase=True, deferrable=True).execute_complete(context, event(goal="Uncommitted"))
+    assert len(sent(milvus, COMMIT)) == 1
+    assert caught.value.trigger.goal == "Completed"
+
+
+def test_resumed_second_phase_commits_no_more(context, milvus):
+    assert operator(two_phase=True, deferrable=True).execute_complete(context, event()) == "7"
+    assert sent(milvus, COMMIT) == []
+
+
+@pytest.mark.parametrize("status", ["timeout", "unreachable"])
+def test_resumed_first_phase_that_did_not_get_there_aborts(context, milvus, status):
+    with pytest.raises(errors.MilvusError):
+        operator(two_phase=True, deferrable=True).execute_complete(context, event(status, goal="Uncommitted"))
+    assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["7"]
+
+
+# -- kill ------------------------------------------------------------------------------------------------------------
+
+
+def killed(operator, context):
+    """The operator, killed as it waits."""
+    with pytest.raises(TaskDeferred):
+        operator.execute(context)
+    operator.on_kill()
+
+
+def test_kill_aborts_a_two_phase_job_with_one_short_request(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    milvus.answers(ABORT, NO_SUCH_JOB, (502, "Bad Gateway"))
+    killed(operator(two_phase=True, deferrable=True), context)
+    aborts = sent(milvus, ABORT)[1:]
+    assert [(each.body["jobId"], each.options["timeout"]) for each in aborts] == [("7", 3.0)]
+
+
+def test_kill_aborts_nothing_where_that_is_switched_off(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    killed(operator(two_phase=True, deferrable=True, cancel_on_kill=False), context)
+    assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
+
+
+def test_kill_says_that_an_ordinary_job_goes_on(context, milvus, logged):
+    milvus.answers(DESCRIBE, RUNNING)
+    killed(operator(deferrable=True), context)
+    assert "Import job 7 goes on: Milvus cannot cancel it" in logged()
+    assert sent(milvus, ABORT) == []
+
+
+def test_kill_before_the_submit_says_so(logged):
+    operator().on_kill()
+    assert "Killed before an import job was known" in logged()
