@@ -53,6 +53,7 @@ class Converter:
         self._text_cells = text_cells
         self._outputs = {name for function in schema.functions for name in function.output_field_names}
         self._fields = [field for field in schema.fields if not field.auto_id]
+        self._generated = [field.name for field in schema.fields if field.auto_id]
         stored = build_data_schema(schema)
         self._types = {field.name: stored.field(field.name).type for field in self._fields}
         self.stored = pa.schema([field for field in stored if field.name in self._types or field.name == META])
@@ -121,7 +122,8 @@ class Converter:
 
     def _record(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
         self._check_row_names(number, row)
-        record = dict(row)
+        # Milvus Lite validates a row after it has got its primary key; any will do here.
+        record = dict(row) | dict.fromkeys(self._generated, number)
         for field in self._fields:
             value = record.get(field.name)
             if value is None:

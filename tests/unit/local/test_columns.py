@@ -232,6 +232,12 @@ def test_generated_primary_key_may_not_be_given(batch):
     assert "auto-generated" in error.message
 
 
+@pytest.mark.parametrize("batch", [pa.record_batch({"v": [[1.0, 2.0]]}), [{"v": [1, 2]}]])
+def test_generated_primary_key_is_left_out(batch):
+    found = Converter(CollectionSchema([AUTO_ID, VECTOR]), {}, None, False).convert(batch)
+    assert found.schema.names == ["v"]
+
+
 def test_other_columns_of_parquet_are_ignored_as_milvus_does():
     batch = pa.record_batch({"id": [1], "v": [[1.0, 2.0]], "other": ["x"]})
     assert converter(VECTOR).convert(batch).schema.names == ["id", "v"]
