@@ -47,7 +47,8 @@ class MilvusImportSensor(BaseSensorOperator):
         process of its own and nothing is counted: ``timeout`` alone ends the wait.
     :param poke_interval: seconds between two looks (60); deferred, the most seconds, and a young job is looked at more
         often.
-    :param timeout: seconds after which the sensor fails; the jobs go on.
+    :param timeout: seconds after which the sensor fails, or skips under ``soft_fail``; the jobs go on. Deferred,
+        ``execution_timeout`` counts as well.
     :raises ValueError: for bad parameters, before anything is sent.
     """
 
@@ -84,11 +85,15 @@ class MilvusImportSensor(BaseSensorOperator):
         return imports.waiting.ImportWait(
             self.job_id,
             poll_interval=self.poke_interval or 1.0,
-            # Looks of its own are bounded by Airflow's sensor timeout; only a deferred wait must carry a deadline.
-            deadline=time.time() + self.timeout if self.deferrable else None,
+            # Airflow bounds the looks of a worker; a deferred wait must bound itself.
+            deadline=time.time() + self._limit() if self.deferrable else None,
             max_poll_failures=self.max_poll_failures,
             log=self.log,
         )
+
+    def _limit(self) -> float:
+        # Airflow 3 does not enforce execution_timeout while a task is deferred.
+        return min(self.timeout, self.execution_timeout.total_seconds() if self.execution_timeout else self.timeout)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once."""
@@ -119,7 +124,7 @@ class MilvusImportSensor(BaseSensorOperator):
         for line in imports.waiting.report(event or {}):
             self.log.error(line)
         if error := self._error_of(event):
-            if self.soft_fail and isinstance(error, AirflowException):
+            if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):
                 raise AirflowSkipException(str(error)) from error
             raise error
         assert event is not None  # else it was an error

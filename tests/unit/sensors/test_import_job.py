@@ -1,0 +1,232 @@
+"""The sensor: the same ends in poke mode and deferred."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.exceptions import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, PokeReturnValue
+
+from airflow_provider_milvus import exceptions
+from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
+
+DESCRIBE = "/jobs/import/describe"
+RUNNING = {"state": "Importing", "progress": 40}
+DONE = {"state": "Completed", "importedRows": 5}
+FAILED = {
+    "state": "Failed",
+    "reason": "bad row",
+    "details": [{"fileName": "[a.parquet]", "state": "Failed", "reason": "row 7 has no id"}],
+}
+NO_SUCH_JOB = (200, json.dumps({"code": 2100, "message": "import job does not exist, jobID=7"}))
+DOWN = (502, "Bad Gateway")
+
+
+@pytest.fixture(autouse=True)
+def time(package_clock):
+    return package_clock
+
+
+def sensor(**parameters):
+    return MilvusImportSensor(**{"task_id": "task", "job_id": "7", **parameters})
+
+
+def deferral(sensor, context):
+    with pytest.raises(TaskDeferred) as caught:
+        sensor.execute(context)
+    return caught.value
+
+
+@pytest.fixture(params=["poke", "deferred"])
+def end(request, context, milvus):
+    """Run the sensor to its end in either way; deferred, the triggerer sees what is left of the script."""
+
+    async def run(**parameters):
+        if request.param == "poke":
+            task = sensor(**parameters)
+            while not (found := task.poke(context)):
+                pass
+            return found.xcom_value
+        task = sensor(deferrable=True, defer_after=0, **parameters)
+        script = milvus.scripts[DESCRIBE]
+        milvus.answers(DESCRIBE, RUNNING)
+        trigger = deferral(task, context).trigger
+        milvus.scripts[DESCRIBE] = script
+        event = await anext(trigger.run())
+        return sensor(**parameters).execute_complete(context, event.payload)
+
+    return run
+
+
+async def test_completed_job_ends_the_wait_with_its_figures(milvus, end):
+    milvus.answers(DESCRIBE, RUNNING, DONE)
+    figures = await end()
+    assert (figures["job_id"], figures["state"], figures["imported_rows"]) == ("7", "Completed", 5)
+
+
+async def test_list_ends_with_the_figures_of_each_job_in_its_order(milvus, end):
+    milvus.answers(DESCRIBE, DONE)
+    assert [figures["job_id"] for figures in await end(job_id=["8", "7"])] == ["8", "7"]
+
+
+async def test_list_of_one_job_ends_with_a_list(milvus, end):
+    milvus.answers(DESCRIBE, DONE)
+    assert len(await end(job_id=["7"])) == 1
+
+
+async def test_failed_job_fails_the_sensor_without_a_retry(milvus, end):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed, match="bad row"):
+        await end()
+
+
+async def test_failed_files_are_logged_before_the_sensor_fails(milvus, end, logged):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        await end()
+    assert "Import job 7: file a.parquet failed: row 7 has no id" in logged()
+
+
+async def test_failure_that_a_new_submit_would_heal_is_final_for_the_sensor(milvus, end):
+    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
+    with pytest.raises(exceptions.MilvusImportFailed):
+        await end()
+
+
+async def test_failed_job_skips_under_soft_fail(milvus, end):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(AirflowSkipException, match="bad row"):
+        await end(soft_fail=True)
+
+
+async def test_unknown_outcome_is_no_skip_under_soft_fail(milvus, end):
+    milvus.answers(DESCRIBE, NO_SUCH_JOB)
+    with pytest.raises(exceptions.MilvusImportOutcomeUnknown):
+        await end(soft_fail=True)
+
+
+async def test_server_that_stays_away_is_no_skip_under_soft_fail(milvus, end):
+    milvus.answers(DESCRIBE, DOWN)
+    with pytest.raises(exceptions.MilvusImportUnreachable):
+        await end(soft_fail=True, max_poll_failures=3)
+
+
+async def test_server_that_comes_back_costs_nothing(milvus, end):
+    milvus.answers(DESCRIBE, DOWN, DOWN, DONE)
+    assert (await end())["state"] == "Completed"
+
+
+def test_poke_of_a_running_job_is_false(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    assert sensor().poke(context) is False
+
+
+def test_poke_of_a_completed_job_is_done(context, milvus):
+    milvus.answers(DESCRIBE, DONE)
+    found = sensor().poke(context)
+    assert isinstance(found, PokeReturnValue)
+    assert found.is_done
+
+
+def test_poke_looks_once(context, milvus, time):
+    milvus.answers(DESCRIBE, RUNNING)
+    sensor().poke(context)
+    assert (len(milvus.sent), time.sleeps) == (1, [])
+
+
+def test_job_that_is_done_is_not_asked_for_again(context, milvus):
+    milvus.answers(DESCRIBE, DONE, RUNNING)
+    task = sensor(job_id=["7", "8"])
+    task.poke(context)
+    task.poke(context)
+    assert [each.body["jobId"] for each in milvus.sent] == ["7", "8", "8"]
+
+
+def test_execute_in_poke_mode_returns_the_figures(context, milvus):
+    milvus.answers(DESCRIBE, DONE)
+    assert sensor().execute(context)["imported_rows"] == 5
+
+
+def test_execute_in_poke_mode_skips_a_failed_job_under_soft_fail(context, milvus):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(AirflowSkipException):
+        sensor(soft_fail=True).execute(context)
+
+
+def test_execute_in_poke_mode_does_not_skip_an_unknown_outcome(context, milvus):
+    milvus.answers(DESCRIBE, NO_SUCH_JOB)
+    with pytest.raises(exceptions.MilvusImportOutcomeUnknown):
+        sensor(soft_fail=True).execute(context)
+
+
+def test_short_job_is_not_deferred(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING, DONE)
+    assert sensor(deferrable=True).execute(context)["state"] == "Completed"
+
+
+def test_long_job_is_deferred_after_a_while(context, milvus, time):
+    milvus.answers(DESCRIBE, RUNNING)
+    deferred = deferral(sensor(deferrable=True, timeout=600, poke_interval=20, database="books"), context)
+    assert 1_003 <= time.now <= 1_005
+    assert (deferred.method_name, deferred.timeout) == ("execute_complete", None)
+    assert deferred.trigger.serialize() == (
+        "airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
+        {
+            "job_id": "7",
+            "milvus_conn_id": "milvus_default",
+            "goal": "Completed",
+            "poll_interval": 20,
+            "deadline": 1_600.0,
+            "max_poll_failures": 60,
+            "database": "books",
+            "abort_on_kill": False,
+        },
+    )
+
+
+def test_deferred_list_is_plain_json(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    assert deferral(sensor(deferrable=True, job_id=("7", "8")), context).trigger.serialize()[1]["job_id"] == ["7", "8"]
+
+
+def test_deferred_sensor_ends_at_its_execution_timeout_as_well(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    task = sensor(deferrable=True, timeout=600, execution_timeout=timedelta(seconds=60))
+    assert deferral(task, context).trigger.deadline == 1_060.0
+
+
+TIMEOUT = {"job_id": "7", "goal": "Completed", "status": "timeout", "message": "m", "imports": []}
+
+
+def test_deferred_timeout_is_the_one_of_every_sensor(context):
+    with pytest.raises(AirflowSensorTimeout):
+        sensor().execute_complete(context, TIMEOUT)
+
+
+def test_deferred_timeout_skips_under_soft_fail_as_that_of_every_sensor(context):
+    with pytest.raises(AirflowSkipException):
+        sensor(soft_fail=True).execute_complete(context, TIMEOUT)
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "unknown", "unreachable"])
+def test_sensor_that_never_fails_skips(context, status):
+    with pytest.raises(AirflowSkipException):
+        sensor(never_fail=True).execute_complete(context, {**TIMEOUT, "status": status})
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "done"}])
+def test_event_without_a_known_status_is_an_error(context, event):
+    with pytest.raises(exceptions.MilvusImportUnreachable):
+        sensor().execute_complete(context, event)
+
+
+@pytest.mark.parametrize("job_id", ["", None, [], ["7", None], 7])
+def test_bad_job_id_is_refused_before_anything_is_sent(context, milvus, job_id):
+    with pytest.raises(ValueError, match="job_id must be the id of an import job"):
+        sensor(job_id=job_id).poke(context)
+    assert milvus.sent == []
+
+
+def test_bad_number_of_failures_is_refused_when_the_dag_is_parsed():
+    with pytest.raises(ValueError, match="max_poll_failures must be"):
+        sensor(max_poll_failures=0)
