@@ -342,7 +342,8 @@ class MilvusBulkImportOperator(BaseOperator):
         elif self.two_phase and self.cancel_on_kill:
             self._abort(self._job_id, retries=0, timeout=3.0)
         else:
-            self.log.warning("Import job %s goes on: Milvus cannot cancel it", self._job_id)
+            why = "it was not to be aborted" if self.two_phase else "Milvus cannot cancel it"
+            self.log.warning("Import job %s goes on: %s", self._job_id, why)
 
 
 class _Client:

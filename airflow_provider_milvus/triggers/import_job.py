@@ -98,7 +98,8 @@ class MilvusImportTrigger(BaseTrigger):
             return
         for job_id in imports.waiting.as_list(self.job_id):
             if not self.abort_on_kill:
-                self.log.warning("Import job %s goes on: Milvus cannot cancel it", job_id)
+                why = "Milvus cannot cancel it" if self.goal == "Completed" else "it was not to be aborted"
+                self.log.warning("Import job %s goes on: %s", job_id, why)
                 continue
             async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
                 try:
@@ -114,13 +115,14 @@ class MilvusImportTrigger(BaseTrigger):
         Airflow also calls ``on_kill`` where nobody killed the task: when a stalled triggerer wakes up after its
         triggers have moved to another, and when the task was cleared and a new try has already taken the job over.
         """
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-        from asgiref.sync import sync_to_async
-
         ti = self.task_instance
         if ti is None:
             return False
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+        from asgiref.sync import sync_to_async
+
         states: Any = await sync_to_async(RuntimeTaskInstance.get_task_states)(
             dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
         )
-        return states.get(ti.run_id, {}).get(ti.task_id) in FINAL_STATES
+        # One state, under a key that a mapped task's index is part of.
+        return any(state in FINAL_STATES for state in states.get(ti.run_id, {}).values())

@@ -507,9 +507,10 @@ def test_kill_aborts_a_two_phase_job_with_one_short_request(context, milvus):
     assert [(each.body["jobId"], each.options["timeout"]) for each in aborts] == [("7", 3.0)]
 
 
-def test_kill_aborts_nothing_where_that_is_switched_off(context, milvus):
+def test_kill_aborts_nothing_where_that_is_switched_off(context, milvus, logged):
     milvus.answers(DESCRIBE, RUNNING)
     killed(operator(two_phase=True, deferrable=True, cancel_on_kill=False), context)
+    assert "Import job 7 goes on: it was not to be aborted" in logged()
     assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
 
 

@@ -1,177 +1,196 @@
-"""The wait in the triggerer: what it is started with, when it fires, and what a kill does."""
+"""The trigger: one event, not too soon, and a kill that is one."""
 
 import json
 import sys
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_milvus.triggers import import_job
 from airflow_provider_milvus.triggers.import_job import MIN_AGE, MilvusImportTrigger
 
 DESCRIBE, ABORT = "/jobs/import/describe", "/jobs/import/abort"
-RUNNING, DONE = {"state": "Importing"}, {"state": "Completed", "importedRows": 5}
+RUNNING = {"state": "Importing", "progress": 40}
+DONE = {"state": "Completed", "importedRows": 5}
+NO_SUCH_JOB = (200, json.dumps({"code": 2100, "message": "import job does not exist, jobID=7"}))
+DOWN = (502, "Bad Gateway")
 
 
-def trigger(job_id="1", **arguments):
-    return MilvusImportTrigger(job_id, "milvus_default", **arguments)
+@pytest.fixture(autouse=True)
+def time(package_clock):
+    return package_clock
 
 
-async def events_of(trigger):
+def trigger(**parameters):
+    return MilvusImportTrigger(**{"job_id": "7", "milvus_conn_id": "milvus_default", **parameters})
+
+
+async def events(trigger):
     return [event.payload async for event in trigger.run()]
 
 
-def test_trigger_is_stored_as_its_path_and_arguments():
-    made = trigger(["1", "2"], poll_interval=3.0, deadline=99.5, max_poll_failures=7, database="books")
-    assert made.serialize() == (
-        "airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
-        {
-            "job_id": ["1", "2"],
-            "milvus_conn_id": "milvus_default",
-            "goal": "Completed",
-            "poll_interval": 3.0,
-            "deadline": 99.5,
-            "max_poll_failures": 7,
-            "database": "books",
-            "abort_on_kill": False,
-        },
-    )
+async def test_trigger_fires_once_with_the_final_figures(milvus):
+    milvus.answers(DESCRIBE, RUNNING, DONE)
+    found = await events(trigger())
+    assert [(event["status"], event["job_id"], event["imports"][0]["imported_rows"]) for event in found] == [
+        ("success", "7", 5)
+    ]
+
+
+async def test_trigger_fires_once_for_a_list(milvus):
+    milvus.answers(DESCRIBE, RUNNING, DONE)
+    assert [event["job_id"] for event in await events(trigger(job_id=["7", "8"]))] == [["7", "8"]]
+
+
+async def test_trigger_does_not_fire_before_the_executor_has_told_of_the_deferral(milvus, time):
+    milvus.answers(DESCRIBE, DONE)
+    await events(trigger())
+    assert time.now == 1_000 + MIN_AGE
+
+
+async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
+    milvus.answers(DESCRIBE, *[RUNNING] * 10, DONE)
+    await events(trigger())
+    assert time.sleeps[-1] <= 0
 
 
 @pytest.mark.parametrize(
-    "arguments", [{}, {"goal": "Uncommitted", "poll_interval": 2, "deadline": 9.0, "abort_on_kill": True}]
+    ("answers", "parameters", "status"),
+    [
+        ([{"state": "Failed", "reason": "bad row"}], {}, "failed"),
+        ([RUNNING], {"deadline": 1_030.0}, "timeout"),
+        ([RUNNING], {"deadline": 900.0}, "timeout"),
+        ([NO_SUCH_JOB], {}, "unknown"),
+        ([RUNNING, NO_SUCH_JOB], {}, "unknown"),
+        ([DOWN], {"max_poll_failures": 3}, "unreachable"),
+        ([{"state": "Uncommitted"}], {"goal": "Uncommitted"}, "success"),
+        ([DOWN, DOWN, DONE], {}, "success"),
+    ],
 )
-def test_trigger_is_the_same_after_its_way_through_json(arguments):
-    path, stored = trigger(**arguments).serialize()
-    module, _, name = path.rpartition(".")
-    again = getattr(import_module(module), name)(**json.loads(json.dumps(stored)))
-    assert again.serialize() == (path, stored)
+async def test_event_tells_how_the_wait_ended(milvus, answers, parameters, status):
+    milvus.answers(DESCRIBE, *answers)
+    assert [event["status"] for event in await events(trigger(**parameters))] == [status]
 
 
-def test_trigger_is_stored_without_the_secrets_of_its_connection(connection):
-    connection(login="root", password="s3cret")
-    assert "s3cret" not in json.dumps(trigger().serialize())
-
-
-async def test_trigger_fires_once_with_the_end_of_the_wait(milvus, package_clock):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
-    (event,) = await events_of(trigger())
-    assert (event["status"], event["job_id"], event["imports"][0]["imported_rows"]) == ("success", "1", 5)
-
-
-async def test_event_of_a_list_has_the_list(milvus, package_clock):
-    milvus.answers(DESCRIBE, DONE)
-    (event,) = await events_of(trigger(["1", "2"]))
-    assert event["job_id"] == ["1", "2"]
-
-
-async def test_event_is_plain_json(milvus, package_clock):
-    milvus.answers(DESCRIBE, {"state": "Failed", "details": [{"fileName": "[a]", "state": "Failed"}]})
-    (event,) = await events_of(trigger())
+async def test_event_is_plain_json(milvus):
+    milvus.answers(DESCRIBE, {"state": "Failed", "details": [{"fileName": "[a]", "reason": "r"}]})
+    (event,) = await events(trigger())
     assert json.loads(json.dumps(event)) == event
+    assert type(event["goal"]) is str
 
 
-async def test_trigger_does_not_outrun_the_worker_that_deferred(milvus, package_clock):
-    milvus.answers(DESCRIBE, DONE)
-    began = package_clock.now
-    await events_of(trigger())
-    assert package_clock.now - began == MIN_AGE
-
-
-async def test_trigger_of_some_age_fires_at_once(milvus, package_clock):
-    milvus.answers(DESCRIBE, *[RUNNING] * 20, DONE)
-    began = package_clock.now
-    await events_of(trigger())
-    assert package_clock.now - began == pytest.approx(sum(package_clock.sleeps[:20]))
-
-
-async def test_goal_of_the_first_phase_is_waited_for(milvus, package_clock):
-    milvus.answers(DESCRIBE, RUNNING, {"state": "Uncommitted"})
-    (event,) = await events_of(trigger(goal="Uncommitted"))
-    assert (event["status"], event["goal"]) == ("success", "Uncommitted")
-
-
-async def test_trigger_fires_at_its_deadline(milvus, package_clock):
+async def test_deadline_is_the_end_whenever_the_trigger_is_started_again(milvus, time):
     milvus.answers(DESCRIBE, RUNNING)
-    (event,) = await events_of(trigger(deadline=package_clock.now + 30))
-    assert (event["status"], package_clock.now) == ("timeout", 1_030.0)
+    time.now = 1_020.0
+    await events(trigger(deadline=1_030.0))
+    assert time.now == 1_030
 
 
-async def test_trigger_fires_when_the_server_stays_away(milvus, package_clock):
-    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
-    (event,) = await events_of(trigger(max_poll_failures=3))
-    assert (event["status"], len(milvus.sent)) == ("unreachable", 3)
+def test_arguments_make_an_equal_trigger_again():
+    path, arguments = trigger(job_id=["7", "8"], goal="Uncommitted", deadline=5.0, abort_on_kill=True).serialize()
+    again = MilvusImportTrigger(**arguments)
+    assert (path, again.serialize()) == (
+        "airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
+        (path, arguments),
+    )
+
+
+def test_arguments_are_plain_json():
+    arguments = trigger().serialize()[1]
+    assert json.loads(json.dumps(arguments)) == arguments
+
+
+async def test_trigger_only_reads(milvus):
+    milvus.answers(DESCRIBE, RUNNING, DONE)
+    await events(trigger(abort_on_kill=True))
+    assert set(milvus.routes) == {DESCRIBE}
+
+
+# -- kill ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def task_state(monkeypatch):
-    """What Airflow answers for the state of the task that the trigger waits for."""
+def state(monkeypatch):
+    """Airflow's answer to what state a task is in."""
 
-    def is_now(state):
-        asked = []
+    def answer(value):
+        def get_task_states(*, dag_id, task_ids, run_ids, map_index):
+            suffix = "" if map_index < 0 else f"_{map_index}"
+            return {run_id: {f"{task_id}{suffix}": value for task_id in task_ids} for run_id in run_ids}
 
-        def get_task_states(**task):
-            asked.append(task)
-            return {"run": {"task": state}}
+        # Only Airflow 3.3 kills triggers, and only there is this module.
+        fake = SimpleNamespace(RuntimeTaskInstance=SimpleNamespace(get_task_states=get_task_states))
+        for name in ("airflow.sdk", "airflow.sdk.execution_time"):
+            monkeypatch.setitem(sys.modules, name, sys.modules.get(name, SimpleNamespace()))
+        monkeypatch.setitem(sys.modules, "airflow.sdk.execution_time.task_runner", fake)
 
-        runner = SimpleNamespace(RuntimeTaskInstance=SimpleNamespace(get_task_states=get_task_states))
-        monkeypatch.setitem(sys.modules, "airflow.sdk.execution_time.task_runner", runner)
-        return asked
-
-    return is_now
-
-
-def of_a_task(made):
-    made.task_instance = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1)
-    return made
+    return answer
 
 
-@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
-async def test_kill_aborts_a_two_phase_job(milvus, task_state, state):
-    asked = task_state(state)
+def deferred(map_index=-1, **parameters):
+    found = trigger(**{"abort_on_kill": True, **parameters})
+    found.task_instance = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=map_index)
+    return found
+
+
+@pytest.mark.parametrize("final", import_job.FINAL_STATES)
+async def test_kill_of_the_task_aborts_its_two_phase_job(milvus, state, final):
+    state(final)
     milvus.answers(ABORT, {})
-    await of_a_task(trigger("7", abort_on_kill=True)).on_kill()
-    assert [(sent.route, sent.body["jobId"]) for sent in milvus.sent] == [(ABORT, "7")]
-    assert asked == [{"dag_id": "dag", "task_ids": ["task"], "run_ids": ["run"], "map_index": -1}]
+    await deferred().on_kill()
+    assert [each.body["jobId"] for each in milvus.sent] == ["7"]
 
 
-async def test_kill_leaves_an_ordinary_job_alone_and_says_so(milvus, task_state, mocker):
-    task_state("failed")
-    made = of_a_task(trigger("7"))
-    warning = mocker.patch.object(made.log, "warning")
-    await made.on_kill()
-    assert milvus.sent == []
-    warning.assert_called_once_with("Import job %s goes on: Milvus cannot cancel it", "7")
+async def test_kill_of_a_mapped_task_aborts_its_job(milvus, state):
+    state("failed")
+    milvus.answers(ABORT, {})
+    await deferred(map_index=3).on_kill()
+    assert milvus.routes == [ABORT]
 
 
-@pytest.mark.parametrize("state", ["deferred", "running", "queued", None])
-async def test_task_that_goes_on_elsewhere_keeps_its_job(milvus, task_state, state):
-    task_state(state)
-    await of_a_task(trigger(abort_on_kill=True)).on_kill()
-    assert milvus.sent == []
+async def test_kill_aborts_each_job_of_a_list(milvus, state):
+    state("failed")
+    milvus.answers(ABORT, {})
+    await deferred(job_id=["7", "8"]).on_kill()
+    assert [each.body["jobId"] for each in milvus.sent] == ["7", "8"]
 
 
-async def test_kill_of_a_trigger_without_a_task_aborts_nothing(milvus, task_state):
-    task_state("failed")
-    made = trigger(abort_on_kill=True)
-    made.task_instance = None
-    await made.on_kill()
+@pytest.mark.parametrize("other", ["deferred", "running", "queued", "scheduled", "up_for_retry", None])
+async def test_kill_of_a_task_that_goes_on_elsewhere_aborts_nothing(milvus, state, other):
+    state(other)
+    await deferred().on_kill()
     assert milvus.sent == []
 
 
-async def test_kill_after_the_event_aborts_nothing(milvus, package_clock, task_state):
-    task_state("failed")
+async def test_kill_after_the_event_aborts_nothing(milvus, state):
+    state("failed")
     milvus.answers(DESCRIBE, DONE)
-    made = of_a_task(trigger(abort_on_kill=True))
-    await events_of(made)
-    await made.on_kill()
+    found = deferred()
+    await events(found)
+    await found.on_kill()
     assert ABORT not in milvus.routes
 
 
-async def test_abort_that_is_refused_is_said(milvus, task_state, mocker):
-    task_state("failed")
-    milvus.answers(ABORT, (200, json.dumps({"code": 2100, "message": "cannot abort: Committing"})))
-    made = of_a_task(trigger("7", abort_on_kill=True))
-    warning = mocker.patch.object(made.log, "warning")
-    await made.on_kill()
-    assert "cannot abort: Committing" in str(warning.call_args)
+async def test_kill_of_a_trigger_without_a_task_aborts_nothing(milvus):
+    await trigger(abort_on_kill=True).on_kill()
+    assert milvus.sent == []
+
+
+async def test_kill_says_that_an_ordinary_job_goes_on(milvus, state, logged):
+    state("failed")
+    await deferred(abort_on_kill=False).on_kill()
+    assert "Import job 7 goes on: Milvus cannot cancel it" in logged()
+    assert milvus.sent == []
+
+
+async def test_kill_says_that_a_two_phase_job_was_left_alone(milvus, state, logged):
+    state("failed")
+    await deferred(abort_on_kill=False, goal="Uncommitted").on_kill()
+    assert "Import job 7 goes on: it was not to be aborted" in logged()
+
+
+async def test_abort_that_is_refused_is_logged(milvus, state, logged):
+    state("failed")
+    milvus.answers(ABORT, NO_SUCH_JOB)
+    await deferred().on_kill()
+    assert "Import job 7 could not be aborted" in logged()
