@@ -149,6 +149,16 @@ def client(serve):
     return found
 
 
+@pytest.fixture(scope="module")
+def shared_client(tmp_path_factory):
+    """Such a client for all tests of a module, for those that ask very often and do not care what is there."""
+    with LocalMilvus(tmp_path_factory.mktemp("shared")) as milvus:
+        found = Client(milvus)
+        found.create()
+        write_rows(milvus.bucket / "rows.parquet")
+        yield found
+
+
 def write_rows(path, rows=10, dim=4):
     vectors = pa.array([[float(row)] * dim for row in range(rows)], pa.list_(pa.float32()))
     path.parent.mkdir(parents=True, exist_ok=True)
