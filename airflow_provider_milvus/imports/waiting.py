@@ -53,6 +53,7 @@ class _Job:
     def __init__(self) -> None:
         self.progress: ImportProgress | None = None
         self.first_seen = 0.0
+        self.first_rows = 0
         self.missing = 0
         self.warned = ""
 
@@ -116,10 +117,14 @@ class ImportWait:
         """Take in an answer."""
         job = self._jobs[job_id]
         before, job.progress, job.missing = job.progress, progress, 0
+        if self._failures:
+            self._log.info("Milvus answers again after %d failed looks", self._failures)
         self._failures, self._error = 0, None
         if before is None:
-            job.first_seen = self._clock()
-        if before is None or _line(before) != _line(progress):
+            job.first_seen, job.first_rows = self._clock(), progress.imported_rows
+        # How a job ended is in the event, whose message the task logs.
+        ended = outcome(progress, self.goal) in (Outcome.DONE, Outcome.FAILED) and len(self._jobs) == 1
+        if not ended and (before is None or _line(before) != _line(progress)):
             self._log.info("%s%s", _line(progress), self._rate(job, before))
         self._warn_once(job)
 
@@ -206,10 +211,11 @@ class ImportWait:
         return f"{progress.state_text}, {progress.progress} %" if progress else "never seen"
 
     def _rate(self, job: _Job, before: ImportProgress | None) -> str:
-        seconds = self._clock() - job.first_seen
-        if before is None or seconds <= 0 or not job.progress or not job.progress.imported_rows:
+        """Rows a second since the first look, while rows come in."""
+        if before is None or job.progress is None or job.progress.imported_rows <= before.imported_rows:
             return ""
-        return f", {job.progress.imported_rows / seconds:,.0f} rows/s"
+        seconds = self._clock() - job.first_seen
+        return f", {(job.progress.imported_rows - job.first_rows) / seconds:,.0f} rows/s" if seconds > 0 else ""
 
     def _summary(self, job: _Job) -> str:
         progress = job.progress
@@ -294,8 +300,9 @@ def as_list(job_ids: str | Sequence[str]) -> list[str]:
 
     :raises ValueError: naming ``job_id``, for anything that is not a non-empty text or a list of those.
     """
-    ids = [job_ids] if isinstance(job_ids, str) else job_ids
-    if not isinstance(ids, Sequence) or not ids or not all(isinstance(i, str) and i.strip() for i in ids):
+    # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
+    ids = [job_ids] if isinstance(job_ids, str) else job_ids[:] if isinstance(job_ids, Sequence) else None
+    if not ids or not all(isinstance(i, str) and i.strip() for i in ids):
         raise ValueError(
             f"job_id must be the id of an import job, or a list of ids, each a string; got {job_ids!r}. "
             f"The operator's output, or its XCom 'job_id', is such a value"
@@ -331,7 +338,7 @@ def _duration(progress: ImportProgress) -> str:
         seconds = (end - begin).total_seconds()
     except (ValueError, TypeError):
         return ""
-    return f" in {seconds:,.1f} s" if seconds >= 0 else ""
+    return f" in {seconds:,.0f} s" if seconds > 0 else ""
 
 
 def _iso(epoch: float) -> str:

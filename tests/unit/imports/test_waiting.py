@@ -173,8 +173,30 @@ def test_goal_uncommitted_is_reached_with_or_beyond_it(wait, drive, progress, st
 
 
 def test_line_is_logged_only_when_something_changed(wait, drive, log, progress):
-    drive(wait(), progress("Importing"), progress("Importing"), progress("Completed", importedRows=20, totalRows=20))
-    assert log == ["Import job 1: Importing, 0 %, 0 rows", "Import job 1: Completed, 100 %, 20 of 20 rows, 9 rows/s"]
+    answers = [progress("Importing"), progress("Importing"), progress("Importing", importedRows=20, totalRows=20)]
+    drive(wait(), *answers, progress("Importing", importedRows=20, totalRows=20, progress=80), progress("Completed"))
+    assert log == [
+        "Import job 1: Importing, 0 %, 0 rows",
+        "Import job 1: Importing, 0 %, 20 of 20 rows, 9 rows/s",
+        "Import job 1: Importing, 80 %, 20 of 20 rows",
+    ]
+
+
+def test_log_says_when_the_server_answers_again(wait, drive, log, progress):
+    drive(wait(), DOWN, DOWN, progress("Completed"))
+    assert log[-1] == "Milvus answers again after 2 failed looks"
+
+
+def test_end_of_each_job_of_a_list_is_logged(wait, log, progress):
+    found = wait(["1", "2"])
+    found.saw("2", progress("Completed", "2"))
+    assert log == ["Import job 2: Completed, 100 %, 0 rows"]
+
+
+def test_summary_tells_rows_bytes_files_and_seconds(wait, drive, progress):
+    times = {"createTime": "2026-11-24T12:00:00Z", "completeTime": "2026-11-24T12:01:30Z"}
+    event = drive(wait(), progress("Completed", importedRows=20, fileSize=1000, details=[{}], **times))
+    assert event["message"] == "Import job 1 Completed: 20 rows, 1,000 bytes, 1 file(s) into c in 90 s"
 
 
 def test_young_jobs_are_looked_at_every_second_and_old_ones_every_interval(wait, clock, progress):
