@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -108,14 +109,14 @@ class RequestsTransport(Transport):
         if not request.repeatable:
             # On a kept-alive connection that the server has just closed, nobody could tell whether it arrived.
             self.session.close()
-        url = self._url(request)
+        url, outer = self._url(request), sys.exception()
         try:
             response = self.session.post(
                 url, data=self._body(request), headers=request.headers, timeout=timeout, allow_redirects=False
             )
             content = response.content
         except requests.exceptions.RequestException as error:
-            text = _innermost(error)
+            text = _innermost(error, outer)
             if isinstance(error, requests.exceptions.SSLError) and not _broke_off(text):
                 raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
             raise MilvusConnectionError(f"no answer from {url}: {text}", sent=not _refused(error)) from error
@@ -143,11 +144,11 @@ class HttpxTransport(Transport):
     async def _send(self, request: Request[T]) -> T:
         import httpx
 
-        url = self._url(request)
+        url, outer = self._url(request), sys.exception()
         try:
             response = await self.client.post(url, content=self._body(request), headers=request.headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            text = _innermost(error)
+            text = _innermost(error, outer)
             if ("SSL" in text or "certificate" in text.lower()) and not _broke_off(text):
                 raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
             sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
@@ -192,10 +193,14 @@ def _broke_off(text: str) -> bool:
     return "EOF" in text
 
 
-def _innermost(error: BaseException) -> str:
-    """The text of the error at the bottom: the others only wrap it, and urllib3's names object addresses."""
+def _innermost(error: BaseException, outer: BaseException | None) -> str:
+    """The text of the error at the bottom: the others only wrap it, and urllib3's names object addresses.
+
+    :param outer: what was being handled before, and has nothing to do with it.
+    """
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))
-        error = error.__cause__ or error.__context__ or error
+        deeper = error.__cause__ or error.__context__
+        error = deeper if deeper and deeper is not outer else error
     return str(error) or type(error).__name__

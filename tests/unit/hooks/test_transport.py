@@ -311,3 +311,19 @@ async def test_triggerer_uses_the_connections_proxy(connection, mocker):
         pass
     assert list(client.call_args.kwargs["mounts"]) == ["http://"]
     assert transport.call_args_list[0].kwargs["proxy"] == "http://proxy:3128"
+
+
+def test_error_names_its_own_cause_and_not_what_was_handled_before_it(milvus):
+    milvus.answers(CREATE, requests.exceptions.ReadTimeout("slow"))
+    try:
+        raise KeyError("another matter")
+    except KeyError:
+        with pytest.raises(errors.MilvusConnectionError, match=r"no answer from .*: slow"):
+            MilvusHook().call(create())
+
+
+async def test_error_of_the_older_route_is_not_that_the_newer_one_is_missing(milvus):
+    milvus.answers(OLD_DESCRIBE, httpx.ReadTimeout("slow"))
+    async with MilvusAsyncHook("milvus_default") as hook:
+        with pytest.raises(errors.MilvusConnectionError, match=r"no answer from .*: slow"):
+            await hook.get_import_progress("1")
