@@ -162,6 +162,8 @@ def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers
         ("core", "dags_are_paused_at_creation"): False,
         ("core", "simple_auth_manager_all_admins"): True,
         ("core", "parallelism"): workers,
+        # On a busy machine, a component of Airflow dies of a SQLite that is locked for longer than its usual 5 seconds.
+        ("database", "sql_alchemy_conn"): f"sqlite:///{home}/airflow.db?timeout=60",
         ("core", "execution_api_server_url"): f"http://{HOST}:{port}/execution/",
         ("dag_processor", "dag_bundle_config_list"): json.dumps(bundles),
         ("api", "host"): HOST,
@@ -197,7 +199,7 @@ def free_port() -> int:
 
 def _is_healthy(port: int) -> bool:
     answer = _answer(f"http://{HOST}:{port}/api/v2/monitor/health")
-    return answer is not None and all(
+    return (answer is not None and answer.is_success) and all(
         answer.json().get(part, {}).get("status") == "healthy" for part in EVERYTHING_OF_AIRFLOW
     )
 
@@ -205,8 +207,7 @@ def _is_healthy(port: int) -> bool:
 def _answer(url: str, body: dict[str, str] | None = None) -> httpx.Response | None:
     # No proxy on the way to this machine.
     with suppress(httpx.HTTPError), httpx.Client(trust_env=False) as client:
-        answer = client.get(url) if body is None else client.post(url, json=body)
-        return answer if answer.is_success else None
+        return client.get(url) if body is None else client.post(url, json=body)
     return None
 
 
