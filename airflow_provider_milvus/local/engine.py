@@ -7,6 +7,7 @@ leave a part of them behind when the process dies.
 
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Any
 from milvus_lite.db import MilvusLite
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import CollectionNotFoundError, DataDirLockedError, PartitionNotFoundError
-from milvus_lite.storage.data_file import parse_seq_range
 from milvus_lite.storage.manifest import Manifest
 from milvus_lite.storage.segment import Segment
 
@@ -97,6 +97,23 @@ class Engine:
         """The collection with this name or alias. Raises Milvus Lite's own errors when there is none."""
         return self.db.get_collection(name, database_name=db_name)
 
+    def collection_of_id(self, db_name: str, collection_id: int) -> Collection:
+        """The collection with this id, whatever it is called by now. Raises CollectionNotFoundError."""
+        with self.write_lock:
+            folder = self._folder_of_id(db_name, collection_id)
+            if folder is None:
+                raise CollectionNotFoundError(f"collection {collection_id} does not exist")
+            return self.db.get_collection(folder.name, database_name=db_name)
+
+    def _folder_of_id(self, db_name: str, collection_id: int) -> Path | None:
+        if not self.db.has_database(db_name):
+            return None
+        for name in self.db.list_collections(database_name=db_name):
+            path = Path(self.db._collection_dir(name, db_name), "collection_id")
+            if path.exists() and int(path.read_text()) == collection_id:
+                return path.parent
+        return None
+
     def collection_id(self, collection: Collection) -> int:
         """A number that a collection keeps for life. Milvus Lite has none, so it lies beside the schema."""
         path = Path(collection.data_dir, "collection_id")
@@ -129,26 +146,23 @@ class Engine:
         return properties
 
     def reserve(self, collection: Collection, rows: int) -> int:
-        """Take `rows` sequence numbers that no insert will ever use; returns the first.
+        """Take `rows` sequence numbers that no insert will ever use, not even after kill -9; returns the first.
 
         The same numbers serve as auto-generated primary keys: inserts draw theirs from the same counter.
         """
         with self.write_lock:
-            first: int = max(collection._next_seq, collection._next_auto_id)
-            collection._next_seq = collection._next_auto_id = first + rows
+            # A later flush may not lower the manifest's sequence counter: rows still in memory go first.
+            collection.flush()
+            with collection._maintenance_lock:
+                first: int = max(collection._next_seq, collection._next_auto_id)
+                collection._next_seq = collection._next_auto_id = first + rows
+                collection._manifest.current_seq = first + rows - 1
+                collection._manifest.save()
             return first
-
-    def reserve_past(self, collection: Collection, segments: dict[str, list[str]]) -> None:
-        """Keep off the sequence numbers of segments that wait to be published, after a restart has forgotten them."""
-        with self.write_lock:
-            last = max((parse_seq_range(name)[1] for names in segments.values() for name in names), default=-1)
-            first_free = max(collection._next_seq, collection._next_auto_id, last + 1)
-            collection._next_seq = collection._next_auto_id = first_free
 
     def load_staged(self, collection: Collection, partition: str, path: Path) -> StagedSegment:
         """Read a staged segment file into memory before it is published, so that publishing takes no time."""
         segment = Segment.load(str(path), partition, collection._pk_name, collection._vector_name)
-        segment.file_path = str(self._final_path(collection, partition, path))
         return StagedSegment(partition, path, segment)
 
     def publish(
@@ -163,29 +177,24 @@ class Engine:
         `before` runs when nothing is visible yet, `after` when everything is; no other writer and no
         compaction can come between. Raises PartitionNotFoundError if a partition has gone.
         """
-        with self.write_lock:
-            # A later flush may not lower the manifest's sequence counter: rows still in memory go first.
-            collection.flush()
-            with collection._maintenance_lock:
-                for one in staged:
-                    if not collection.has_partition(one.partition):
-                        raise PartitionNotFoundError(one.partition)
-                before()
-                self._commit(collection, staged)
-                after()
+        with self.write_lock, collection._maintenance_lock:
+            for one in staged:
+                if not collection.has_partition(one.partition):
+                    raise PartitionNotFoundError(one.partition)
+            before()
+            self._commit(collection, staged)
+            after()
         collection._schedule_bg_maintenance()
 
     def _commit(self, collection: Collection, staged: list[StagedSegment]) -> None:
         manifest = collection._manifest
         try:
             for one in staged:
-                final = self._final_path(collection, one.partition, one.path)
+                final = Path(collection.data_dir, "partitions", one.partition, one.name)
                 final.parent.mkdir(parents=True, exist_ok=True)
-                # A link, not a move: a two-phase job that dies here commits again, with the same staged files.
-                final.unlink(missing_ok=True)
-                os.link(one.path, final)
+                _link(one.path, final)
+                one.segment.file_path = str(final)
                 manifest.add_data_file(one.partition, one.name)
-            manifest.current_seq = max(manifest.current_seq, collection._next_seq - 1)
             manifest.save()
         except BaseException:
             for one in staged:
@@ -195,19 +204,26 @@ class Engine:
             collection._segment_cache[(one.partition, one.name)] = one.segment
         collection._refresh_segment_cache()
 
-    def _final_path(self, collection: Collection, partition: str, staged: Path) -> Path:
-        return Path(collection.data_dir, "partitions", partition, "data", staged.name)
-
-    def was_published(self, db_name: str, collection_name: str, segments: dict[str, list[str]]) -> bool:
+    def was_published(self, db_name: str, collection_id: int, segments: dict[str, list[str]]) -> bool:
         """Whether these segment files reached the manifest of a collection that has not been opened yet.
 
         Opening would start a compaction, which may merge the files away before anyone has looked.
         """
-        folder = Path(self.db._collection_dir(collection_name, db_name))
-        if not folder.is_dir():
+        folder = self._folder_of_id(db_name, collection_id)
+        if folder is None:
             return False
         manifest = Manifest.load(str(folder))
         return all(
             manifest.has_partition(partition) and set(names) <= set(manifest.get_data_files(partition))
             for partition, names in segments.items()
         )
+
+
+def _link(staged: Path, final: Path) -> None:
+    # Not moved: a two-phase job that dies before the manifest is saved commits again, with the same staged files.
+    final.unlink(missing_ok=True)
+    try:
+        os.link(staged, final)
+    except OSError:
+        # Some file systems have no links.
+        shutil.copyfile(staged, final)

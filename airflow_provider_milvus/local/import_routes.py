@@ -1,5 +1,6 @@
 """The REST routes of import jobs: `/v2/vectordb/jobs/import/*`."""
 
+import copy
 import re
 import time
 from dataclasses import dataclass, field
@@ -13,12 +14,11 @@ from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.jobs import COMPLETED, FAILED, FileProgress, Job
 from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
 from airflow_provider_milvus.local.versions import Version
-from airflow_provider_milvus.local.wire import required
+from airflow_provider_milvus.local.wire import missing_field, required
 
 INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
 PARTITION_NOT_FOUND = 200
 IMPORT_FAILED = 2100
-MISSING_FIELD = 1802
 MAX_FILE_GROUPS = 1024
 MAX_JOBS = 1024
 MAX_KEY_BYTES = 256
@@ -45,7 +45,7 @@ class OptionalCollectionNameReq(Request):
 
 @dataclass(kw_only=True)
 class JobIDReq(Request):
-    """Body of `describe` and `get_progress`."""
+    """Body of every request about one job."""
 
     job_id: str = required()
 
@@ -63,6 +63,7 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
     _check_files(groups, request.options, version)
     timeout = _timeout(request.options)
     auto_commit = _auto_commit(request.options) if version.two_phase else True
+    services.runner.expire()
     if len(services.table.unfinished()) >= MAX_JOBS:
         raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={MAX_JOBS})")
     key = request.headers.get("idempotency-key") if version.idempotency_keys else None
@@ -103,6 +104,7 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
     job = services.table.get(job_id)
     if job is None:
         raise _import_failed(f"import job does not exist, jobID={job_id}")
+    job = copy.copy(job)  # All figures of one moment.
     shown_rows = job.importing
     created = {"createTime": _rfc3339(job.created_at)} if services.version.create_time else {}
     return _without_empty_reason(
@@ -125,9 +127,9 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
 def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[str, Any]:
     """All jobs of a collection, or of every database when no collection is named."""
     if services.version.list_needs_collection and not request.collection_name:
-        raise MilvusError(MISSING_FIELD, "missing required parameters, error: Key: 'CollectionNameReq.CollectionName'")
+        raise missing_field(CollectionNameReq, "collection_name")
     services.runner.expire()
-    jobs = list(services.table)
+    jobs = [copy.copy(job) for job in services.table]
     if request.collection_name:
         collection = services.engine.collection(request.db_name, request.collection_name)
         wanted = services.engine.collection_id(collection)

@@ -4,11 +4,12 @@ States and fields are those of `/jobs/import/describe`; progress follows Milvus'
 (Pending 0-10, PreImporting 10-40, Importing 40-70, then 99 while the rows are made visible, 100 at the end).
 """
 
+import copy
 import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Job:
     created_at: float
     deadline: float | None = None
     auto_commit: bool = True
+    aborted: bool = False
     state: str = PENDING
     progress: int = 0
     importing: bool = False
@@ -74,33 +76,32 @@ class Job:
     def total_rows(self) -> int:
         return sum(file.total_rows for file in self.files)
 
-    # The state changes last: who reads a job while it ends must not see the new state with old figures.
-
     def rest(self, publication: Publication) -> None:
         """Every row is staged, and waits for a commit."""
-        self.publication, self.progress = publication, 99
-        self.state = UNCOMMITTED
+        self.state, self.progress, self.publication = UNCOMMITTED, 99, publication
+
+    def commit(self) -> None:
+        """Every row is about to be made visible."""
+        self.state = COMMITTING
 
     def complete(self) -> None:
         """Every row is visible."""
-        self.ended_at = time.time()
-        self.completed_at, self.publication, self.importing = time.time(), None, True
+        self.state, self.progress = COMPLETED, 100
+        self.ended_at = self.completed_at = time.time()
+        self.publication, self.importing = None, True
         for file in self.files:
             file.state, file.imported_rows = COMPLETED, file.total_rows
             file.completed_at = file.completed_at or self.completed_at
-        self.progress = 100
-        self.state = COMPLETED
 
     def fail(self, reason: str) -> None:
         """No row is visible: Milvus reports a failed job with progress 0 and no rows."""
-        self.ended_at = time.time()
+        self.state, self.progress, self.reason = FAILED, 0, reason
+        self.ended_at, self.publication = time.time(), None
         for file in self.files:
             file.imported_rows = file.total_rows = 0
             file.completed_at = None
             if file.state == IN_PROGRESS:
                 file.state = PENDING
-        self.progress, self.reason, self.publication = 0, reason, None
-        self.state = FAILED
 
     def restart(self) -> None:
         """Forget all work done: nothing of it was published."""
@@ -112,9 +113,11 @@ class JobTable:
     """Every job this data directory has seen. Survives kill -9: `save` returns once the row is on disk.
 
     Jobs live in memory too, so reading costs no disk access and sees progress that is not worth a write.
+    Idempotency keys are remembered for `key_seconds`, longer than their job may be.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key_seconds: float = KEY_SECONDS) -> None:
+        self._key_seconds = key_seconds
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -138,43 +141,57 @@ class JobTable:
         """Write `job` as it is now."""
         with self._lock:
             self._write(job)
+            self._jobs[job.id] = job
+
+    def change(self, job: Job, change: Callable[[Job], None]) -> None:
+        """Write what `change` makes of `job`, and show it only then, all of it at once.
+
+        Who has seen a job end must not see it run again, because the server was killed before it wrote that down.
+        """
+        changed = copy.deepcopy(job)
+        change(changed)
+        with self._lock:
+            self._write(changed)
+            vars(job).update(vars(changed))
 
     def add(self, job: Job, key: str) -> int:
         """Write a new job together with its idempotency key.
 
-        Returns its id, or that of the job which the key had before: then nothing is written. Keys are remembered for a
-        day, longer than their job may be.
+        Returns its id, or that of the job which the key had before: then nothing is written.
         """
         with self._lock:
             now = time.time()
-            self._connection.execute("BEGIN")
-            try:
-                self._connection.execute("DELETE FROM keys WHERE created_at < ?", (now - KEY_SECONDS,))
+            with self._transaction():
+                self._connection.execute("DELETE FROM keys WHERE created_at <= ?", (now - self._key_seconds,))
                 known = self._connection.execute(
                     "SELECT job_id FROM keys WHERE collection_id = ? AND key = ?", (job.collection_id, key)
                 ).fetchone()
-                if known is None:
-                    self._connection.execute(
-                        "INSERT INTO keys VALUES (?, ?, ?, ?)", (job.collection_id, key, job.id, now)
-                    )
-                    self._write(job)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-            return job.id if known is None else int(known[0])
+                if known is not None:
+                    return int(known[0])
+                self._connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (job.collection_id, key, job.id, now))
+                self._write(job)
+            self._jobs[job.id] = job
+            return job.id
 
     def forget(self, seconds: float) -> None:
         """Drop the jobs that ended longer ago than this."""
         before = time.time() - seconds
         with self._lock:
-            for job in [job for job in self._jobs.values() if job.ended_at is not None and job.ended_at < before]:
-                self._connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
-                del self._jobs[job.id]
+            old = [job.id for job in self._jobs.values() if job.ended_at is not None and job.ended_at <= before]
+            if not old:
+                return
+            with self._transaction():
+                self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(job_id,) for job_id in old])
+            for job_id in old:
+                del self._jobs[job_id]
+
+    def _transaction(self) -> sqlite3.Connection:
+        # The connection as a context manager commits, or rolls back after an exception.
+        self._connection.execute("BEGIN")
+        return self._connection
 
     def _write(self, job: Job) -> None:
         self._connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?)", (job.id, json.dumps(asdict(job))))
-        self._jobs[job.id] = job
 
     def get(self, job_id: int) -> Job | None:
         return self._jobs.get(job_id)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from milvus_lite.engine.collection import Collection
@@ -73,9 +72,8 @@ class JobRunner:
         self.retention_seconds = retention_seconds
         self.stopping = threading.Event()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="import")
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self._queued: set[int] = set()
-        self.aborted: set[int] = set()
 
     def start(self) -> None:
         """Settle what the last server left unfinished, then run it.
@@ -91,8 +89,6 @@ class JobRunner:
         for folder in self.staging.glob("*"):
             if folder.name not in {str(job.id) for job in resting}:
                 shutil.rmtree(folder, ignore_errors=True)
-        for job in resting:
-            self._keep_numbers(job)
         for job in unfinished:
             if not job.finished and job.state != UNCOMMITTED:
                 self.submit(job)
@@ -109,9 +105,10 @@ class JobRunner:
 
     def expire(self) -> None:
         """Fail jobs whose `timeout` ran out while they waited, and drop the records that are too old."""
-        for job in self.table.unfinished():
-            if overdue(job) and (self._claim(job) or job.state == UNCOMMITTED):
-                self._discard(job, TIMED_OUT)
+        for job in filter(overdue, self.table.unfinished()):
+            with self.lock:
+                if job.state == UNCOMMITTED or (job.state == PENDING and self._claim(job)):
+                    self._discard(job, TIMED_OUT)
         self.table.forget(self.retention_seconds)
 
     def commit(self, job: Job) -> bool:
@@ -119,8 +116,7 @@ class JobRunner:
         with self.lock:
             if job.state != UNCOMMITTED:
                 return job.state in (COMMITTING, COMPLETED)
-            job.state = COMMITTING
-        self.table.save(job)
+            self.table.change(job, Job.commit)
         self.submit(job)
         return True
 
@@ -129,22 +125,17 @@ class JobRunner:
         with self.lock:
             if job.state in (COMMITTING, COMPLETED):
                 return False
-            resting = job.state == UNCOMMITTED
-            self.aborted.add(job.id)
-        if resting or (not job.finished and self._claim(job)):
-            self._discard(job, ABORTED)
+            if job.state == UNCOMMITTED or self._claim(job):
+                self._discard(job, ABORTED)
+            elif not job.finished:
+                # Its worker discards it at the next batch; or the next start does, so it must be on disk.
+                job.aborted = True
+                self.table.save(job)
         return True
 
     def _discard(self, job: Job, reason: str) -> None:
         self._fail(job, reason)
         shutil.rmtree(self.staging / str(job.id), ignore_errors=True)
-
-    def _keep_numbers(self, job: Job) -> None:
-        # Of a collection that is gone there is nothing to keep: the job finds out by itself.
-        with suppress(MilvusLiteError):
-            if job.publication:
-                collection = self.engine.collection(job.db_name, job.collection_name)
-                self.engine.reserve_past(collection, job.publication.segments)
 
     def _claim(self, job: Job) -> bool:
         """Take a job out of the queue; only one caller gets it."""
@@ -155,8 +146,10 @@ class JobRunner:
 
     def _settle(self, job: Job) -> None:
         publication = job.publication if job.state != UNCOMMITTED else None
-        if publication and self.engine.was_published(job.db_name, job.collection_name, publication.segments):
+        if publication and self.engine.was_published(job.db_name, job.collection_id, publication.segments):
             job.complete()
+        elif job.aborted:
+            job.fail(ABORTED)
         elif job.state not in (UNCOMMITTED, COMMITTING):
             job.restart()
         self.table.save(job)
@@ -184,8 +177,7 @@ class JobRunner:
         if job.finished:
             # Only the last write to the table failed; the rows are visible, and the next start finds them.
             return
-        job.fail(reason)
-        self.table.save(job)
+        self.table.change(job, lambda failed: failed.fail(reason))
 
 
 class ImportTask:
@@ -209,7 +201,7 @@ class ImportTask:
         writer = self._write_segments(collection)
         self._advance(99)
         if self._job.auto_commit:
-            self._publish(collection, writer.staged)
+            self._publish(writer.staged)
         else:
             self._rest(writer.staged)
 
@@ -221,14 +213,14 @@ class ImportTask:
             for partition, names in (publication.segments if publication else {}).items()
             for name in names
         ]
-        self._publish(collection, staged)
+        self._publish(staged)
 
     def _rest(self, staged: list[StagedSegment]) -> None:
         # Who aborts a job at this moment must find it either running or at rest.
         with self._runner.lock:
             self._check_alive()
-            self._job.rest(self._publication(staged))
-        self._runner.table.save(self._job)
+            publication = self._publication(staged)
+            self._runner.table.change(self._job, lambda job: job.rest(publication))
 
     def _publication(self, staged: list[StagedSegment]) -> Publication:
         segments: dict[str, list[str]] = {}
@@ -239,12 +231,9 @@ class ImportTask:
     def _collection(self) -> Collection:
         job = self._job
         try:
-            collection = self._engine.collection(job.db_name, job.collection_name)
-            if self._engine.collection_id(collection) == job.collection_id:
-                return collection
+            return self._engine.collection_of_id(job.db_name, job.collection_id)
         except MilvusLiteError:
-            pass
-        raise JobFailed(f"collection {job.collection_id} dropped")
+            raise JobFailed(f"collection {job.collection_id} dropped") from None
 
     def _enter(self, state: str) -> None:
         self._job.state = state
@@ -275,7 +264,8 @@ class ImportTask:
         return [locate(self._runner.bucket, path) for path in file.paths]
 
     def _write_segments(self, collection: Collection) -> SegmentWriter:
-        first_seq = self._engine.reserve(collection, self._job.total_rows)
+        with self._engine.write_lock:
+            first_seq = self._engine.reserve(self._collection(), self._job.total_rows)
         writer = SegmentWriter(self._engine, collection, self._folder, self._job.partition_name, first_seq)
         self._for_each_file(lambda file: self._import(file, collection, writer), IMPORT)
         writer.finish()
@@ -304,7 +294,7 @@ class ImportTask:
         file.state = COMPLETED
         file.completed_at = time.time()
 
-    def _publish(self, collection: Collection, staged: list[StagedSegment]) -> None:
+    def _publish(self, staged: list[StagedSegment]) -> None:
         job, table = self._job, self._runner.table
 
         def announce() -> None:
@@ -312,14 +302,11 @@ class ImportTask:
             table.save(job)
 
         def complete() -> None:
-            job.complete()
-            table.save(job)
+            table.change(job, Job.complete)
 
         with self._engine.write_lock:
-            if self._collection() is not collection:
-                raise JobFailed(f"collection {job.collection_id} dropped")
             try:
-                self._engine.publish(collection, staged, announce, complete)
+                self._engine.publish(self._collection(), staged, announce, complete)
             except MilvusLiteError as error:
                 raise JobFailed(f"{error}: importing data failed ({IMPORT})") from None
 
@@ -338,7 +325,7 @@ class ImportTask:
             raise Stopped
         if overdue(self._job):
             raise JobFailed(TIMED_OUT)
-        if self._job.id in self._runner.aborted:
+        if self._job.aborted:
             raise JobFailed(ABORTED)
 
 

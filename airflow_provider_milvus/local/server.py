@@ -18,7 +18,7 @@ from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
 from airflow_provider_milvus.local.grpc_face import start_grpc
-from airflow_provider_milvus.local.jobs import JobTable
+from airflow_provider_milvus.local.jobs import KEY_SECONDS, JobTable
 from airflow_provider_milvus.local.runner import JobRunner
 from airflow_provider_milvus.local.services import Services
 from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
@@ -39,6 +39,7 @@ class LocalMilvus:
     :param token: "user:password" that clients must send. Default: everyone may come in.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
     :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
+    :param idempotency_seconds: how long an `Idempotency-Key` is remembered. Default: a day.
     :param faults: what goes wrong on purpose, each a `Fault` or its text such as "reset:create:count=1" (see
         docs/faults.md). The list `faults` may be changed while it serves.
     :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
@@ -58,6 +59,7 @@ class LocalMilvus:
         token: str | None = None,
         milvus_version: str = NEWEST,
         retention_seconds: float | None = None,
+        idempotency_seconds: float = KEY_SECONDS,
         min_job_seconds: float = 0.0,
         faults: Iterable[Fault | str] = (),
     ) -> None:
@@ -72,6 +74,7 @@ class LocalMilvus:
         self._token = token
         self._version = VERSIONS[milvus_version]
         self._retention_seconds = self._version.retention if retention_seconds is None else retention_seconds
+        self._idempotency_seconds = idempotency_seconds
         self._min_job_seconds = min_job_seconds
         self._running = ExitStack()
 
@@ -128,7 +131,7 @@ class LocalMilvus:
     def _open_table(self, stack: ExitStack) -> JobTable:
         path = self.data_dir / "jobs.sqlite"
         try:
-            table = JobTable(path)
+            table = JobTable(path, self._idempotency_seconds)
         except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
             raise LocalMilvusError(f"job table {path} cannot be read: {error}") from None
         stack.callback(table.close)

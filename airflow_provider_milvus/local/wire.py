@@ -101,15 +101,20 @@ def _check_required(request: Any) -> None:
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
         if field.metadata.get("required") and value in (None, "", 0):
-            name = "".join(part.title() for part in field.name.split("_"))
-            raise MilvusError(
-                MISSING_PARAMETER,
-                f"missing required parameters, error: Key: '{type(request).__name__}.{name}' "
-                f"Error:Field validation for '{name}' failed on the 'required' tag",
-            )
+            raise missing_field(type(request), field.name)
         for nested in value if isinstance(value, list) else [value]:
             if dataclasses.is_dataclass(nested):
                 _check_required(nested)
+
+
+def missing_field(kind: type[Any], field: str) -> MilvusError:
+    """The refusal of a request without a required field, which is spelt in snake case here."""
+    name = "".join(part.title() for part in field.split("_"))
+    return MilvusError(
+        MISSING_PARAMETER,
+        f"missing required parameters, error: Key: '{kind.__name__}.{name}' "
+        f"Error:Field validation for '{name}' failed on the 'required' tag",
+    )
 
 
 def _zero(hint: Any) -> Any:
