@@ -1,17 +1,20 @@
-"""What Airflow discovers of the package."""
+"""What Airflow discovers of this package."""
 
 import json
-from importlib import import_module, resources
+from importlib import import_module
+from pathlib import Path
 
+import airflow
+import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
-from jsonschema import Draft7Validator
 
 from airflow_provider_milvus import __version__
 from airflow_provider_milvus.get_provider_info import get_provider_info
+from airflow_provider_milvus.hooks import form
+from airflow_provider_milvus.hooks.milvus import MilvusHook
 
-NAME = "airflow-provider-milvus"
-FIELDS = {
+EXTRAS = {
     "token",
     "tls",
     "verify",
@@ -31,36 +34,59 @@ def manager():
     return ProvidersManager()
 
 
-def test_description_is_what_airflow_asks_for():
-    schema = json.loads((resources.files("airflow") / "provider_info.schema.json").read_text())
-    assert list(Draft7Validator(schema).iter_errors(get_provider_info())) == []
+def test_description_follows_airflows_schema():
+    schema = json.loads(Path(airflow.__file__).with_name("provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
-def test_every_module_of_the_description_is_there(kind):
-    for entry in get_provider_info()[kind]:
-        for module in entry["python-modules"]:
-            assert import_module(module)
+def test_description_has_this_version():
+    assert get_provider_info()["versions"] == [__version__]
 
 
-def test_airflow_lists_the_provider(manager):
-    assert manager.providers[NAME].version == __version__
+@pytest.mark.parametrize("kind", ["operators", "sensors", "hooks", "triggers"])
+def test_modules_of_the_description_exist(kind):
+    names = [name for entry in get_provider_info()[kind] for name in entry["python-modules"]]
+    assert [import_module(name).__name__ for name in names] == names
+    assert names
 
 
-def test_airflow_finds_the_connection_type(manager):
+def test_airflow_finds_the_provider(manager):
+    assert manager.providers["airflow-provider-milvus"].version == __version__
+
+
+def test_airflow_finds_the_hook_by_its_connection_type(manager):
     hook = manager.hooks["milvus"]
-    assert (hook.hook_name, hook.package_name, hook.connection_testable) == ("Milvus", NAME, True)
+    assert (hook.hook_class_name, hook.connection_id_attribute_name, hook.hook_name) == (
+        "airflow_provider_milvus.hooks.milvus.MilvusHook",
+        "milvus_conn_id",
+        "Milvus",
+    )
+    assert hook.connection_testable
 
 
-def test_form_has_a_field_for_each_extra(manager):
-    found = {name.removeprefix("extra__milvus__") for name in manager.connection_form_widgets if "__milvus__" in name}
-    assert found == FIELDS
+def test_airflow_finds_the_form_of_the_connection(manager):
+    widgets = {name for name in manager.connection_form_widgets if name.startswith("extra__milvus__")}
+    assert widgets == {f"extra__milvus__{name}" for name in EXTRAS}
 
 
-def test_form_hides_the_token_alone(manager):
+def test_airflow_hides_the_token_alone(manager):
     widgets = manager.connection_form_widgets
-    assert {name for name in FIELDS if widgets[f"extra__milvus__{name}"].is_sensitive} == {"token"}
+    assert {name for name in EXTRAS if widgets[f"extra__milvus__{name}"].is_sensitive} == {"token"}
 
 
-def test_form_says_what_its_standard_fields_mean(manager):
-    assert manager.field_behaviours["milvus"]["relabeling"]["password"] == "Password or API key"
+def test_airflow_finds_the_names_of_the_standard_fields(manager):
+    behaviour = manager.field_behaviours["milvus"]
+    assert behaviour["relabeling"]["schema"] == "Database"
+    assert behaviour["placeholders"]["port"] == "19530"
+
+
+def test_form_has_the_extras_that_are_read():
+    assert set(form.conn_fields()) == EXTRAS
+
+
+def test_secret_of_the_form_is_shown_to_nobody():
+    assert form.conn_fields()["token"]["schema"] == {"type": ["string", "null"], "format": "password"}
+
+
+def test_form_of_airflow_2_has_the_same_names():
+    assert MilvusHook.get_ui_field_behaviour()["relabeling"] == form.field_behaviour()["relabeling"]

@@ -100,6 +100,11 @@ def test_arguments_are_plain_json():
     assert json.loads(json.dumps(arguments)) == arguments
 
 
+def test_arguments_hold_no_secret(connection):
+    connection(login="root", password="s3cret")
+    assert "s3cret" not in json.dumps(trigger().serialize())
+
+
 async def test_trigger_only_reads(milvus):
     milvus.answers(DESCRIBE, RUNNING, DONE)
     await events(trigger(abort_on_kill=True))
@@ -115,6 +120,7 @@ def state(monkeypatch):
 
     def answer(value):
         def get_task_states(*, dag_id, task_ids, run_ids, map_index):
+            assert (dag_id, task_ids, run_ids) == ("dag", ["task"], ["run"])
             suffix = "" if map_index < 0 else f"_{map_index}"
             return {run_id: {f"{task_id}{suffix}": value for task_id in task_ids} for run_id in run_ids}
 
