@@ -85,7 +85,7 @@ class Load:
     :param digest: of the request, see :func:`digest`.
     :param files: the names of the files as Milvus reports them; empty where they cannot be told, as for a folder.
     :param first_try: whether this is the cycle's first try.
-    :param since: epoch seconds; no job of this load is older.
+    :param since: epoch seconds; where there is no record, no job of this load is older.
     """
 
     identity: tuple[str, ...]
@@ -112,8 +112,8 @@ def digest(request: Mapping[str, Any]) -> str:
 class _Record:
     """What is kept between tries.
 
-    ``cycle`` and ``attempt`` make the key; ``sent`` is when the last create was sent, in epoch seconds; ``done_in`` is
-    the cycle in which the task came to its end.
+    ``cycle`` and ``attempt`` make the key; ``sent`` is when, in epoch seconds, the last create was under way of which
+    nobody can tell whether it was carried out, or 0; ``done_in`` is the cycle in which the task came to its end.
     """
 
     digest: str
@@ -189,8 +189,11 @@ class Submitter:
             if self._load.first_try or self._store is not None:
                 return self._begin(attempt=1, case=Case.NEW)
             failed = [job.job_id for job in self._ask(self._client.list_jobs) if job.state is ImportState.FAILED]
-            return self._reconcile(_Record(self._load.digest, self._load.cycle, attempt=1, known=tuple(failed)))
-        return self._resume(record) if record.job_id else self._reconcile(record)
+            # The submit of the try before may have been lost a moment ago.
+            record = _Record(self._load.digest, self._load.cycle, 1, known=tuple(failed), sent=self._clock())
+        if record.job_id:
+            return self._resume(record)
+        return self._reconcile(record) if record.sent else self._begin(record.attempt, Case.NEW)
 
     # -- the branches --------------------------------------------------------------------------------------------
 
@@ -226,7 +229,7 @@ class Submitter:
         found = self._find(record)
         if isinstance(found, Submission):
             return found
-        if record.sent and self._clock() > record.sent + RETENTION:
+        if self._clock() > record.sent + RETENTION:
             return self._unknown(
                 record,
                 "an earlier try may have started an import more than 3 hours ago, whose record Milvus may have dropped",
@@ -236,11 +239,12 @@ class Submitter:
     def _create(self, record: _Record, case: Case) -> Submission:
         failures = 0
         while True:
-            record = self._keep(replace(record, sent=self._clock()))
+            before, record = record, self._keep(replace(record, sent=self._clock()))
             try:
                 job_id = self._client.create(self._load.key(record.cycle, record.attempt))
             except MilvusError as error:
                 failures += 1
+                record = self._keep(replace(record, sent=self._clock()) if error.maybe_done else before)
                 self._ride_out(error, failures)
                 if error.maybe_done:
                     found = self._find(record)
@@ -269,6 +273,7 @@ class Submitter:
         began = self._clock()
         foreign: set[str] = set(record.known)
         while True:
+            now = self._clock()
             jobs = self._ask(self._client.list_jobs)
             unclear: list[str] = []
             for job in jobs:
@@ -282,7 +287,6 @@ class Submitter:
                     unclear.append(job.job_id)
                 else:
                     foreign.add(job.job_id)
-            now = self._clock()
             if not unclear and now >= record.sent + SETTLE:
                 return None
             if unclear and now >= began + PATIENCE:
@@ -299,7 +303,8 @@ class Submitter:
         if progress is None or progress.state is ImportState.FAILED:
             return False
         created = _epoch(progress.create_time)
-        if created is not None and created < self._load.since - CLOCK_SKEW:
+        # With a record, the jobs that were there before are known by name, whatever the clocks and a cleared run say.
+        if self._store is None and created is not None and created < self._load.since - CLOCK_SKEW:
             return False
         if not progress.files or not self._load.files:
             return None

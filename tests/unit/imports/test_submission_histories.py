@@ -75,6 +75,7 @@ class Histories(RuleBasedStateMachine):
         """
         self.cycle += 1
         self.tries = 0
+        self.began = self.server.now  # Airflow starts a finished run anew when one of its tasks is cleared
         if self.succeeded or self.store.get(RECORD, {}).get("done_in") is not None:
             self.load += 1
             self.succeeded = False
