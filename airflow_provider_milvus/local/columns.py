@@ -64,10 +64,10 @@ class Converter:
         if isinstance(batch, list):
             return self._from_rows(batch)
         self._check_names(batch.schema.names)
-        if self._by_row:
-            known = [name for name in batch.schema.names if name in self._types or name == META]
-            return self._from_rows(batch.select(known).to_pylist())
-        return self._from_arrow(batch)
+        known = batch.select([name for name in batch.schema.names if name in self._types or name == META])
+        for name, column in zip(known.schema.names, known.columns, strict=True):
+            _check_valid(name, column)
+        return self._from_rows(known.to_pylist()) if self._by_row else self._from_arrow(known)
 
     def _check_names(self, names: list[str]) -> None:
         for field in self._schema.fields:
@@ -181,6 +181,24 @@ def _convert(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Arra
     if field.dtype == DataType.ARRAY and field.max_capacity is not None:
         _check_limit(field, pc.list_value_length(converted), field.max_capacity, "elements", "max_capacity")
     return converted
+
+
+def _check_valid(name: str, column: pa.Array) -> None:
+    """Arrow takes over what a file holds; text that is no UTF-8 would only be noticed by whoever reads the rows."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowException as error:
+        raise ImportDataError(str(error), row=_first_invalid(column), field=name) from None
+
+
+def _first_invalid(column: pa.Array) -> int | None:
+    # A slice of a dictionary array still has the whole dictionary, so it does not tell the row.
+    for row in range(0 if pa.types.is_dictionary(column.type) else len(column)):
+        try:
+            column.slice(row, 1).validate(full=True)
+        except pa.ArrowException:
+            return row
+    return None
 
 
 def _check_kind(field: FieldSchema, source: pa.DataType) -> None:

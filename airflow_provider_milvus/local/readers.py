@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Protocol, TextIO, TypeAlias
 
 import numpy as np
@@ -26,6 +27,7 @@ TEXT_BATCH_ROWS = 1024
 CHUNK_CHARS = 1 << 20
 # One row of text may not be larger; without a bound, a file with an unclosed brace would be read whole.
 MAX_ROW_CHARS = 64 << 20
+MAX_ERROR_CHARS = 300
 
 
 class Reader(Protocol):
@@ -66,7 +68,9 @@ def reading(what: str) -> Iterator[None]:
     except RecursionError:
         raise ImportDataError(f"cannot read {what}: nested too deeply") from None
     except Exception as error:
-        raise ImportDataError(f"cannot read {what}: {error}") from error
+        # Some parsers quote what they could not read, however long it is.
+        message = shorten(str(error), MAX_ERROR_CHARS, placeholder=" …")
+        raise ImportDataError(f"cannot read {what}: {message}") from error
 
 
 class ParquetReader:

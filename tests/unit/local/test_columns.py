@@ -110,6 +110,20 @@ def test_dictionary_encoded_text_is_text():
     assert arrow(FieldSchema("x", DataType.VARCHAR, max_length=3), column).to_pylist() == ["a", "b", "a"]
 
 
+NOT_UTF8 = pa.StringArray.from_buffers(2, pa.array([0, 1, 2], pa.int32()).buffers()[1], pa.py_buffer(b"a\xff"))
+
+
+@pytest.mark.parametrize("kind", [DataType.VARCHAR, DataType.JSON, DataType.SPARSE_FLOAT_VECTOR, DataType.GEOMETRY])
+def test_text_that_is_no_utf8_names_its_row(kind):
+    error = refusal(arrow, FieldSchema("x", kind), NOT_UTF8)
+    assert (error.row, error.field, "UTF8" in str(error)) == (1, "x", True)
+
+
+def test_dictionary_of_text_that_is_no_utf8_names_the_field():
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1]), NOT_UTF8)
+    assert refusal(arrow, FieldSchema("x", DataType.VARCHAR), column).field == "x"
+
+
 def test_text_that_is_too_long_names_its_row():
     field = FieldSchema("x", DataType.VARCHAR, max_length=3)
     assert refusal(arrow, field, pa.array(["üüü", "long"])).row == 1

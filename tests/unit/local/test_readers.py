@@ -183,6 +183,12 @@ def test_broken_numpy_is_refused(text, content):
     refusal(text("a.npy", content))
 
 
+def test_reason_does_not_quote_a_whole_file(text):
+    header = b"{'descr': " + b"(" * 9_000 + b"\n"
+    path = text("a.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert len(str(refusal(path))) < 400
+
+
 def test_numpy_that_promises_more_than_it_has_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(100))
     path = tmp_path / "a.npy"
