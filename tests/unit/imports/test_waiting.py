@@ -264,9 +264,3 @@ def test_bad_setting_of_a_wait_is_one_clear_error(name, value):
     good = {"poll_interval": 1.0, "max_poll_failures": 1, "timeout": None}
     with pytest.raises(ValueError, match=f"{name} must be .* got {value!r}"):
         pacing.check_wait(**{**good, name: value})
-
-
-@pytest.mark.parametrize("failures", [1, 2, 5, 50, 5000])
-def test_backoff_grows_to_a_minute_and_no_further(failures):
-    assert 0.5 <= pacing.backoff(failures) <= 60
-    assert pacing.backoff(failures, chance=lambda low, high: high) == min(60, 2 ** min(failures - 1, 10))

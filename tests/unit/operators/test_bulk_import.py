@@ -78,6 +78,23 @@ def test_request_is_made_of_the_parameters(context, milvus):
     }
 
 
+def test_what_differs_from_run_to_run_is_templated():
+    names = ["collection_name", "partition_name", "database", "milvus_conn_id", "storage_conn_id", "volume_name"]
+    lists = ["files", "object_urls", "data_paths"]
+    task = operator(
+        **dict.fromkeys(names, "{{ x }}"),
+        **{name: ["{{ x }}"] for name in lists},
+        options={"timeout": "{{ x }}"},
+        two_phase=True,
+        expected_rows="{{ x }}",
+        min_rows="{{ x }}",
+    )
+    task.render_template_fields({"x": "7"})
+    assert {getattr(task, name) for name in [*names, "expected_rows", "min_rows"]} == {"7"}
+    assert [getattr(task, name) for name in lists] == [["7"]] * 3
+    assert task.options == {"timeout": "7"}
+
+
 def test_submit_carries_an_idempotency_key(context, milvus):
     operator().execute(context)
     assert sent(milvus, CREATE)[0].headers["Idempotency-Key"].startswith("airflow/dag/task/run/-1/1/")

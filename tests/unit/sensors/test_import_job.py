@@ -116,6 +116,12 @@ async def test_server_that_comes_back_costs_nothing(milvus, end):
     assert (await end())["state"] == "Completed"
 
 
+def test_what_differs_from_run_to_run_is_templated():
+    task = sensor(job_id=["{{ x }}"], milvus_conn_id="{{ x }}", database="{{ x }}")
+    task.render_template_fields({"x": "7"})
+    assert (task.job_id, task.milvus_conn_id, task.database) == (["7"], "7", "7")
+
+
 def test_poke_of_a_running_job_is_false(context, milvus):
     milvus.answers(DESCRIBE, RUNNING)
     assert sensor().poke(context) is False
