@@ -1,8 +1,13 @@
 """Creates that carry an idempotency key."""
 
+import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from airflow_provider_milvus.local import import_routes
+from airflow_provider_milvus.local.jobs import Job, JobTable
 
 KEY = {"Idempotency-Key": "airflow/dag/task"}
 
@@ -47,6 +52,71 @@ def test_job_whose_record_is_gone_is_still_answered(serve, client):
 def test_key_outlives_a_restart(serve, client):
     first = client.start("rows.parquet", headers=KEY)
     assert serve().start("rows.parquet", headers=KEY) == first
+
+
+def test_key_outlives_a_kill(command):
+    client = command()
+    client.create()
+    (client.milvus.bucket / "rows.json").write_text(json.dumps([{"vector": [0, 0, 0, 0]}] * 10))
+    first = client.start("rows.json", headers=KEY)
+    client.milvus.end(signal.SIGKILL)
+    client = command()
+    assert client.start("rows.json", headers=KEY) == first
+    client.wait(first)
+    assert client.rows() == 10
+
+
+def test_key_is_not_kept_without_its_job(tmp_path, monkeypatch):
+    table = JobTable(tmp_path / "jobs.sqlite")
+    jobs = [Job(table.next_id(), "default", "c", 5, "", [], {}, 0.0) for _ in range(2)]
+    with monkeypatch.context() as broken:
+        broken.setattr(json, "dumps", None)
+        with pytest.raises(TypeError):
+            table.add(jobs[0], "key")
+    assert table.add(jobs[1], "key") == jobs[1].id
+
+
+def test_key_outlives_a_rename_of_the_collection(client):
+    first = client.start("rows.parquet", headers=KEY)
+    client.post("/collections/rename", collectionName="c", newCollectionName="d")
+    assert client.start("rows.parquet", collection="d", headers=KEY) == first
+
+
+def test_new_collection_of_the_same_name_starts_afresh(client):
+    first = client.start("rows.parquet", headers=KEY)
+    client.wait(first)
+    client.post("/collections/drop", collectionName="c")
+    client.create()
+    assert client.start("rows.parquet", headers=KEY) != first
+
+
+def test_aborted_job_is_still_answered(client):
+    two_phase = {"headers": KEY, "options": {"auto_commit": "false"}}
+    first = client.start("rows.parquet", **two_phase)
+    client.post("/jobs/import/abort", jobId=first)
+    assert client.start("rows.parquet", **two_phase) == first
+
+
+def test_key_is_forgotten_after_its_time(serve, client):
+    client = serve(idempotency_seconds=0)
+    first = client.start("rows.parquet", headers=KEY)
+    assert client.start("rows.parquet", headers=KEY) != first
+
+
+def test_key_at_the_limit_is_heeded(client):
+    key = {"Idempotency-Key": "~" * 256}
+    assert client.start("rows.parquet", headers=key) == client.start("rows.parquet", headers=key)
+
+
+def test_full_house_refuses_even_a_known_key(monkeypatch, client):
+    monkeypatch.setattr(import_routes, "MAX_JOBS", 1)
+    two_phase = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
+    first = client.post("/jobs/import/create", KEY, **two_phase)["jobId"]
+    answer = client.ask("/jobs/import/create", KEY, **two_phase)
+    assert (answer["code"], "reached the limit" in answer["message"]) == (2100, True)
+    client.post("/jobs/import/abort", jobId=first)
+    client.wait(first)
+    assert client.post("/jobs/import/create", KEY, **two_phase)["jobId"] == first
 
 
 def test_creates_at_the_same_time_are_one_job(client):

@@ -1,7 +1,16 @@
 """Imports that are committed or aborted after all rows were read."""
 
+import json
+import os
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pymilvus
 import pytest
+from milvus_lite.storage.manifest import Manifest
+
+from airflow_provider_milvus.local import LocalMilvus, runner
 
 TWO_PHASE = {"options": {"auto_commit": "false"}}
 
@@ -9,9 +18,28 @@ TWO_PHASE = {"options": {"auto_commit": "false"}}
 @pytest.fixture
 def resting(client):
     """A job that waits for its commit."""
-    job_id = client.start("rows.parquet", **TWO_PHASE)
+    return rest(client)
+
+
+def rest(client, file="rows.parquet"):
+    job_id = client.start(file, **TWO_PHASE)
     client.wait(job_id, "Uncommitted")
     return job_id
+
+
+def commit(client, job_id):
+    client.post("/jobs/import/commit", jobId=job_id)
+    return client.wait(job_id)
+
+
+def ids(client):
+    milvus = pymilvus.MilvusClient(uri=client.milvus.grpc_uri)
+    milvus.load_collection("c")
+    return [row["id"] for row in milvus.query("c", "id >= 0", output_fields=["id"])]
+
+
+def insert(client, rows):
+    client.post("/entities/insert", collectionName="c", data=[{"vector": [0, 0, 0, 0]}] * rows)
 
 
 def test_job_rests_uncommitted_with_all_its_rows_read(client, resting):
@@ -115,12 +143,129 @@ def test_resting_job_outlives_a_restart(serve, client, resting):
     assert (client.wait(resting)["state"], client.rows()) == ("Completed", 10)
 
 
-def test_rows_inserted_while_a_job_rests_do_not_collide_with_its_rows(serve, client, resting):
-    client = serve()
-    client.post("/entities/insert", collectionName="c", data=[{"vector": [0, 0, 0, 0]}] * 15)
+def prepare(client):
+    client.create()
+    (client.milvus.bucket / "rows.json").write_text(json.dumps([{"vector": [0, 0, 0, 0]}] * 10))
+
+
+def test_killed_server_keeps_a_resting_job_and_its_numbers(command):
+    client = command()
+    prepare(client)
+    job_id = rest(client, "rows.json")
+    client.milvus.end(signal.SIGKILL)
+    client = command()
+    assert client.wait(job_id, "Uncommitted")["importedRows"] == 10
+    insert(client, 15)
+    commit(client, job_id)
+    assert len(set(ids(client))) == 25
+
+
+def test_killed_server_remembers_an_abort_that_no_worker_has_seen(command):
+    client = command("--min-job-seconds", "500")
+    prepare(client)
+    job_id = client.start("rows.json", **TWO_PHASE)
+    client.post("/jobs/import/abort", jobId=job_id)
+    client.milvus.end(signal.SIGKILL)
+    assert command().wait(job_id)["reason"] == "import job aborted by user"
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_commit_cut_short_at_the_manifest_is_finished_by_the_next_start(
+    tmp_path, monkeypatch, client, resting, recorded
+):
+    killed, save = tmp_path / "killed", Manifest.save
+
+    def save_and_keep_what_a_kill_would_leave(manifest):
+        if recorded:
+            save(manifest)
+        if not killed.exists():
+            shutil.copytree(client.milvus.data_dir, killed)
+        if not recorded:
+            save(manifest)
+
+    monkeypatch.setattr(Manifest, "save", save_and_keep_what_a_kill_would_leave)
+    commit(client, resting)
+    with LocalMilvus(killed) as milvus:
+        survivor = type(client)(milvus)
+        assert survivor.wait(resting)["state"] == "Completed"
+        assert survivor.rows() == 10
+
+
+def test_commit_needs_no_links_from_the_file_system(monkeypatch, client, resting):
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert (commit(client, resting)["state"], client.rows()) == ("Completed", 10)
+
+
+def test_renamed_collection_gets_the_rows_and_no_number_twice(client, resting):
+    client.post("/collections/rename", collectionName="c", newCollectionName="d")
+    client.post("/collections/rename", collectionName="d", newCollectionName="c")
+    insert(client, 15)
+    commit(client, resting)
+    assert len(set(ids(client))) == 25
+
+
+def test_commit_finds_a_collection_by_its_id(client, resting):
+    client.post("/collections/rename", collectionName="c", newCollectionName="d")
+    assert (commit(client, resting)["state"], client.rows("d")) == ("Completed", 10)
+
+
+def test_commit_into_a_dropped_collection_fails(client, resting):
+    client.post("/collections/drop", collectionName="c")
+    client.create()
+    job = commit(client, resting)
+    assert (job["state"], job["reason"].endswith(" dropped"), client.rows()) == ("Failed", True, 0)
+
+
+def test_only_one_of_commit_and_abort_wins(client):
+    for _ in range(10):
+        job_id, before = rest(client), client.rows()
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(
+                pool.map(
+                    lambda action, job_id=job_id: (
+                        action,
+                        client.ask(f"/jobs/import/{action}", jobId=job_id)["code"],
+                    ),
+                    ["commit", "abort"] * 4,
+                )
+            )
+        state = client.wait(job_id)["state"]
+        winner, added = ("commit", 10) if state == "Completed" else ("abort", 0)
+        assert {action for action, code in answers if code == 0} == {winner}
+        assert client.rows() - before == added
+
+
+def test_timeout_does_not_undo_a_commit_that_waits_for_a_worker(monkeypatch, serve, client, resting):
+    client = serve(min_job_seconds=500)
+    for _ in range(runner.WORKERS):
+        client.wait(client.start("rows.parquet"), "Pending", "Importing")
     client.post("/jobs/import/commit", jobId=resting)
-    client.wait(resting)
-    assert client.rows() == 25
+    monkeypatch.setattr(runner, "overdue", lambda job: not job.auto_commit)
+    assert client.post("/jobs/import/describe", jobId=resting)["state"] == "Committing"
+
+
+def test_job_that_failed_on_its_own_may_be_aborted_and_keeps_its_reason(client):
+    job_id = client.start("missing.parquet", **TWO_PHASE)
+    reason = client.wait(job_id)["reason"]
+    client.post("/jobs/import/abort", jobId=job_id)
+    assert client.wait(job_id)["reason"] == reason
+
+
+def test_job_that_failed_on_its_own_cannot_be_committed(client):
+    job_id = client.start("missing.parquet", **TWO_PHASE)
+    client.wait(job_id)
+    assert client.ask("/jobs/import/commit", jobId=job_id)["code"] == 2100
+
+
+def test_ended_job_leaves_no_staged_file(client):
+    jobs = [rest(client), rest(client)]
+    commit(client, jobs[0])
+    client.post("/jobs/import/abort", jobId=jobs[1])
+    client.milvus.stop()
+    assert list((client.milvus.data_dir / "import").glob("*")) == []
 
 
 def test_timeout_ends_a_resting_job(client):
