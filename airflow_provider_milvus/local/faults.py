@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # What happens to a request that is carried out all the same, and its answer lost.
 LOSSES = ("reset", "408", "timeout")
 # What is answered in place of carrying a request out.
-REFUSALS = ("401", "403", "429", "500", "html", "limit")
-# What a job's progress says in place of the truth.
-LIES = ("vanish", "unknown-state", "stuck")
+REFUSALS = ("401", "403", "429", "500", "html", "limit", "code")
+# What `describe` and `list` say of jobs in place of the truth.
+LIES = ("vanish", "unknown-state", "stuck", "no-reason")
 KINDS = (*LOSSES, *REFUSALS, *LIES, "slow")
 LIMIT = {"code": 2100, "message": "The number of jobs has reached the limit: importing data failed"}
 
@@ -37,6 +37,7 @@ class Fault:
     :param seed: of the chance, so that a test can be repeated.
     :param retry_after: seconds that a `429` asks to wait; None sends no such header.
     :param seconds: how long `slow` waits.
+    :param code: the code that `code` answers; 8 is Milvus's rate limit.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Fault:
     seed: int = 0
     retry_after: int | None = None
     seconds: float = 2.0
+    code: int = 8
     _chance: random.Random = field(init=False, repr=False)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
@@ -55,6 +57,10 @@ class Fault:
             raise ValueError(f"fault {self.kind!r} is not known; the kinds are {', '.join(KINDS)}")
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability of the fault {self.kind} must be from 0 to 1, got {self.probability}")
+        for name in ("count", "after", "retry_after", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise ValueError(f"{name} of the fault {self.kind} must be 0 or more, got {value}")
         self._chance = random.Random(self.seed)
 
     @classmethod
@@ -62,7 +68,15 @@ class Fault:
         """Read `KIND:ROUTE[:SETTING=VALUE,…]`. Raises ValueError that names what cannot be read."""
         kind, _, rest = text.partition(":")
         route, _, settings = rest.partition(":")
-        types = {"count": int, "after": int, "probability": float, "seed": int, "retry_after": int, "seconds": float}
+        types = {
+            "count": int,
+            "after": int,
+            "probability": float,
+            "seed": int,
+            "retry_after": int,
+            "seconds": float,
+            "code": int,
+        }
         given: dict[str, float] = {}
         for pair in filter(None, settings.split(",")):
             name, _, value = pair.partition("=")
@@ -107,21 +121,23 @@ class Faults:
             return await self._app(scope, receive, send)
         if fault.kind in REFUSALS:
             return await _refusal(fault)(scope, receive, send)
-        body = await self._carry_out(scope, receive)
+        answer = await self._carry_out(scope, receive)
         if fault.kind == "reset":
             return await _cut(receive, send)
-        await _after_the_fact(fault, body)(scope, receive, send)
+        await _after_the_fact(fault.kind, answer)(scope, receive, send)
         return None
 
-    async def _carry_out(self, scope: Scope, receive: Receive) -> bytes:
-        parts: list[bytes] = []
+    async def _carry_out(self, scope: Scope, receive: Receive) -> Response:
+        answer = Response()
 
         async def keep(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                parts.append(message.get("body", b""))
+            if message["type"] == "http.response.start":
+                answer.status_code, answer.raw_headers = message["status"], message["headers"]
+            else:
+                answer.body += message.get("body", b"")
 
         await self._app(scope, receive, keep)
-        return b"".join(parts)
+        return answer
 
 
 async def _cut(receive: Receive, send: Send) -> None:
@@ -137,6 +153,8 @@ def _refusal(fault: Fault) -> Response:
         return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
     if fault.kind == "limit":
         return JSONResponse(LIMIT)
+    if fault.kind == "code":
+        return JSONResponse({"code": fault.code, "message": "refused on purpose"})
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     answers = {
         "401": (1800, "user hasn't authenticated"),
@@ -148,20 +166,34 @@ def _refusal(fault: Fault) -> Response:
     return JSONResponse({"code": code, "message": message}, int(fault.kind), headers)
 
 
-def _after_the_fact(fault: Fault, body: bytes) -> Response:
-    if fault.kind == "408":
+def _after_the_fact(kind: str, answer: Response) -> Response:
+    if kind == "408":
         return JSONResponse({"code": 10001, "message": "request timeout"}, 408)
-    if fault.kind == "timeout":
+    if kind == "timeout":
         return PlainTextResponse("timeout", 408)
-    answer = json.loads(body)
-    data = answer.get("data")
-    if not isinstance(data, dict) or "state" not in data:
-        return JSONResponse(answer)
-    if fault.kind == "vanish":
+    envelope = json.loads(bytes(answer.body)) if answer.status_code == 200 else {}
+    data = envelope.get("data")
+    if not isinstance(data, dict) or not data.keys() & {"state", "records"}:
+        return answer
+    jobs = data.get("records", [data])
+    if kind == "vanish" and jobs == [data]:
         message = f"import job does not exist, jobID={data['jobId']}: importing data failed"
         return JSONResponse({"code": 2100, "message": message})
-    lie = {"state": "Resharding"} if fault.kind == "unknown-state" else {"state": "Importing", "progress": 80}
-    return JSONResponse({**answer, "data": {**data, **lie}})
+    if kind == "vanish":
+        jobs.clear()
+    for job in jobs:
+        _misreport(kind, job)
+    return JSONResponse(envelope)
+
+
+def _misreport(kind: str, job: dict[str, Any]) -> None:
+    if kind == "unknown-state":
+        job["state"] = "Resharding"
+        return
+    for one in (job, *job.get("details", [])):
+        one.pop("reason", None)
+    if kind == "stuck":
+        job |= {"state": "Importing", "progress": 80} | ({"completeTime": ""} if "completeTime" in job else {})
 
 
 def parse_all(faults: Iterable[Fault | str]) -> list[Fault]:

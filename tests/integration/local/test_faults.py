@@ -3,10 +3,11 @@
 import http.client
 import subprocess
 import sys
+import time
 
 import pytest
 
-from airflow_provider_milvus.local.faults import KINDS, Fault
+from airflow_provider_milvus.local.faults import KINDS, LIES, Fault
 
 CREATE = {"collectionName": "c", "files": [["rows.parquet"]]}
 
@@ -49,11 +50,53 @@ def test_limit_refuses_in_the_envelope(serve, client):
     assert (answer["code"], "reached the limit" in answer["message"]) == (2100, True)
 
 
-@pytest.mark.parametrize(("kind", "state"), [("unknown-state", "Resharding"), ("stuck", "Importing")])
-def test_progress_lies(serve, client, kind, state):
-    client = serve(faults=[f"{kind}:describe"])
-    job = client.post("/jobs/import/describe", jobId=client.start("rows.parquet"))
-    assert job["state"] == state
+def test_code_refuses_in_the_envelope(serve, client):
+    client = serve(faults=["code:create:code=1807,count=1"])
+    assert (client.ask("/jobs/import/create", **CREATE)["code"], jobs(client)) == (1807, [])
+
+
+@pytest.mark.parametrize("route", ["describe", "list"])
+@pytest.mark.parametrize(
+    ("kind", "state", "progress"), [("unknown-state", "Resharding", 100), ("stuck", "Importing", 80)]
+)
+def test_state_is_misreported(client, route, kind, state, progress):
+    job_id = client.start("rows.parquet")
+    client.wait(job_id)
+    client.milvus.faults.append(Fault(kind, route))
+    answer = client.post(f"/jobs/import/{route}", **({"jobId": job_id} if route == "describe" else {}))
+    job = answer if route == "describe" else answer["records"][0]
+    assert (job["state"], job["progress"]) == (state, progress)
+
+
+@pytest.mark.parametrize("route", ["describe", "list"])
+def test_failed_job_gives_no_reason(client, route):
+    job_id = client.start("missing.parquet")
+    client.wait(job_id)
+    client.milvus.faults.append(Fault("no-reason", route))
+    status, _, body = client.send(f"/jobs/import/{route}", {"jobId": job_id})
+    assert (status, b'"Failed"' in body, b"reason" in body) == (200, True, False)
+
+
+def test_vanished_job_is_not_listed(client):
+    client.start("rows.parquet")
+    client.milvus.faults.append(Fault("vanish", "list", count=1))
+    assert [len(jobs(client)) for _ in range(2)] == [0, 1]
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_what_is_no_job_is_reported_as_it_is(serve, client, kind):
+    client = serve(faults=[Fault(kind)], token="root:Milvus")
+    assert client.send("/jobs/import/describe", {"jobId": "1"})[0] == 401
+    token = {"Authorization": "Bearer root:Milvus"}
+    assert client.send("/nowhere", {}, **token)[::2] == (404, b"404 page not found")
+    assert client.post("/collections/list", token) == ["c"]
+
+
+def test_slow_answer_comes_late(serve, client):
+    client = serve(faults=["slow:list:seconds=0.5"])
+    begun = time.monotonic()
+    assert jobs(client) == []
+    assert time.monotonic() - begun >= 0.5
 
 
 def test_job_vanishes_after_some_looks(serve, client):
@@ -87,6 +130,8 @@ def test_faults_can_change_while_it_serves(client):
         ("500:create:often=1", "'often' is no setting; they are count"),
         ("500:create:count=many", "count must be a number, got 'many'"),
         ("500:create:probability=2", "must be from 0 to 1, got 2.0"),
+        ("500:create:count=-1", "count of the fault 500 must be 0 or more, got -1"),
+        ("slow:create:seconds=nan", "seconds of the fault slow must be 0 or more, got nan"),
     ],
 )
 def test_bad_fault_is_one_clear_error(text, message):
