@@ -30,7 +30,8 @@ class Fault:
     """One thing that goes wrong.
 
     :param kind: one of `KINDS`.
-    :param route: the last part of the route's path that it happens on, such as `create`; `*` is every route.
+    :param route: where it happens: an import route such as `create`, the end of another path such as
+        `collections/load`, or `*` for everywhere.
     :param count: how often it happens; None is without end.
     :param after: how many requests go well first.
     :param probability: how likely it happens to a request.
@@ -90,7 +91,9 @@ class Fault:
 
     def strikes(self, path: str) -> bool:
         """Whether it happens to this request; counts it."""
-        if self.route not in ("*", path.rpartition("/")[2]):
+        # Nearly every noun has its `create`, `list` and `describe`; those of import jobs go by the bare name.
+        end = self.route if "/" in self.route else f"jobs/import/{self.route}"
+        if self.route != "*" and not path.endswith(f"/{end}"):
             return False
         with self._lock:
             if self.after > 0:

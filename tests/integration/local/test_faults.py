@@ -106,6 +106,12 @@ def test_job_vanishes_after_some_looks(serve, client):
     assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == 2100
 
 
+@pytest.mark.parametrize(("route", "struck"), [("list", False), ("collections/list", True), ("*", True)])
+def test_bare_route_means_import_jobs(client, route, struck):
+    client.milvus.faults.append(Fault("500", route))
+    assert (client.send("/collections/list", {})[0] == 500) is struck
+
+
 def test_count_bounds_a_fault(serve, client):
     client = serve(faults=["500:list:count=2"])
     assert [client.send("/jobs/import/list", {})[0] for _ in range(3)] == [500, 500, 200]
