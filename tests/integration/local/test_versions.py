@@ -1,5 +1,7 @@
 """A local Milvus that behaves as an older one."""
 
+import time
+
 import pytest
 
 from airflow_provider_milvus.local import LocalMilvus
@@ -72,6 +74,26 @@ def test_ended_job_is_forgotten_after_its_retention(serve, client):
         pass
     assert (answer["code"], "does not exist" in answer["message"]) == (2100, True)
     assert client.post("/jobs/import/list")["records"] == []
+
+
+@pytest.mark.parametrize("file", ["rows.parquet", "missing.parquet"])
+@pytest.mark.parametrize(
+    ("version", "hours", "code"), [("2.6", 2.9, 0), ("2.6", 3.1, 2100), ("3.0", 47, 0), ("3.0", 49, 2100)]
+)
+def test_versions_keep_ended_jobs_for_their_own_time(monkeypatch, serve, client, version, hours, code, file):
+    client = serve(milvus_version=version)
+    job_id = client.start(file)
+    client.wait(job_id)
+    later = time.time() + hours * 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == code
+
+
+def test_job_at_rest_is_never_forgotten(serve, client):
+    client = serve(retention_seconds=0)
+    job_id = client.start("rows.parquet", options={"auto_commit": "false"})
+    client.wait(job_id, "Uncommitted")
+    assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == 0
 
 
 def test_unknown_version_is_refused(tmp_path):
