@@ -23,6 +23,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,20 @@ def in_parallel(campaign: Campaign, dag_ids: list[str], kills: int, at_once: int
         return list(pool.map(lambda dag_id: campaign.survive(dag_id, kills), dag_ids))
 
 
+def kill_until(campaign: Campaign, dag_ids: list[str], kills: int, at_once: int) -> None:
+    """Runs of these DAGs in turn, several at once, until so many processes were killed and each DAG had a run."""
+    turns = cycle(dag_ids)
+
+    def work() -> None:
+        while sum(campaign.tally.kills.values()) < kills or len(campaign.tally.runs) < len(dag_ids):
+            campaign.survive(next(turns), kills=3)
+            print(f"{sum(campaign.tally.kills.values())} kills, {len(campaign.tally.wrong)} wrong", flush=True)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        for worker in [pool.submit(work) for _ in range(at_once)]:
+            worker.result()
+
+
 def mend_a_failed_load(campaign: Campaign) -> None:
     """A load fails for want of its file; the file comes, the task is cleared, and the load is submitted anew."""
     for way in WAYS:
@@ -259,9 +274,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crash-campaign-")))
         campaign = Campaign(folder, options.seed, options.at_once, stack)
         combinations = [f"crash_{way}_{server}" for way in WAYS for server in SERVERS]
-        while sum(campaign.tally.kills.values()) < options.kills:
-            in_parallel(campaign, combinations, kills=3, at_once=options.at_once)
-            print(f"{sum(campaign.tally.kills.values())} kills, {len(campaign.tally.wrong)} wrong", flush=True)
+        kill_until(campaign, combinations, options.kills, options.at_once)
         in_parallel(campaign, [f"crash_{way}_{server}" for way in WAYS for server in LOSSY_SERVERS] * 2, 1, 4)
         mend_a_failed_load(campaign)
         kill_the_servers(campaign)
