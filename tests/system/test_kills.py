@@ -7,7 +7,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
-SECONDS_TO_ABORT = 5
+# The first question that a trigger asks Airflow can take the triggerer a quarter of a minute on a busy machine.
+SECONDS_TO_ABORT = 60
 # Longer than a triggerer may be silent before its triggers move to another.
 SECONDS_STALLED = 45
 
@@ -32,7 +33,7 @@ def test_marking_a_deferred_task_failed_aborts_its_job(deferred, airflow):
     deadline = time.monotonic() + SECONDS_TO_ABORT
     while job()["state"] != "Failed" and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert job()["reason"] == "import job aborted by user", run.report()
+    assert job().get("reason") == "import job aborted by user", run.report()
 
 
 def test_clearing_a_deferred_task_lets_its_next_try_go_on_with_the_job(deferred, airflow, call_milvus):
@@ -63,5 +64,5 @@ def test_triggers_of_a_stalled_triggerer_move_without_aborting_their_jobs(deferr
 
 
 def wait_for_trigger(airflow, run):
-    """Return when the trigger looks at the job; before, there is nothing to kill."""
-    run.wait_until(lambda: run.task("load").log.count("Import job") > 1, "look at its job in the triggerer")
+    """Return when the trigger looks at the job; before, there is nothing to kill. Two lines are the operator's own."""
+    run.wait_until(lambda: run.task("load").log.count("Import job") > 2, "look at its job in the triggerer")
