@@ -45,7 +45,7 @@ def search() -> dict[str, Any]:
     for digit, neighbours in found[:10]:
         print(f"a {digit}; its nearest neighbours: {neighbours}")
     print(f"{share:.1%} of the {NEIGHBOURS} nearest neighbours of {len(images):,} images are the same digit")
-    return {"images": len(images), "same_digit": share, "examples": found[:10]}
+    return {"rows": len(images), "same_digit_share": share, "examples": found[:10]}
 
 
 with DAG(

@@ -17,11 +17,11 @@ def test_example_imports_every_image_once(runs, dag_id):
 
 
 def test_search_example_finds_every_image(runs):
-    assert runs["milvus_digits"].wait().task("search").xcom()["images"] == IMAGES
+    assert runs["milvus_digits"].wait().task("search").xcom()["rows"] == IMAGES
 
 
 def test_nearest_neighbours_of_a_digit_are_the_same_digit(runs):
-    assert runs["milvus_digits"].wait().task("search").xcom()["same_digit"] >= 0.95
+    assert runs["milvus_digits"].wait().task("search").xcom()["same_digit_share"] >= 0.95
 
 
 def test_mapped_example_starts_a_job_for_each_file(runs):
