@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -63,11 +64,11 @@ def start_grpc(engine: Engine, host: str, port: int, token: str | None) -> tuple
     )
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(engine.db), server)
     try:
+        # gRPC would log its own error beside ours.
+        socket.create_server((host, port)).close()
         bound = server.add_insecure_port(f"{host}:{port}")
-    except RuntimeError:
-        bound = 0
-    if not bound:
-        raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken")
+    except (OSError, RuntimeError):
+        raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken") from None
     server.start()
     return server, int(bound)
 

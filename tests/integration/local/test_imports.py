@@ -316,7 +316,7 @@ def test_describe_and_get_progress_say_the_same(client):
         ("123", 2100, "import job does not exist, jobID=123"),
         ("99999999999999999999", 2100, "parse job id failed"),
         ("abc", 2100, "parse job id failed"),
-        ("１２", 2100, "parse job id failed"),
+        ("\uff11\uff12", 2100, "parse job id failed"),
         (5, 1801, "cannot unmarshal"),
         ("", 1802, "JobID"),
         (None, 1802, "JobID"),

@@ -1,0 +1,93 @@
+"""pymilvus, unchanged, against the local Milvus: its bulk import over REST, its client over gRPC."""
+
+import threading
+import time
+
+import pymilvus
+import pytest
+from pymilvus.bulk_writer import bulk_import, get_import_progress, list_import_jobs
+
+
+@pytest.fixture
+def milvus(client):
+    return pymilvus.MilvusClient(uri=client.milvus.grpc_uri)
+
+
+def load(client, **options):
+    """Import with pymilvus's own functions; the final progress."""
+    uri = client.milvus.uri
+    job_id = bulk_import(uri, "c", files=[["rows.parquet"]], **options).json()["data"]["jobId"]
+    while True:
+        job = get_import_progress(uri, job_id, **options).json()["data"]
+        if job["state"] in ("Completed", "Failed"):
+            return job
+        time.sleep(0.02)
+
+
+def test_bulk_import_and_progress(client):
+    assert load(client)["importedRows"] == 10
+
+
+def test_list_import_jobs(client):
+    job = load(client)
+    records = list_import_jobs(client.milvus.uri, collection_name="c").json()["data"]["records"]
+    assert [record["jobId"] for record in records] == [job["jobId"]]
+
+
+def test_imported_rows_are_found_by_query_search_and_get(client, milvus):
+    load(client)
+    rows = milvus.query("c", "id >= 0", output_fields=["vector"])
+    assert sorted(row["vector"][0] for row in rows) == [float(n) for n in range(10)]
+    nearest = milvus.search("c", [[3.0] * 4], limit=1)[0][0]
+    assert nearest["distance"] == pytest.approx(0)
+    assert milvus.get("c", nearest["id"])[0]["vector"][0] == 3.0
+
+
+def test_imported_rows_can_be_deleted(client, milvus):
+    load(client)
+    milvus.delete("c", filter="id >= 0")
+    assert client.rows() == 0
+
+
+def test_collection_of_pymilvus_takes_imports(client, milvus):
+    milvus.create_collection("made", dimension=4, auto_id=True)
+    assert client.load("rows.parquet", collection="made")["state"] == "Completed"
+    assert milvus.query("made", output_fields=["count(*)"])[0]["count(*)"] == 10
+
+
+def test_inserts_of_many_threads_lose_nothing_beside_imports(client, milvus):
+    def insert():
+        for _ in range(20):
+            milvus.insert("c", [{"vector": [1.0] * 4}] * 5)
+
+    threads = [threading.Thread(target=insert) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        load(client)
+    for thread in threads:
+        thread.join()
+    assert client.rows() == 4 * 20 * 5 + 5 * 10
+
+
+def test_names_that_leave_the_data_directory_are_unknown_over_grpc(client, milvus):
+    client.create("victim")
+    for call in (milvus.describe_collection, milvus.drop_collection):
+        with pytest.raises(pymilvus.MilvusException, match="does not exist"):
+            call("../collections/victim")
+    assert client.post("/collections/has", collectionName="victim") == {"has": True}
+
+
+def test_token_opens_both_faces(serve, client):
+    client = serve(token="root:Mil:vus")
+    milvus = pymilvus.MilvusClient(uri=client.milvus.grpc_uri, token="root:Mil:vus")
+    milvus.load_collection("c")
+    assert load(client, api_key="root:Mil:vus")["state"] == "Completed"
+    assert milvus.query("c", output_fields=["count(*)"])[0]["count(*)"] == 10
+
+
+@pytest.mark.parametrize("token", ["", "root:wrong", "wrong:Mil:vus"])
+def test_grpc_demands_the_token(serve, token):
+    client = serve(token="root:Mil:vus")
+    with pytest.raises(pymilvus.MilvusException):
+        pymilvus.MilvusClient(uri=client.milvus.grpc_uri, token=token, timeout=2).list_collections()

@@ -1,0 +1,138 @@
+"""Starting, stopping and entering the local Milvus, from Python and from the command line."""
+
+import base64
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from airflow_provider_milvus.local import LocalMilvus
+from airflow_provider_milvus.local.errors import LocalMilvusError
+
+SERVE = [sys.executable, "-m", "airflow_provider_milvus.local", "serve"]
+TOKEN = "root:Mil:vus"
+
+
+def basic(text):
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("header", [f"Bearer {TOKEN}", basic(TOKEN), f"bearer {TOKEN}"])
+def test_right_token_comes_in(serve, header):
+    client = serve(token=TOKEN)
+    assert client.send("/collections/list", {}, Authorization=header)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["", TOKEN, "Bearer", "Bearer root:x", basic("root:x"), "Basic ?", "Digest " + TOKEN]
+)
+def test_any_other_token_is_401_with_1800(serve, header):
+    status, _, body = serve(token=TOKEN).send("/collections/list", {}, Authorization=header)
+    assert (status, body) == (401, b'{"code":1800,"message":"user hasn\'t authenticated"}')
+
+
+def test_without_token_everyone_comes_in(serve):
+    assert serve().send("/collections/list", {}, Authorization="Bearer any:one")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/v2/vectordb/nope", "/"])
+def test_unknown_route_is_plain_404(client, path):
+    request = urllib.request.Request(client.milvus.uri + path, b"{}")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
+    assert (caught.value.code, caught.value.read()) == (404, b"404 page not found")
+
+
+def test_get_is_plain_404(client):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            client.milvus.uri + "/v2/vectordb/collections/list"
+        )
+    assert (caught.value.code, caught.value.read()) == (404, b"404 page not found")
+
+
+def test_second_server_on_a_data_directory_is_refused(client):
+    with pytest.raises(LocalMilvusError, match="in use by another server"):
+        LocalMilvus(client.milvus.data_dir).start()
+    assert client.rows() == 0
+
+
+@pytest.mark.parametrize("which", ["port", "grpc_port"])
+def test_taken_port_is_refused_and_the_data_directory_freed(tmp_path, which):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalMilvusError, match=f":{port}"):
+            LocalMilvus(tmp_path, **{which: port}).start()
+    with LocalMilvus(tmp_path):
+        pass
+
+
+def test_data_directory_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalMilvusError, match="cannot be used"):
+        LocalMilvus(tmp_path / "file").start()
+
+
+def test_broken_job_table_is_refused(tmp_path):
+    (tmp_path / "jobs.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(LocalMilvusError, match="cannot be read"):
+        LocalMilvus(tmp_path).start()
+
+
+def test_stop_and_start_again_with_the_same_object(tmp_path):
+    milvus = LocalMilvus(tmp_path)
+    for _ in range(2):
+        with milvus:
+            pass
+
+
+def test_bucket_may_be_elsewhere(serve, tmp_path):
+    client = serve(bucket=tmp_path / "elsewhere")
+    client.create()
+    (tmp_path / "elsewhere" / "rows.json").write_text('[{"vector": [1, 2, 3, 4]}]')
+    assert client.load("rows.json")["importedRows"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_command_says_where_it_serves_and_stops_on_a_signal(tmp_path, number):
+    command = [*SERVE, "--data-dir", str(tmp_path), "--port", "0", "--grpc-port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert line.startswith("Milvus is ready: REST http://127.0.0.1:")
+    assert f"bucket {tmp_path / 'bucket'}" in line
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+@pytest.mark.parametrize("what", ["port", "grpc-port", "locked", "file"])
+def test_command_that_cannot_serve_says_why_in_one_line(serve, tmp_path, what):
+    milvus = serve().milvus
+    data_dir = milvus.data_dir if what == "locked" else tmp_path / "other"
+    if what == "file":
+        data_dir.touch()
+    port = milvus.port if what == "port" else 0
+    grpc_port = milvus.grpc_port if what == "grpc-port" else 0
+    command = [*SERVE, "--data-dir", str(data_dir), "--port", str(port), "--grpc-port", str(grpc_port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert done.stderr.startswith("error: ")
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    heavy = "{'milvus_lite', 'pymilvus', 'pyarrow', 'grpc', 'numpy', 'starlette', 'uvicorn', 'airflow'}"
+    code = f"import sys, airflow_provider_milvus.local as local; sys.exit(str({heavy} & set(sys.modules) or ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stderr.strip() == ""
+
+
+def test_missing_extra_is_said_clearly():
+    code = "import sys; sys.modules['milvus_lite'] = None; from airflow_provider_milvus.local import LocalMilvus"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert "pip install 'airflow-provider-milvus[local]'" in done.stderr
