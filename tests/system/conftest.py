@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,25 +148,29 @@ class Airflow:
         )
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
-        for _ in range(10):
-            answer = self._client.request(method, path, **more)
-            # A busy SQLite is "locked" for some requests.
-            if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
-                break
-            time.sleep(1)
+        answer = self._send(method, path, **more)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """An answer, asked for again where a busy Airflow is late or its SQLite is "locked"."""
+        for _ in range(5):
+            with suppress(httpx.TransportError):
+                answer = self._client.request(method, path, **more)
+                if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                    return answer
+            time.sleep(2)
+        return self._client.request(method, path, **more)
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
         """Start a run, as soon as the DAG's file was read."""
         deadline = time.monotonic() + 120
         while True:
-            answer = self._client.post(
-                f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}}
-            )
+            body = {"logical_date": None, "conf": conf or {}}
+            answer = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
             if answer.is_success:
                 return Run(self, dag_id, answer.json()["dag_run_id"])
-            if answer.status_code not in (404, 500) or time.monotonic() > deadline:
+            if answer.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
                 errors = self.get("/api/v2/importErrors")
                 pytest.fail(f"{dag_id} cannot be started: {answer.text}\n{errors}\n{self.service.tail()}")
             time.sleep(1)
