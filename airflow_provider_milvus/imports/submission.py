@@ -239,12 +239,13 @@ class Submitter:
     def _create(self, record: _Record, case: Case) -> Submission:
         failures = 0
         while True:
-            before, record = record, self._keep(replace(record, sent=self._clock()))
+            # Whatever was sent earlier has been looked for by now.
+            nothing_sent, record = replace(record, sent=0.0), self._keep(replace(record, sent=self._clock()))
             try:
                 job_id = self._client.create(self._load.key(record.cycle, record.attempt))
             except MilvusError as error:
                 failures += 1
-                record = self._keep(replace(record, sent=self._clock()) if error.maybe_done else before)
+                record = self._keep(replace(record, sent=self._clock()) if error.maybe_done else nothing_sent)
                 self._ride_out(error, failures)
                 if error.maybe_done:
                     found = self._find(record)

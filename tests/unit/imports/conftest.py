@@ -1,8 +1,13 @@
 """Answers for those who wait."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from airflow_provider_milvus.rest.imports import parse_progress
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the model, which is no test
 
 
 @pytest.fixture

@@ -112,7 +112,8 @@ class Client:
     """Our calls on the server, some of which go wrong as scripted.
 
     ``trouble`` is one word for each create: ``ok``, ``busy`` (refused for now), ``lost`` (done, the answer lost),
-    ``late`` (the answer lost, done 25 s later), ``dropped`` (the request lost).
+    ``late`` (the answer lost, done 25 s later), ``slow`` (the answer not waited for after 30 s, done 25 s later),
+    ``dropped`` (the request lost).
     """
 
     def __init__(self, server: Server, steps: Steps, trouble: list[str], load: int, files=OURS) -> None:
@@ -131,7 +132,9 @@ class Client:
             raise errors.MilvusBusyError("The number of jobs has reached the limit", code=2100)
         if trouble == "dropped":
             raise errors.MilvusConnectionError("reset")
-        if trouble == "late":
+        if trouble == "slow":
+            self.server.sleep(30)
+        if trouble in ("late", "slow"):
             self.server.on_the_way.append((self.server.now + 25, key, self.files, self.load))
             raise errors.MilvusRequestTimeout("timeout", http_status=408)
         job_id = self.server.create(key, self.files, self.load)

@@ -1,20 +1,15 @@
 """Whatever dies, each intended load is loaded at most once."""
 
 import logging
-import sys
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from model import OURS, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
 from airflow_provider_milvus.imports.submission import RECORD, RETENTION, Case, Load, Submitter, finish
 
-TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "dropped"]), max_size=4)
+TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped"]), max_size=4)
 QUIET = logging.getLogger("quiet")
 QUIET.disabled = True
 
