@@ -6,6 +6,7 @@ leave a part of them behind when the process dies.
 """
 
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -16,13 +17,19 @@ from typing import Any
 
 from milvus_lite.db import MilvusLite
 from milvus_lite.engine.collection import Collection
-from milvus_lite.exceptions import CollectionNotFoundError, DataDirLockedError, PartitionNotFoundError
+from milvus_lite.exceptions import (
+    CollectionNotFoundError,
+    DataDirLockedError,
+    PartitionNotFoundError,
+    SchemaValidationError,
+)
 from milvus_lite.storage.manifest import Manifest
 from milvus_lite.storage.segment import Segment
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
 
 Records = list[dict[str, Any]]
+PARTITION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}", re.ASCII)
 
 
 class _Catalog(MilvusLite):  # type: ignore[misc]
@@ -56,6 +63,15 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         except (TypeError, ValueError):
             raise CollectionNotFoundError(f"collection {name!r} does not exist") from None
         return resolved
+
+
+def check_partition_name(name: str) -> None:
+    """Raises SchemaValidationError for a name that Milvus would refuse.
+
+    Milvus Lite takes any, and makes and removes a folder of that name: "../x" would be outside the data directory.
+    """
+    if not PARTITION_NAME.fullmatch(name):
+        raise SchemaValidationError(f"invalid partition name: {name!r}")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+from milvus_lite.adapter.grpc.errors import to_status_kwargs
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
-from pymilvus.grpc_gen import milvus_pb2_grpc
+from milvus_lite.exceptions import MilvusLiteError
+from pymilvus.grpc_gen import common_pb2, milvus_pb2_grpc
 
-from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.engine import Engine, check_partition_name
 from airflow_provider_milvus.local.errors import LocalMilvusError
 
 WORKERS = 10
@@ -62,7 +64,7 @@ def start_grpc(engine: Engine, host: str, port: int, token: str | None) -> tuple
             ("grpc.so_reuseport", 0),
         ],
     )
-    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(engine.db), server)
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine.db), server)
     try:
         # gRPC would log its own error beside ours.
         socket.create_server((host, port)).close()
@@ -71,6 +73,15 @@ def start_grpc(engine: Engine, host: str, port: int, token: str | None) -> tuple
         raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken") from None
     server.start()
     return server, int(bound)
+
+
+class _Servicer(MilvusServicer):  # type: ignore[misc]
+    def CreatePartition(self, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            check_partition_name(request.partition_name)
+        except MilvusLiteError as error:
+            return common_pb2.Status(**to_status_kwargs(error))
+        return super().CreatePartition(request, context)
 
 
 class _Authenticate(grpc.ServerInterceptor):  # type: ignore[misc]

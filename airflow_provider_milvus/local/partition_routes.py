@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from airflow_provider_milvus.local.engine import check_partition_name
 from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
 from airflow_provider_milvus.local.wire import required
 
@@ -18,6 +19,7 @@ def create(services: Services, request: PartitionReq) -> None:
     with services.engine.write_lock:
         collection = request.collection(services)
         if not collection.has_partition(request.partition_name):
+            check_partition_name(request.partition_name)
             collection.create_partition(request.partition_name)
 
 

@@ -78,6 +78,21 @@ def test_names_that_leave_the_data_directory_are_unknown_over_grpc(client, milvu
     assert client.post("/collections/has", collectionName="victim") == {"has": True}
 
 
+@pytest.mark.parametrize("name", ["../../../../outside", "/tmp/outside", "a/b", "..", "x\0y", "x" * 256])
+def test_partition_that_would_be_no_folder_of_the_collection_is_refused(client, milvus, name):
+    answer = client.ask("/partitions/create", collectionName="c", partitionName=name)
+    assert (answer["code"], "invalid partition name" in answer["message"]) == (1100, True)
+    with pytest.raises(pymilvus.MilvusException, match="invalid partition name"):
+        milvus.create_partition("c", name)
+    assert client.post("/partitions/list", collectionName="c") == ["_default"]
+
+
+def test_partition_of_pymilvus_takes_imports(client, milvus):
+    milvus.create_partition("c", "day_2026-11-24")
+    client.load("rows.parquet", partitionName="day_2026-11-24")
+    assert milvus.get_partition_stats("c", "day_2026-11-24")["row_count"] == 10
+
+
 def test_token_opens_both_faces(serve, client):
     client = serve(token="root:Mil:vus")
     milvus = pymilvus.MilvusClient(uri=client.milvus.grpc_uri, token="root:Mil:vus")
