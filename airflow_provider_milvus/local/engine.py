@@ -23,12 +23,14 @@ from milvus_lite.exceptions import (
     PartitionNotFoundError,
     SchemaValidationError,
 )
+from milvus_lite.schema.types import CollectionSchema
 from milvus_lite.storage.manifest import Manifest
 from milvus_lite.storage.segment import Segment
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
 
 Records = list[dict[str, Any]]
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}", re.ASCII)
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}", re.ASCII)
 
 
@@ -43,9 +45,13 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         with self._catalog_lock:
             return super().get_collection(*args, **kwargs)
 
-    def create_collection(self, *args: Any, **kwargs: Any) -> Collection:
+    def create_collection(self, name: str, schema: CollectionSchema, *args: Any, **kwargs: Any) -> Collection:
+        for field in schema.fields:
+            # Milvus Lite takes any, and fails later, where an index file is named after the field.
+            if not FIELD_NAME.fullmatch(field.name):
+                raise SchemaValidationError(f"invalid field name: {field.name!r}")
         with self._catalog_lock:
-            return super().create_collection(*args, **kwargs)
+            return super().create_collection(name, schema, *args, **kwargs)
 
     def drop_collection(self, *args: Any, **kwargs: Any) -> None:
         with self._catalog_lock:

@@ -87,6 +87,21 @@ def test_partition_that_would_be_no_folder_of_the_collection_is_refused(client, 
     assert client.post("/partitions/list", collectionName="c") == ["_default"]
 
 
+@pytest.mark.parametrize("name", ["a/b", "../x", "1st", "", "x" * 256])
+def test_field_name_that_milvus_would_refuse_is_refused(client, milvus, name):
+    fields = [
+        {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+        {"fieldName": name, "dataType": "FloatVector", "elementTypeParams": {"dim": 2}},
+    ]
+    assert client.ask("/collections/create", collectionName="d", schema={"fields": fields})["code"] in (1100, 1802)
+    schema = milvus.create_schema()
+    schema.add_field("id", pymilvus.DataType.INT64, is_primary=True)
+    schema.add_field(name, pymilvus.DataType.FLOAT_VECTOR, dim=2)
+    with pytest.raises(pymilvus.MilvusException, match="invalid field name"):
+        milvus.create_collection("d", schema=schema)
+    assert client.post("/collections/list") == ["c"]
+
+
 def test_partition_of_pymilvus_takes_imports(client, milvus):
     milvus.create_partition("c", "day_2026-11-24")
     client.load("rows.parquet", partitionName="day_2026-11-24")
