@@ -38,11 +38,14 @@ RECORD = "milvus_import"
 MAX_KEY_LENGTH = 256
 # A create whose answer was lost can still be carried out: Milvus's own request timeout is 30 s.
 SETTLE = 30.0
+# How long a create can be under way before its answer is given up on.
+UNDER_WAY = 30.0
 # How long to wait for jobs that do not name their files yet, which they do when they begin to import.
 PATIENCE = 600.0
 LIST_INTERVAL = 2.0
-# The shortest time for which a Milvus keeps the record of an ended job: after it, an empty list proves nothing.
-RETENTION = 3 * 3600.0
+# The shortest time for which a Milvus keeps the record of an ended job, less a little for what is under way: after it,
+# an empty list proves nothing.
+RETENTION = 3 * 3600.0 - 2 * UNDER_WAY
 CLOCK_SKEW = 5.0
 MAX_KNOWN = 2000
 
@@ -112,8 +115,8 @@ def digest(request: Mapping[str, Any]) -> str:
 class _Record:
     """What is kept between tries.
 
-    ``cycle`` and ``attempt`` make the key; ``sent`` is when, in epoch seconds, the last create was under way of which
-    nobody can tell whether it was carried out, or 0; ``done_in`` is the cycle in which the task came to its end.
+    ``cycle`` and ``attempt`` make the key; ``sent`` is the latest time, in epoch seconds, at which a create left us of
+    which nobody can tell whether it was carried out, or 0; ``done_in`` is the cycle in which the task came to its end.
     """
 
     digest: str
@@ -240,7 +243,8 @@ class Submitter:
         failures = 0
         while True:
             # Whatever was sent earlier has been looked for by now.
-            nothing_sent, record = replace(record, sent=0.0), self._keep(replace(record, sent=self._clock()))
+            nothing_sent = replace(record, sent=0.0)
+            record = self._keep(replace(record, sent=self._clock() + UNDER_WAY))
             try:
                 job_id = self._client.create(self._load.key(record.cycle, record.attempt))
             except MilvusError as error:

@@ -10,6 +10,7 @@ from airflow_provider_milvus.rest.imports import ImportJob, ImportState, parse_p
 
 SECONDS_UNTIL_FILES_SHOW = 5
 SECONDS_TO_LOAD = 20
+SECONDS_KEPT = 3 * 3600  # the record of an ended job, at the least
 OURS = ("a.parquet",)
 
 

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from model import OURS, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
+from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
 from airflow_provider_milvus.imports import submission
-from airflow_provider_milvus.imports.submission import RECORD, RETENTION, SETTLE, Case, Load, Submitter, finish
+from airflow_provider_milvus.imports.submission import RECORD, SETTLE, Case, Load, Submitter, finish
 from airflow_provider_milvus.rest import errors
 
 
@@ -49,7 +49,7 @@ class Task:
 
     def expires(self):
         self.ends()
-        self.server.sleep(RETENTION)
+        self.server.sleep(SECONDS_KEPT)
         self.server.expired |= set(self.server.jobs)
 
 
@@ -213,7 +213,7 @@ def test_empty_list_proves_nothing_once_records_expire(task):
 def test_import_that_was_only_ever_refused_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run(*["busy"] * 9, max_failures=3)
-    task.server.sleep(RETENTION + 1)
+    task.server.sleep(SECONDS_KEPT + 1)
     assert task.run() == submission.Submission("1", Case.NEW)
 
 
@@ -228,7 +228,7 @@ def test_import_that_was_only_ever_refused_is_submitted_without_a_wait(task):
 def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run("dropped", *["busy"] * 9, max_failures=3)
-    task.server.sleep(RETENTION + 1)
+    task.server.sleep(SECONDS_KEPT + 1)
     assert task.run() == submission.Submission("1", Case.NEW)
 
 

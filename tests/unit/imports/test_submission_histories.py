@@ -5,9 +5,9 @@ import logging
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from model import OURS, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
+from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
-from airflow_provider_milvus.imports.submission import RECORD, RETENTION, Case, Load, Submitter, finish
+from airflow_provider_milvus.imports.submission import RECORD, Case, Load, Submitter, finish
 
 TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped"]), max_size=4)
 QUIET = logging.getLogger("quiet")
@@ -98,7 +98,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def records_of_ended_jobs_expire(self):
-        self.server.sleep(RETENTION + SECONDS_TO_LOAD)
+        self.server.sleep(SECONDS_KEPT + SECONDS_TO_LOAD)
         self.server.expired |= {job.id for job in self.server.jobs.values() if job.state in ("Completed", "Failed")}
 
     @invariant()
