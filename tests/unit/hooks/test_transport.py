@@ -295,6 +295,18 @@ async def test_triggerer_trusts_the_cas_that_workers_trust(connection, monkeypat
     assert make.call_args.kwargs == {"cafile": str(tmp_path / "ca.pem")}
 
 
+@pytest.mark.parametrize("key", [None, "key.pem"])
+async def test_triggerer_shows_the_client_certificate(connection, mocker, tmp_path, key):
+    cert, key = tmp_path / "cert.pem", key and tmp_path / key
+    for path in filter(None, (cert, key)):
+        path.touch()
+    connection(extra={"client_cert": str(cert), "client_key": str(key) if key else None})
+    load = mocker.patch("ssl.SSLContext.load_cert_chain")
+    async with MilvusAsyncHook("milvus_default"):
+        pass
+    load.assert_called_once_with(str(cert), str(key) if key else None)
+
+
 async def test_triggerer_verifies_nothing_where_that_is_switched_off(connection, mocker):
     connection(extra={"verify": False})
     client = mocker.spy(httpx, "AsyncClient")

@@ -82,6 +82,13 @@ def test_only_some_reasons_heal_with_time(wait, drive, progress, reason, healabl
     assert drive(wait(), progress("Failed", reason=reason))["healable"] is healable
 
 
+def test_list_with_one_failure_that_time_does_not_heal_is_not_healable(wait, progress):
+    found = wait(["1", "2"])
+    found.saw("1", progress("Failed", reason="import timeout"))
+    found.saw("2", progress("Failed", "2", reason="bad row"))
+    assert found.event()["healable"] is False
+
+
 def test_failure_without_a_reason_says_so(wait, drive, progress):
     assert "Milvus gave no reason" in drive(wait(), progress("Failed"))["message"]
 

@@ -289,6 +289,12 @@ def test_deferred_wait_ends_at_the_earlier_of_both_timeouts(context, milvus, tim
     assert deferred.trigger.deadline == deadline
 
 
+def test_wait_on_the_worker_leaves_the_execution_timeout_to_airflow(context, milvus, package_clock):
+    milvus.answers(DESCRIBE, *[RUNNING] * 30, DONE)
+    assert operator(execution_timeout=timedelta(seconds=10)).execute(context) == "7"
+    assert package_clock.now > 1_010
+
+
 def event(status="success", goal="Completed", **more):
     figures = {"job_id": "7", "state": "Completed", "imported_rows": 5}
     return {"job_id": "7", "goal": goal, "status": status, "message": "m", "imports": [figures], **more}

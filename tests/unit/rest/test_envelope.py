@@ -71,6 +71,17 @@ def test_code_200_with_a_message_is_the_partition_not_found_error():
     assert caught.value.code == 200
 
 
+def test_code_200_with_neither_data_nor_message_is_an_error():
+    with pytest.raises(errors.MilvusServerError):
+        decode(200, {}, answer(code=200))
+
+
+@pytest.mark.parametrize("code", [False, None, 0.0, "", "-0", [], "00000000000"])
+def test_code_that_is_no_number_is_no_success(code):
+    with pytest.raises(errors.MilvusProtocolError):
+        decode(200, {}, answer(code=code, data={}))
+
+
 def test_code_as_text_counts_as_its_number():
     assert decode(200, {}, answer(code="0", data=1)) == 1
 

@@ -172,7 +172,9 @@ def test_short_job_is_not_deferred(context, milvus):
 
 def test_long_job_is_deferred_after_a_while(context, milvus, time):
     milvus.answers(DESCRIBE, RUNNING)
-    deferred = deferral(sensor(deferrable=True, timeout=600, poke_interval=20, database="books"), context)
+    deferred = deferral(
+        sensor(deferrable=True, timeout=600, poke_interval=20, database="books", max_poll_failures=7), context
+    )
     assert 1_003 <= time.now <= 1_005
     assert (deferred.method_name, deferred.timeout) == ("execute_complete", None)
     assert deferred.trigger.serialize() == (
@@ -183,7 +185,7 @@ def test_long_job_is_deferred_after_a_while(context, milvus, time):
             "goal": "Completed",
             "poll_interval": 20,
             "deadline": 1_600.0,
-            "max_poll_failures": 60,
+            "max_poll_failures": 7,
             "database": "books",
             "abort_on_kill": False,
         },

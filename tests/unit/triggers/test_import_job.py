@@ -72,6 +72,13 @@ async def test_event_tells_how_the_wait_ended(milvus, answers, parameters, statu
     assert [event["status"] for event in await events(trigger(**parameters))] == [status]
 
 
+async def test_trigger_asks_in_its_own_database(milvus, connection):
+    connection(schema="maps")
+    milvus.answers(DESCRIBE, DONE)
+    await events(trigger(database="books"))
+    assert milvus.sent[0].headers["DB-Name"] == "books"
+
+
 async def test_event_is_plain_json(milvus):
     milvus.answers(DESCRIBE, {"state": "Failed", "details": [{"fileName": "[a]", "reason": "r"}]})
     (event,) = await events(trigger())
