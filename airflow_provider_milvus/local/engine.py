@@ -57,9 +57,13 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         with self._catalog_lock:
             super().drop_collection(*args, **kwargs)
 
-    def rename_collection(self, *args: Any, **kwargs: Any) -> None:
+    def rename_collection(self, old_name: str, new_name: str, *args: Any, **kwargs: Any) -> None:
         with self._catalog_lock:
-            super().rename_collection(*args, **kwargs)
+            loaded = self.get_collection(old_name, *args, **kwargs).load_state == "loaded"
+            super().rename_collection(old_name, new_name, *args, **kwargs)
+            # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name.
+            if loaded:
+                self.get_collection(new_name, *args, **kwargs).load()
 
     def resolve_collection_name(self, name: str, *args: Any, **kwargs: Any) -> str:
         resolved: str = super().resolve_collection_name(name, *args, **kwargs)

@@ -1,0 +1,316 @@
+"""The REST routes around an import: collections, indexes, partitions, aliases, databases and entities."""
+
+import itertools
+
+import pytest
+
+NUMBERS = itertools.count()
+ROWS = [{"id": n, "vector": [float(n)] * 4, "colour": "red" if n % 2 else "blue"} for n in range(6)]
+
+
+@pytest.fixture
+def name(shared_client):
+    """A collection of this test alone, with six rows and a dynamic field."""
+    name = f"steps_{next(NUMBERS)}"
+    shared_client.create(name, auto_id=False, enableDynamicField=True)
+    shared_client.post("/entities/insert", collectionName=name, data=ROWS)
+    return name
+
+
+@pytest.fixture
+def ask(shared_client, name):
+    return lambda route, **body: shared_client.ask(route, collectionName=name, **body)
+
+
+@pytest.fixture
+def post(shared_client, name):
+    return lambda route, **body: shared_client.post(route, collectionName=name, **body)
+
+
+# -- collections -------------------------------------------------------------------------------------------
+
+
+def test_quick_setup_is_indexed_loaded_and_dynamic(shared_client):
+    shared_client.post("/collections/create", collectionName="quick", dimension=8, metricType="IP")
+    found = shared_client.post("/collections/describe", collectionName="quick")
+    assert [(one["name"], one["type"], one["primaryKey"]) for one in found["fields"]] == [
+        ("id", "Int64", True),
+        ("vector", "FloatVector", False),
+    ]
+    assert found["indexes"] == [{"indexName": "vector", "fieldName": "vector", "metricType": "IP"}]
+    assert (found["enableDynamicField"], found["autoId"], found["load"]) == (True, False, "LoadStateLoaded")
+
+
+def test_quick_setup_takes_text_keys_and_other_names(shared_client):
+    shared_client.post(
+        "/collections/create",
+        collectionName="texts",
+        dimension=2,
+        idType="VarChar",
+        primaryFieldName="key",
+        vectorFieldName="v",
+        params={"max_length": "8"},
+    )
+    shared_client.post("/entities/insert", collectionName="texts", data={"key": "a", "v": [1, 2]})
+    assert shared_client.post("/entities/get", collectionName="texts", id="a") == [{"key": "a", "v": [1.0, 2.0]}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"dimension": 0},
+        {"dimension": -1},
+        {"dimension": 4, "idType": "Float"},
+        {"schema": {"fields": [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}]}},
+        {"schema": {"fields": [{"fieldName": "id", "dataType": "Nonsense"}]}},
+        {"schema": {"fields": [{"fieldName": "v", "dataType": "FloatVector", "elementTypeParams": {"dim": "x"}}]}},
+    ],
+)
+def test_collection_that_cannot_be_is_1100(shared_client, body):
+    assert shared_client.ask("/collections/create", collectionName="never", **body)["code"] == 1100
+    assert shared_client.post("/collections/has", collectionName="never") == {"has": False}
+
+
+def test_functions_are_refused(shared_client):
+    fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}]
+    answer = shared_client.ask(
+        "/collections/create", collectionName="never", schema={"fields": fields, "functions": [{"type": "BM25"}]}
+    )
+    assert (answer["code"], "functions are not supported" in answer["message"]) == (1100, True)
+
+
+def test_collection_is_created_once(ask):
+    assert ask("/collections/create", dimension=4)["code"] == 1100
+
+
+def test_description_keeps_its_id_through_a_rename(shared_client, post, name):
+    before = post("/collections/describe")
+    post("/collections/rename", newCollectionName=f"{name}_new")
+    after = shared_client.post("/collections/describe", collectionName=f"{name}_new")
+    assert after == {**before, "collectionName": f"{name}_new"}
+    assert shared_client.ask("/collections/describe", collectionName=name)["code"] == 100
+
+
+def test_field_description_has_its_parameters(shared_client):
+    fields = [
+        {"fieldName": "t", "dataType": "VarChar", "nullable": True, "elementTypeParams": {"max_length": 9}},
+        {"fieldName": "a", "dataType": "Array", "elementDataType": "Int8", "elementTypeParams": {"max_capacity": "3"}},
+    ]
+    shared_client.create("described", fields=fields)
+    found = {
+        one["name"]: one for one in shared_client.post("/collections/describe", collectionName="described")["fields"]
+    }
+    assert (found["id"]["autoId"], found["t"]["nullable"], found["a"]["elementType"]) == (True, True, "Int8")
+    assert [found[one]["params"] for one in ("vector", "t", "a")] == [
+        [{"key": "dim", "value": "4"}],
+        [{"key": "max_length", "value": "9"}],
+        [{"key": "max_capacity", "value": "3"}],
+    ]
+
+
+def test_dropped_collection_is_gone_and_may_be_dropped_again(post):
+    post("/collections/drop")
+    post("/collections/drop")
+    assert post("/collections/has") == {"has": False}
+
+
+def test_released_collection_answers_101_until_it_is_loaded(ask, post):
+    post("/collections/release")
+    assert post("/collections/get_load_state") == {"loadState": "LoadStateNotLoad"}
+    assert ask("/entities/query", filter="id >= 0")["code"] == 101
+    assert ask("/collections/refresh_load")["code"] == 101
+    post("/collections/load")
+    post("/collections/refresh_load")
+    assert post("/collections/get_load_state") == {"loadState": "LoadStateLoaded", "loadProgress": 100}
+    assert len(post("/entities/query", filter="id >= 0")) == 6
+
+
+def test_collection_without_index_cannot_be_loaded(shared_client):
+    fields = [
+        {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+        {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": 2}},
+    ]
+    shared_client.post("/collections/create", collectionName="bare", schema={"fields": fields})
+    answer = shared_client.ask("/collections/load", collectionName="bare")
+    assert (answer["code"], "please create index firstly" in answer["message"]) == (700, True)
+
+
+def test_collection_without_index_can_be_renamed(shared_client):
+    field = {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": 2}}
+    primary = {"fieldName": "id", "dataType": "Int64", "isPrimary": True}
+    shared_client.post("/collections/create", collectionName="plain", schema={"fields": [primary, field]})
+    shared_client.post("/collections/rename", collectionName="plain", newCollectionName="plain_new")
+    assert shared_client.post("/collections/has", collectionName="plain_new") == {"has": True}
+
+
+def test_flush_keeps_the_rows(post):
+    post("/collections/flush")
+    assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+@pytest.mark.parametrize(
+    "route", ["describe", "load", "release", "refresh_load", "get_load_state", "get_stats", "flush"]
+)
+def test_unknown_collection_is_100(shared_client, route):
+    assert shared_client.ask(f"/collections/{route}", collectionName="nowhere")["code"] == 100
+
+
+# -- indexes -----------------------------------------------------------------------------------------------
+
+
+def test_index_is_described_as_finished(post):
+    (found,) = post("/indexes/describe", indexName="vector")
+    assert (found["fieldName"], found["metricType"], found["indexState"]) == ("vector", "L2", "Finished")
+    assert (found["totalRows"], found["indexedRows"], found["pendingRows"]) == (6, 6, 0)
+
+
+def test_index_is_dropped_and_created(ask, post):
+    post("/collections/release")
+    post("/indexes/drop", indexName="vector")
+    assert post("/indexes/list") == []
+    assert ask("/indexes/describe", indexName="vector")["code"] == 700
+    index = {
+        "fieldName": "vector",
+        "indexType": "HNSW",
+        "metricType": "COSINE",
+        "params": {"M": 8, "efConstruction": 16},
+    }
+    post("/indexes/create", indexParams=[index])
+    assert post("/indexes/list") == ["vector"]
+    assert post("/indexes/describe", indexName="vector")[0]["indexType"] == "HNSW"
+
+
+def test_same_index_again_is_no_error_and_another_is(ask, post):
+    post("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "L2"}])
+    answer = ask("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
+    assert (answer["code"], "at most one distinct index" in answer["message"]) == (1100, True)
+
+
+# -- partitions and aliases --------------------------------------------------------------------------------
+
+
+def test_partition_comes_and_goes_with_its_rows(post):
+    post("/partitions/create", partitionName="p")
+    post("/partitions/create", partitionName="p")
+    post("/entities/insert", partitionName="p", data={"id": 77, "vector": [0, 0, 0, 0]})
+    assert (post("/partitions/has", partitionName="p"), sorted(post("/partitions/list"))) == (
+        {"has": True},
+        ["_default", "p"],
+    )
+    assert len(post("/entities/query", filter="id >= 0", partitionNames=["p"])) == 1
+    post("/partitions/drop", partitionName="p")
+    post("/partitions/drop", partitionName="p")
+    assert (post("/partitions/has", partitionName="p"), post("/collections/get_stats")) == (
+        {"has": False},
+        {"rowCount": 6},
+    )
+
+
+def test_rows_of_an_unknown_partition_are_200(ask):
+    assert ask("/partitions/get_stats", partitionName="nope")["code"] == 200
+    assert ask("/entities/insert", partitionName="nope", data=ROWS[:1])["code"] == 200
+
+
+def test_alias_leads_to_the_collection_and_can_be_pointed_elsewhere(shared_client, post, name):
+    other = f"{name}_other"
+    shared_client.create(other)
+    alias = f"{name}_alias"
+    post("/aliases/create", aliasName=alias)
+    assert shared_client.post("/collections/get_stats", collectionName=alias) == {"rowCount": 6}
+    assert post("/aliases/list") == [alias]
+    shared_client.post("/aliases/alter", collectionName=other, aliasName=alias)
+    assert shared_client.post("/aliases/describe", aliasName=alias) == {
+        "dbName": "default",
+        "collectionName": other,
+        "aliasName": alias,
+    }
+    shared_client.post("/aliases/drop", aliasName=alias)
+    shared_client.post("/aliases/drop", aliasName=alias)
+    assert shared_client.ask("/aliases/describe", aliasName=alias)["code"] == 1600
+
+
+def test_alias_of_another_collection_or_with_the_name_of_one_is_refused(shared_client, ask, post, name):
+    other = f"{name}_other"
+    shared_client.create(other)
+    post("/aliases/create", aliasName=f"{name}_alias")
+    post("/aliases/create", aliasName=f"{name}_alias")
+    taken = shared_client.ask("/aliases/create", collectionName=other, aliasName=f"{name}_alias")
+    assert (taken["code"], ask("/aliases/create", aliasName=other)["code"]) == (1602, 1601)
+    assert ask("/aliases/alter", aliasName="never_made")["code"] == 1600
+
+
+def test_import_into_an_alias_names_the_collection(shared_client, name):
+    shared_client.post("/aliases/create", collectionName="c", aliasName=f"{name}_alias")
+    job = shared_client.load("rows.parquet", collection=f"{name}_alias")
+    assert (job["state"], job["collectionName"]) == ("Completed", "c")
+
+
+# -- databases ---------------------------------------------------------------------------------------------
+
+
+def test_database_comes_and_goes(shared_client):
+    shared_client.post("/databases/create", dbName="passing")
+    assert set(shared_client.post("/databases/list")) == {"default", "passing"}
+    shared_client.post("/databases/drop", dbName="passing")
+    assert shared_client.post("/databases/list") == ["default"]
+    assert shared_client.ask("/collections/list", dbName="passing")["code"] == 800
+
+
+def test_database_with_collections_is_not_dropped(shared_client):
+    shared_client.post("/databases/create", dbName="full")
+    shared_client.post("/collections/create", dbName="full", collectionName="x", dimension=2)
+    assert shared_client.ask("/databases/drop", dbName="full")["code"] != 0
+    shared_client.post("/collections/drop", dbName="full", collectionName="x")
+    shared_client.post("/databases/drop", dbName="full")
+
+
+# -- entities ----------------------------------------------------------------------------------------------
+
+
+def test_query_filters_projects_and_pages(post):
+    assert post("/entities/query", filter='colour == "red"', outputFields=["id"]) == [{"id": 1}, {"id": 3}, {"id": 5}]
+    assert post("/entities/query", filter="id >= 0", outputFields=["id"], limit=2, offset=3) == [{"id": 3}, {"id": 4}]
+    assert post("/entities/query", filter='colour == "red"', outputFields=["count(*)"]) == [{"count(*)": 3}]
+
+
+def test_query_shows_the_newest_row_of_a_key(post):
+    post("/entities/upsert", data={"id": 3, "vector": [9, 9, 9, 9], "colour": "green"})
+    assert post("/entities/get", id=[3]) == [{"id": 3, "vector": [9.0] * 4, "colour": "green"}]
+    assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+def test_search_finds_the_nearest_rows_of_every_vector(post):
+    found = post("/entities/search", data=[[1.1] * 4, [4.9] * 4], annsField="vector", limit=2, outputFields=["colour"])
+    assert [(hit["id"], hit["colour"]) for hit in found] == [(1, "red"), (2, "blue"), (5, "red"), (4, "blue")]
+    assert found[0]["distance"] == pytest.approx(0.04, abs=1e-3)
+
+
+def test_search_heeds_a_filter(post):
+    found = post("/entities/search", data=[[1.0] * 4], annsField="vector", limit=1, filter='colour == "blue"')
+    assert found[0]["id"] in (0, 2)
+
+
+def test_deleted_rows_are_gone(post):
+    post("/entities/delete", filter="id in [0, 1]")
+    assert [row["id"] for row in post("/entities/query", filter="id >= 0", outputFields=["id"])] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("query", {"filter": "id >>> 3"}),
+        ("query", {"filter": "nowhere.at.all(3)"}),
+        ("query", {"filter": "id >= 0", "limit": 16385}),
+        ("search", {"data": [[1, 2]], "annsField": "vector"}),
+        ("search", {"data": ["x"], "annsField": "vector"}),
+        ("search", {"data": [[1, 2, 3, 4]], "annsField": "vector", "searchParams": {"params": 3}}),
+        ("insert", {"data": ["x"]}),
+        ("insert", {"data": {"id": "x", "vector": [0, 0, 0, 0]}}),
+        ("insert", {"data": {"id": 9, "vector": [0, 0]}}),
+        ("delete", {"filter": "id >>> 3"}),
+    ],
+)
+def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
+    assert ask(f"/entities/{route}", **body)["code"] == 1100
+    assert post("/collections/get_stats") == {"rowCount": 6}
