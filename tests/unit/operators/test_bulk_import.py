@@ -193,6 +193,14 @@ def test_retry_goes_on_with_the_job_of_the_try_before(context, milvus):
     assert len(sent(milvus, CREATE)) == 1
 
 
+@pytest.mark.parametrize("other", [{"database": "books"}, {"milvus_conn_id": "other"}, {"files": ["b.parquet"]}])
+def test_retry_with_another_target_or_other_files_is_another_load(context, milvus, monkeypatch, other):
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "milvus://other.example.org")
+    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    operator(wait_for_completion=False).execute(context)
+    assert operator(wait_for_completion=False, **other).execute(context) == "8"
+
+
 def test_retry_of_a_job_whose_record_is_gone_fails_with_what_to_do(context, milvus):
     operator(wait_for_completion=False).execute(context)
     milvus.answers(DESCRIBE, NO_SUCH_JOB)
