@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -164,12 +165,14 @@ class Airflow:
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
         """Start a run, as soon as the DAG's file was read."""
+        # A name of its own, or a request that is sent again would start a second run.
+        run_id = f"test_{uuid.uuid4()}"
         deadline = time.monotonic() + 120
         while True:
-            body = {"logical_date": None, "conf": conf or {}}
+            body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}}
             answer = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
-            if answer.is_success:
-                return Run(self, dag_id, answer.json()["dag_run_id"])
+            if answer.is_success or answer.status_code == httpx.codes.CONFLICT:
+                return Run(self, dag_id, run_id)
             if answer.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
                 errors = self.get("/api/v2/importErrors")
                 pytest.fail(f"{dag_id} cannot be started: {answer.text}\n{errors}\n{self.service.tail()}")
