@@ -35,18 +35,19 @@ SCHEMA = {
 
 
 def write_rows(path: Path, rows: int) -> None:
-    """A Parquet file of random vectors, written in batches so that the parent stays small."""
+    """A Parquet file of random vectors, as lists of any length: that is what pandas and pymilvus write."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float32(), DIM))])
+    schema = pa.schema([("id", pa.int64()), ("vector", pa.list_(pa.float32()))])
+    offsets = pa.array(np.arange(0, BATCH_ROWS * DIM + 1, DIM, dtype=np.int32))
     random = np.random.default_rng(0)
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
         for start in range(0, rows, BATCH_ROWS):
             vectors = pa.array(random.random(BATCH_ROWS * DIM, dtype=np.float32))
             ids = pa.array(np.arange(start, start + BATCH_ROWS))
-            columns = [ids, pa.FixedSizeListArray.from_arrays(vectors, DIM)]
+            columns = [ids, pa.ListArray.from_arrays(offsets, vectors)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 

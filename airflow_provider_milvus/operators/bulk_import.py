@@ -210,12 +210,14 @@ class MilvusBulkImportOperator(BaseOperator):
         ti, cycle = context["ti"], self._cycle(context)
         started = getattr(context.get("dag_run"), "start_date", None)
         client = _Client(self, source, {**(self.options or {}), **({"auto_commit": "false"} if self.two_phase else {})})
-        # A job id means nothing on another server, and the server does not hold it against the database.
-        target = {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
+        # A job id means nothing on another server, and the server does not hold it against the database. Options tell
+        # how to load and not what: whoever raises a timeout between two tries does not want the rows a second time.
+        what = {name: value for name, value in client.request().body.items() if name != "options"}
+        where = {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
         load = imports.submission.Load(
             identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
             cycle=cycle,
-            digest=imports.submission.digest({**client.request().body, **target}),
+            digest=imports.submission.digest({**what, **where}),
             files=source.file_names(),
             first_try=ti.try_number <= cycle + 1,
             since=started.timestamp() if started else 0.0,

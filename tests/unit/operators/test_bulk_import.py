@@ -193,6 +193,13 @@ def test_retry_goes_on_with_the_job_of_the_try_before(context, milvus):
     assert len(sent(milvus, CREATE)) == 1
 
 
+def test_retry_with_other_options_goes_on_with_the_job(context, milvus):
+    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    milvus.answers(DESCRIBE, {"jobId": "7", "state": "Importing"})
+    operator(wait_for_completion=False).execute(context)
+    assert operator(wait_for_completion=False, options={"timeout": "4h"}).execute(context) == "7"
+
+
 @pytest.mark.parametrize("other", [{"database": "books"}, {"milvus_conn_id": "other"}, {"files": ["b.parquet"]}])
 def test_retry_with_another_target_or_other_files_is_another_load(context, milvus, monkeypatch, other):
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", "milvus://other.example.org")
