@@ -20,7 +20,7 @@ with DAG(
     MilvusBulkImportOperator(task_id="deferrable_operator", deferrable=True, defer_after=0, **source)
     submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **source)
     for task_id, how in {
-        "poke_sensor": {"poke_interval": 2},
+        "poke_sensor": {"poke_interval": 5},
         "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
         "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
     }.items():

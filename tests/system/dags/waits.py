@@ -17,7 +17,15 @@ with DAG("waits", schedule=None, catchup=False):
         "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
         "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
     }.items():
-        MilvusImportSensor(task_id=task_id, job_id=submit.output, milvus_conn_id="milvus_slow", timeout=300, **how)
+        MilvusImportSensor(
+            task_id=task_id,
+            job_id=submit.output,
+            milvus_conn_id="milvus_slow",
+            timeout=300,
+            # Other tasks wait for a slot as well; these must find their job still running.
+            priority_weight=100,
+            **how,
+        )
 
     MilvusBulkImportOperator(task_id="synchronous_operator", **LONG)
     MilvusBulkImportOperator(task_id="deferrable_operator", deferrable=True, **LONG)
