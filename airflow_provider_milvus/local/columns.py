@@ -9,7 +9,8 @@ column `$meta` holds dynamic fields as JSON.
 """
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,19 @@ META = "$meta"
 INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
 # Milvus Lite knows how to parse these from Python values only.
 PARSED_BY_ROW = (DataType.GEOMETRY, DataType.TIMESTAMPTZ)
-# CSV cells hold these as JSON text.
-JSON_IN_CSV = (DataType.JSON, DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
+# Go's spelling of numbers and booleans, which is Milvus's for CSV.
+NUMBER = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?", re.ASCII)
+BOOLEANS = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
 
 
 class Converter:
     """Converts batches for one collection.
 
     `derive` fills in the output fields of the collection's functions (BM25, text embedding), if it has any.
+    `null_key` is given for CSV alone: every value is text then, and this text means null where null may be.
     The primary key is left out when the collection generates it.
     """
 
@@ -45,12 +51,12 @@ class Converter:
         schema: CollectionSchema,
         properties: dict[str, Any],
         derive: Callable[[Rows], None] | None,
-        text_cells: bool,
+        null_key: str | None,
     ) -> None:
         self._schema = schema
         self._properties = properties
         self._derive = derive
-        self._text_cells = text_cells
+        self._null_key = null_key
         self._outputs = {name for function in schema.functions for name in function.output_field_names}
         self._fields = [field for field in schema.fields if not field.auto_id]
         self._generated = [field.name for field in schema.fields if field.auto_id]
@@ -87,7 +93,7 @@ class Converter:
             for field in self._fields
         ]
         if self._schema.enable_dynamic_field:
-            columns.append(_meta_column(batch.column(META) if META in names else pa.nulls(batch.num_rows)))
+            columns.append(self._meta(batch.column(META) if META in names else pa.nulls(batch.num_rows)))
         return pa.RecordBatch.from_arrays(columns, schema=self.stored)
 
     def _column(self, field: FieldSchema, column: pa.Array | None, rows: int) -> pa.Array:
@@ -107,6 +113,15 @@ class Converter:
         if pa.types.is_null(column.type):
             column = pa.nulls(rows, kind)
         return _convert(field, column, kind)
+
+    def _meta(self, column: pa.Array) -> pa.Array:
+        static = {field.name for field in self._schema.fields}
+        texts = []
+        for row, value in enumerate(column.to_pylist()):
+            dynamic = _dynamic_fields(value, row)
+            _check_names_differ(dynamic, static, row)
+            texts.append(_meta_text(dynamic))
+        return pa.array(texts, pa.string())
 
     # -- rows ----------------------------------------------------------------------------------------------
 
@@ -129,14 +144,22 @@ class Converter:
             if value is None:
                 continue
             try:
-                if self._text_cells and isinstance(value, str):
-                    value = _from_text(field, value)
-                record[field.name] = _normalise(field, value)
+                if self._null_key is not None:
+                    value = self._from_cell(field, value)
+                record[field.name] = None if value is None else _normalise(field, value)
             except (ValueError, TypeError, RecursionError) as error:
                 raise ImportDataError(str(error), row=number, field=field.name) from None
         if META in record:
-            record.update(_dynamic_fields(record.pop(META), number))
+            dynamic = _dynamic_fields(record.pop(META), number)
+            _check_names_differ(dynamic, record, number)
+            record.update(dynamic)
         return record
+
+    def _from_cell(self, field: FieldSchema, cell: str) -> Any:
+        # In any other field the null key is a value like all others, such as an empty text.
+        if cell == self._null_key and (field.nullable or field.default_value is not None):
+            return None
+        return _from_text(field, cell)
 
     def _check_row_names(self, number: int, row: dict[str, Any]) -> None:
         try:
@@ -161,6 +184,7 @@ class Converter:
         array = _array(field, values, self._types[field.name])
         if field.dtype == DataType.FLOAT_VECTOR:
             _check_finite(field, array.values, np.arange(len(values)))
+        _check_scalars(field, array)
         return array
 
 
@@ -176,10 +200,7 @@ def _convert(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Arra
         return _by_value(field, column, lambda value: _json_text(_json_value(value)), kind)
     _check_kind(field, column.type)
     converted = _cast(field, column, kind)
-    if field.dtype == DataType.VARCHAR and field.max_length is not None:
-        _check_limit(field, pc.utf8_length(converted), field.max_length, "characters", "max_length")
-    if field.dtype == DataType.ARRAY and field.max_capacity is not None:
-        _check_limit(field, pc.list_value_length(converted), field.max_capacity, "elements", "max_capacity")
+    _check_scalars(field, converted)
     return converted
 
 
@@ -258,6 +279,18 @@ def _check_finite(field: FieldSchema, flat: pa.Array, rows: np.ndarray[Any, Any]
         raise ImportDataError("a vector holds NaN or infinity", row=row, field=field.name)
 
 
+def _check_scalars(field: FieldSchema, column: pa.Array) -> None:
+    """What Milvus checks of scalars when it imports, and Milvus Lite does not or not alike when it inserts."""
+    if field.dtype == DataType.VARCHAR and field.max_length is not None:
+        _check_limit(field, pc.binary_length(column), field.max_length, "bytes", "max_length")
+    if field.dtype == DataType.ARRAY and field.max_capacity is not None:
+        _check_limit(field, pc.list_value_length(column), field.max_capacity, "elements", "max_capacity")
+    if field.dtype in (DataType.FLOAT, DataType.DOUBLE):
+        row = _first(pc.invert(pc.is_finite(column)))
+        if row is not None:
+            raise ImportDataError("NaN or infinity", row=row, field=field.name)
+
+
 def _check_limit(field: FieldSchema, sizes: pa.Array, limit: int, unit: str, name: str) -> None:
     row = _first(pc.greater(sizes, limit))
     if row is not None:
@@ -283,11 +316,6 @@ def _with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
     return _array(field, values, column.type)
 
 
-def _meta_column(column: pa.Array) -> pa.Array:
-    field = FieldSchema(META, DataType.JSON)
-    return _by_value(field, column, lambda value: _meta_text(_dynamic_fields(value, None)), pa.string())
-
-
 def _first(mask: pa.Array) -> int | None:
     index = pc.index(mask, True).as_py()
     return None if index < 0 else int(index)
@@ -310,16 +338,16 @@ def _array(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array
 
 def _from_text(field: FieldSchema, text: str) -> Any:
     """The value of a CSV cell."""
-    if field.dtype in JSON_IN_CSV:
+    if field.dtype in (DataType.ARRAY, DataType.FLOAT_VECTOR):
         return _parse(text)
-    if field.dtype in INTEGERS:
-        return int(text)
-    if field.dtype in (DataType.FLOAT, DataType.DOUBLE):
-        return float(text)
+    if field.dtype in INTEGERS or field.dtype in (DataType.FLOAT, DataType.DOUBLE):
+        if not NUMBER.fullmatch(text):
+            raise ValueError(f"{text!r} is not a number")
+        return int(text) if field.dtype in INTEGERS else float(text)
     if field.dtype == DataType.BOOL:
-        if text.lower() not in ("true", "false"):
+        if text not in BOOLEANS:
             raise ValueError(f"{text!r} is not a boolean")
-        return text.lower() == "true"
+        return BOOLEANS[text]
     return text
 
 
@@ -372,7 +400,7 @@ def _meta_text(fields: dict[str, Any]) -> str | None:
     return json.dumps(fields, sort_keys=True) if fields else None
 
 
-def _dynamic_fields(value: Any, row: int | None) -> dict[str, Any]:
+def _dynamic_fields(value: Any, row: int) -> dict[str, Any]:
     try:
         fields = _json_value(value)
     except (ValueError, RecursionError):
@@ -380,6 +408,12 @@ def _dynamic_fields(value: Any, row: int | None) -> dict[str, Any]:
     if value is not None and not isinstance(fields, dict):
         raise ImportDataError("dynamic fields must be a JSON object", row=row, field=META)
     return fields or {}
+
+
+def _check_names_differ(dynamic: dict[str, Any], others: Iterable[str], row: int) -> None:
+    twice = dynamic.keys() & set(others)
+    if twice:
+        raise ImportDataError(f"duplicated key is not allowed, key={min(twice)}", row=row, field=META)
 
 
 def _parse(text: str) -> Any:

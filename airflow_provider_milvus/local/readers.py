@@ -41,7 +41,7 @@ class Reader(Protocol):
 
 
 def open_reader(paths: list[Path], options: dict[str, str]) -> Reader:
-    """The reader for these files by their extension. `options` are the job's (`sep`, `nullkey` for CSV)."""
+    """The reader for these files by their extension. `options` are the job's (`sep` for CSV)."""
     match paths[0].suffix:
         case ".parquet":
             return ParquetReader(paths[0])
@@ -50,7 +50,7 @@ def open_reader(paths: list[Path], options: dict[str, str]) -> Reader:
         case ".json":
             return JsonReader(paths[0])
         case ".csv":
-            return CsvReader(paths[0], options.get("sep", ","), options.get("nullkey", ""))
+            return CsvReader(paths[0], options.get("sep", ","))
         case _:
             return JsonLinesReader(paths[0])
 
@@ -161,14 +161,13 @@ class JsonLinesReader:
 
 
 class CsvReader:
-    """A CSV file with a header line; a cell equal to `null_key` is read as null."""
+    """A CSV file with a header line; every cell is text."""
 
-    def __init__(self, path: Path, separator: str, null_key: str) -> None:
+    def __init__(self, path: Path, separator: str) -> None:
         if len(separator) != 1 or separator in '\0\r\n"\ufffd':
             raise ImportDataError(f"unsupported CSV separator {separator!r}")
         self._path = path
         self._separator = separator
-        self._null_key = null_key
         csv.field_size_limit(MAX_ROW_CHARS)
 
     def count_rows(self) -> int:
@@ -191,11 +190,8 @@ class CsvReader:
                     continue
                 if len(cells) != len(header):
                     raise ImportDataError(f"{len(cells)} cells for {len(header)} columns", row=row)
-                yield {name: self._cell(cell) for name, cell in zip(header, cells, strict=True)}
+                yield dict(zip(header, cells, strict=True))
                 row += 1
-
-    def _cell(self, cell: str) -> str | None:
-        return None if cell == self._null_key else cell
 
 
 class _JsonStream:

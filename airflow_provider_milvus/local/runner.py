@@ -276,7 +276,7 @@ class ImportTask:
             collection.schema,
             self._engine.properties_of(collection),
             self._engine.functions_of(collection),
-            text_cells=file.paths[0].endswith(".csv"),
+            null_key=self._job.options.get("nullkey", "") if file.paths[0].endswith(".csv") else None,
         )
         for batch in open_reader(self._locate(file), self._job.options).batches():
             try:

@@ -16,9 +16,9 @@ AUTO_ID = FieldSchema("id", DataType.INT64, is_primary=True, auto_id=True)
 VECTOR = FieldSchema("v", DataType.FLOAT_VECTOR, dim=2)
 
 
-def converter(*fields, text_cells=False, dynamic=False):
+def converter(*fields, null_key=None, dynamic=False):
     schema = CollectionSchema([ID, *fields], enable_dynamic_field=dynamic)
-    return Converter(schema, {}, None, text_cells)
+    return Converter(schema, {}, None, null_key)
 
 
 def arrow(field, column):
@@ -27,10 +27,16 @@ def arrow(field, column):
     return converter(field).convert(batch).column(field.name)
 
 
-def rows(field, *values, text_cells=False):
-    """What values of one field in a text file become."""
-    batch = [{"id": str(n) if text_cells else n, field.name: value} for n, value in enumerate(values)]
-    return converter(field, text_cells=text_cells).convert(batch).column(field.name)
+def rows(field, *values):
+    """What values of one field in a JSON file become."""
+    batch = [{"id": n, field.name: value} for n, value in enumerate(values)]
+    return converter(field).convert(batch).column(field.name)
+
+
+def cells(field, *texts, null_key=""):
+    """What cells of one field in a CSV file become."""
+    batch = [{"id": str(n), field.name: text} for n, text in enumerate(texts)]
+    return converter(field, null_key=null_key).convert(batch).column(field.name)
 
 
 def refusal(convert, *arguments, **options):
@@ -55,10 +61,10 @@ SCALARS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "values", "cells"), SCALARS, ids=lambda one: getattr(one, "name", None))
-def test_scalars_arrive_the_same_from_every_format(kind, values, cells):
+@pytest.mark.parametrize(("kind", "values", "texts"), SCALARS, ids=lambda one: getattr(one, "name", None))
+def test_scalars_arrive_the_same_from_every_format(kind, values, texts):
     field = FieldSchema("x", kind, max_length=20 if kind == DataType.VARCHAR else None)
-    for found in (arrow(field, pa.array(values)), rows(field, *values), rows(field, *cells, text_cells=True)):
+    for found in (arrow(field, pa.array(values)), rows(field, *values), cells(field, *texts)):
         assert found.to_pylist() == values
 
 
@@ -92,16 +98,16 @@ def test_column_of_another_type_names_the_field(kind, column):
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        (DataType.INT64, "1", ["", "x", "1.5"]),
-        (DataType.BOOL, "true", ["", "1", "yes"]),
-        (DataType.FLOAT, "1.5", ["", "x"]),
+        (DataType.INT64, "1", ["", "x", "1.5", " 1", "1_0", "\u0663", "0x1"]),
+        (DataType.BOOL, "1", ["", "2", "yes", "tRUE"]),
+        (DataType.FLOAT, "1.5", ["", "x", "1_0.0", "nan", "-inf", "1e39"]),
         (DataType.FLOAT_VECTOR, "[1, 2]", ["", "1.5", "[1", "[NaN, 1]", '["a", "b"]']),
         (DataType.JSON, "{}", ["", "x", "[1", "NaN"]),
     ],
 )
 def test_cell_that_is_no_such_value_names_row_and_field(kind, good, bad):
     for cell in bad:
-        error = refusal(rows, FieldSchema("x", kind, dim=2), good, cell, text_cells=True)
+        error = refusal(cells, FieldSchema("x", kind, dim=2), good, cell)
         assert (error.row, "x" in str(error)) == (1, True)
 
 
@@ -126,8 +132,29 @@ def test_dictionary_of_text_that_is_no_utf8_names_the_field():
 
 def test_text_that_is_too_long_names_its_row():
     field = FieldSchema("x", DataType.VARCHAR, max_length=3)
-    assert refusal(arrow, field, pa.array(["üüü", "long"])).row == 1
-    assert refusal(rows, field, "üüü", "long").row == 1
+    for text in ("long", "üü"):
+        assert refusal(arrow, field, pa.array(["ün", text])).row == 1
+        assert refusal(rows, field, "ün", text).row == 1
+
+
+@pytest.mark.parametrize("kind", [DataType.FLOAT, DataType.DOUBLE])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_number_that_is_none_names_its_row(kind, bad):
+    field = FieldSchema("x", kind, nullable=True)
+    assert refusal(arrow, field, pa.array([1.5, None, bad])).row == 2
+    assert refusal(rows, field, 1.5, None, bad).row == 2
+
+
+def test_null_key_means_null_only_where_null_may_be():
+    kinds = {"max_length": 9}
+    assert cells(FieldSchema("x", DataType.VARCHAR, **kinds), "", "a").to_pylist() == ["", "a"]
+    assert cells(FieldSchema("x", DataType.VARCHAR, nullable=True, **kinds), "", "a").to_pylist() == [None, "a"]
+    assert cells(FieldSchema("x", DataType.INT8, default_value=7), "NULL", "1", null_key="NULL").to_pylist() == [7, 1]
+    assert refusal(cells, FieldSchema("x", DataType.INT8), "NULL", null_key="NULL").row == 0
+
+
+def test_cell_of_json_may_be_a_text():
+    assert cells(FieldSchema("x", DataType.JSON), '"a"', "7").to_pylist() == ['"a"', "7"]
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float64(), 2), pa.large_list(pa.int32())])
@@ -184,7 +211,7 @@ def test_json_is_stored_as_insert_stores_it():
         arrow(field, pa.array([json.dumps(value)])),
         rows(field, value),
         rows(field, json.dumps(value)),
-        rows(field, json.dumps(value), text_cells=True),
+        cells(field, json.dumps(value)),
     ):
         assert found.to_pylist() == stored
 
@@ -242,13 +269,13 @@ def test_missing_key_of_a_row_names_the_row():
 
 @pytest.mark.parametrize("batch", [pa.record_batch({"id": [1]}), [{"id": 1}]])
 def test_generated_primary_key_may_not_be_given(batch):
-    error = refusal(Converter(CollectionSchema([AUTO_ID, VECTOR]), {}, None, False).convert, batch)
+    error = refusal(Converter(CollectionSchema([AUTO_ID, VECTOR]), {}, None, None).convert, batch)
     assert "auto-generated" in error.message
 
 
 @pytest.mark.parametrize("batch", [pa.record_batch({"v": [[1.0, 2.0]]}), [{"v": [1, 2]}]])
 def test_generated_primary_key_is_left_out(batch):
-    found = Converter(CollectionSchema([AUTO_ID, VECTOR]), {}, None, False).convert(batch)
+    found = Converter(CollectionSchema([AUTO_ID, VECTOR]), {}, None, None).convert(batch)
     assert found.schema.names == ["v"]
 
 
@@ -279,8 +306,22 @@ def test_dynamic_fields_are_stored_as_insert_stores_them(batch):
 @pytest.mark.parametrize("meta", ["[]", "7", "{", ""])
 def test_dynamic_fields_must_be_an_object(meta):
     batch = pa.record_batch({"id": [1, 2], "v": [[1.0, 2.0]] * 2, "$meta": ["{}", meta]})
-    assert refusal(converter(VECTOR, dynamic=True).convert, batch).field == "$meta"
+    error = refusal(converter(VECTOR, dynamic=True).convert, batch)
+    assert (error.row, error.field) == (1, "$meta")
     assert refusal(converter(VECTOR, dynamic=True).convert, batch.to_pylist()).row == 1
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [{"id": 1, "v": [1, 2], "a": 1, "$meta": {"a": 2}}],
+        [{"id": 1, "v": [1, 2], "$meta": {"id": 2}}],
+        pa.record_batch({"id": [1], "v": [[1.0, 2.0]], "$meta": ['{"id": 2}']}),
+    ],
+)
+def test_dynamic_field_cannot_stand_for_another(batch):
+    error = refusal(converter(VECTOR, dynamic=True).convert, batch)
+    assert (error.row, error.field, "duplicated key" in error.message) == (0, "$meta", True)
 
 
 def test_errors_read_well():
