@@ -94,6 +94,11 @@ class MilvusImportTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Abort a two-phase job whose task was ended by a person; say of any other that it goes on."""
+        # Airflow cancels this again and again, about once a second, until it has ended; what has begun must go on.
+        self._killing = asyncio.create_task(self._after_kill())
+        await asyncio.shield(self._killing)
+
+    async def _after_kill(self) -> None:
         if self._fired or not await self._task_has_ended():
             return
         for job_id in imports.waiting.as_list(self.job_id):

@@ -1,5 +1,6 @@
 """Unit tests open no socket and sleep nowhere: a Milvus on a script, and a time that passes only in sleeps."""
 
+import asyncio
 import json
 import socket
 from dataclasses import dataclass
@@ -150,7 +151,8 @@ def package_clock(clock, monkeypatch):
         monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
     monkeypatch.setattr("airflow_provider_milvus.triggers.import_job.time", time)
     for module in ("imports.waiting", "triggers.import_job"):
-        monkeypatch.setattr(f"airflow_provider_milvus.{module}.asyncio", SimpleNamespace(sleep=clock.sleep_later))
+        loop = SimpleNamespace(**{**vars(asyncio), "sleep": clock.sleep_later})
+        monkeypatch.setattr(f"airflow_provider_milvus.{module}.asyncio", loop)
     # These have taken the real ones as defaults already.
     for function in (waiting.wait_for, waiting.ImportWait.__init__, submission.Submitter.__init__):
         fakes = {"clock": clock, "sleep": clock.sleep}

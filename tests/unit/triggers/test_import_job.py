@@ -1,5 +1,6 @@
 """The trigger: one event, not too soon, and a kill that is one."""
 
+import asyncio
 import json
 import sys
 from types import SimpleNamespace
@@ -173,6 +174,25 @@ async def test_kill_of_a_task_that_goes_on_elsewhere_aborts_nothing(milvus, stat
     state(other)
     await deferred().on_kill()
     assert milvus.sent == []
+
+
+async def test_kill_that_airflow_itself_cancels_goes_on(milvus, state, monkeypatch):
+    found, answered = deferred(), asyncio.Event()
+
+    async def slow_answer():
+        await answered.wait()
+        return True
+
+    monkeypatch.setattr(found, "_task_has_ended", slow_answer)
+    milvus.answers(ABORT, {})
+    kill = asyncio.create_task(found.on_kill())
+    await asyncio.wait([kill], timeout=0)
+    kill.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await kill
+    answered.set()
+    await found._killing
+    assert milvus.routes == [ABORT]
 
 
 async def test_kill_after_the_event_aborts_nothing(milvus, state):
