@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from milvus_lite.exceptions import MilvusLiteError
 from starlette.types import ASGIApp
 
 from airflow_provider_milvus.local.app import build_app
@@ -100,7 +101,10 @@ class LocalMilvus:
                 engine, table, self.bucket, self.data_dir / "import", self._min_job_seconds, self._retention_seconds
             )
             stack.callback(runner.stop)
-            runner.start()
+            try:
+                runner.start()
+            except MilvusLiteError as error:
+                raise LocalMilvusError(f"data directory {self.data_dir} cannot be read: {error}") from None
             grpc_server, self.grpc_port = start_grpc(engine, self.host, self.grpc_port, self._token)
             stack.callback(lambda: grpc_server.stop(STOP_SECONDS).wait())
             self.port = listener.getsockname()[1]

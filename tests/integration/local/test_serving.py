@@ -3,6 +3,7 @@
 import base64
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -80,6 +81,20 @@ def test_broken_job_table_is_refused(tmp_path):
     (tmp_path / "jobs.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(LocalMilvusError, match="cannot be read"):
         LocalMilvus(tmp_path).start()
+
+
+def test_broken_collection_with_an_unfinished_job_is_refused(serve, client):
+    job_id = client.start("rows.parquet", options={"auto_commit": "false"})
+    client.wait(job_id, "Uncommitted")
+    milvus = client.milvus
+    milvus.stop()
+    # What a server leaves behind that was killed while it committed.
+    with sqlite3.connect(milvus.data_dir / "jobs.sqlite") as jobs:
+        jobs.execute("UPDATE jobs SET job = replace(job, '\"Uncommitted\"', '\"Committing\"')")
+    for manifest in (milvus.data_dir / "collections" / "c").glob("manifest.json*"):
+        manifest.write_text("{")
+    with pytest.raises(LocalMilvusError, match=r"cannot be read: both manifest\.json"):
+        LocalMilvus(milvus.data_dir).start()
 
 
 def test_stop_and_start_again_with_the_same_object(tmp_path):
