@@ -162,8 +162,6 @@ def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers
         ("core", "dags_are_paused_at_creation"): False,
         ("core", "simple_auth_manager_all_admins"): True,
         ("core", "parallelism"): workers,
-        # On a busy machine, a component of Airflow dies of a SQLite that is locked for longer than its usual 5 seconds.
-        ("database", "sql_alchemy_conn"): f"sqlite:///{home}/airflow.db?timeout=60",
         ("core", "execution_api_server_url"): f"http://{HOST}:{port}/execution/",
         ("dag_processor", "dag_bundle_config_list"): json.dumps(bundles),
         ("api", "host"): HOST,
