@@ -44,7 +44,7 @@ WAYS = ("synchronous", "deferrable")
 SERVERS = ("key", "old", "two_phase")
 LOSSY_SERVERS = ("lossy_key", "lossy_old")
 LOSSES = ["reset:create:probability=0.4", "408:create:probability=0.2", "timeout:create:probability=0.2"]
-CASE = re.compile(r"Import job \S+ into \S+: (submitted|re-attached|already completed|adopted|submitted again)")
+CASE = re.compile(r"Import job \S+ into \S+: (submitted again|submitted|re-attached|already completed|adopted)")
 SECONDS_FOR_A_RUN = 420
 
 
