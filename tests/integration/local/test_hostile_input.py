@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from airflow_provider_milvus.local.app import ROUTES
 
 BOUNDED = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -51,7 +51,7 @@ def check_envelope(client, route, body):
     assert "data" in answer if answer["code"] == 0 else isinstance(answer["message"], str)
 
 
-@settings(BOUNDED, max_examples=300)
+@settings(BOUNDED, max_examples=200)
 @given(route=st.sampled_from(sorted(ROUTES)), body=st.binary(max_size=200) | VALUES)
 def test_any_bytes_are_answered_in_the_envelope(shared_client, route, body):
     check_envelope(shared_client, route, body)
@@ -126,7 +126,7 @@ def every_type(shared_client):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(BOUNDED, max_examples=50)
+@settings(BOUNDED, max_examples=40)
 @given(data=st.data())
 def test_import_of_a_broken_file_ends_and_names_the_file(every_type, name, data):
     content = data.draw(st.binary(max_size=200) | damaged(FILES[name]))
