@@ -18,7 +18,6 @@ from airflow_provider_milvus.exceptions import (
 )
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
-from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -255,6 +254,8 @@ class MilvusBulkImportOperator(BaseOperator):
         )
         event = self.hook.run_wait(wait, until=time.time() + self.defer_after if self.deferrable else None)
         if event is None:
+            from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+
             self.defer(
                 trigger=MilvusImportTrigger(
                     job_id=self._job_id,

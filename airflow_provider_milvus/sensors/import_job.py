@@ -20,7 +20,6 @@ from airflow_provider_milvus import imports
 from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportFailedForNow, error_of
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, check_wait
-from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -106,6 +105,8 @@ class MilvusImportSensor(BaseSensorOperator):
             return super().execute(context)
         event = self.hook.run_wait(self._wait, until=time.time() + self.defer_after)
         if event is None:
+            from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+
             self.defer(
                 trigger=MilvusImportTrigger(
                     job_id=self._wait.job_ids,
