@@ -176,6 +176,7 @@ class MilvusBulkImportOperator(BaseOperator):
         if self.two_phase:
             self._check_two_phase_is_known()
         submission = self._submitter(context, source, deadline).submit()
+        self.log.info("Import job %s into %s: %s", submission.job_id or "(none)", self.collection_name, submission.case)
         if submission.case is imports.submission.Case.UNKNOWN:
             raise MilvusImportOutcomeUnknown(
                 f"{submission.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
@@ -183,7 +184,6 @@ class MilvusBulkImportOperator(BaseOperator):
             )
         self._job_id = submission.job_id
         context["ti"].xcom_push(key="job_id", value=self._job_id)
-        self.log.info("Import job %s into %s: %s", self._job_id, self.collection_name, submission.case)
         if not self.wait_for_completion:
             self._finished(context)
             return self._job_id

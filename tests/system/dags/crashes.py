@@ -18,6 +18,7 @@ SERVERS = {
     "key": {"milvus_conn_id": "milvus_key"},
     "old": {"milvus_conn_id": "milvus_old"},
     "two_phase": {"milvus_conn_id": "milvus_key", "two_phase": True, "expected_rows": 500},
+    "forgetful": {"milvus_conn_id": "milvus_forgetful", "retries": 2},
     "lossy_key": {"milvus_conn_id": "milvus_lossy_key"},
     "lossy_old": {"milvus_conn_id": "milvus_lossy_old"},
 }
@@ -60,8 +61,6 @@ for way, waiting in WAYS.items():
                     files=["{{ params.file }}"],
                     poll_interval=1,
                     durable=durable,
-                    retries=15,
                     retry_delay=timedelta(seconds=1),
-                    **waiting,
-                    **options,
+                    **{"retries": 15, **waiting, **options},
                 )
