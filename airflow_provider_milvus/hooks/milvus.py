@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -153,17 +152,11 @@ class MilvusHook(BaseHook):
 
         :param retries: as in :meth:`call`, for each page.
         """
-        pages = self.settings.cluster_id is not None
-        jobs: dict[str, ImportJob] = {}
-        for page in count(1):
-            paging = {"page": page, "page_size": ZILLIZ_PAGE_SIZE} if pages else {}
-            found = self.call(rest.imports.list_jobs(collection_name, **paging), retries=retries)
-            known = len(jobs)
-            jobs |= {job.job_id: job for job in found}
-            # A server that does not page sends the same jobs again and again.
-            if not pages or len(found) < ZILLIZ_PAGE_SIZE or len(jobs) == known:
-                break
-        return sorted(jobs.values(), key=lambda job: (len(job.job_id), job.job_id))
+        pages = _Pages(collection_name, self.settings)
+        while request := pages.next():
+            pages.take(self.call(request, retries=retries))
+        jobs = map(rest.imports.parse_job, pages.records.values())
+        return sorted(jobs, key=lambda job: (len(job.job_id), job.job_id))
 
     def commit_import(self, job_id: str) -> None:
         """Make the rows of an uncommitted two-phase job visible (Milvus 3)."""
@@ -353,9 +346,9 @@ class MilvusAsyncHook:
     async def __aenter__(self) -> MilvusAsyncHook:
         from airflow_provider_milvus.hooks.transport import HttpxTransport
 
-        settings = await _settings(self.milvus_conn_id, self.database)
+        self._settings = await _settings(self.milvus_conn_id, self.database)
         # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
-        self._transport = await asyncio.to_thread(HttpxTransport, settings)
+        self._transport = await asyncio.to_thread(HttpxTransport, self._settings)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -368,9 +361,42 @@ class MilvusAsyncHook:
         """
         return await self._transport.call(rest.imports.describe(job_id))
 
+    async def list_import_records(self, collection_name: str | None = None) -> Mapping[str, Mapping[str, Any]]:
+        """What the server's list says of its import jobs, by job id."""
+        pages = _Pages(collection_name, self._settings)
+        while request := pages.next():
+            pages.take(await self._transport.call(request))
+        return pages.records
+
     async def abort_import(self, job_id: str) -> None:
         """Discard a two-phase job before its commit (Milvus 3)."""
         await self._transport.call(rest.imports.abort(job_id))
+
+
+class _Pages:
+    """The list of import jobs, page by page where the server pages."""
+
+    def __init__(self, collection_name: str | None, settings: ClientSettings) -> None:
+        self.records: dict[str, Mapping[str, Any]] = {}
+        self._collection_name = collection_name
+        self._paged = settings.cluster_id is not None
+        self._page = 0
+        self._ended = False
+
+    def next(self) -> Request[dict[str, Mapping[str, Any]]] | None:
+        """The request for the next page, or ``None`` after the last."""
+        if self._ended:
+            return None
+        self._page += 1
+        paging = {"page": self._page, "page_size": ZILLIZ_PAGE_SIZE} if self._paged else {}
+        return rest.imports.list_jobs(self._collection_name, **paging)
+
+    def take(self, found: dict[str, Mapping[str, Any]]) -> None:
+        """Take in a page."""
+        known = len(self.records)
+        self.records.update(found)
+        # A server that does not page sends the same jobs again and again.
+        self._ended = not self._paged or len(found) < ZILLIZ_PAGE_SIZE or len(self.records) == known
 
 
 async def _settings(conn_id: str, database: str | None) -> ClientSettings:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Seconds that an idle connection of the triggerer is kept.
+KEEP_ALIVE = 90.0
+
 
 class Transport:
     """What both transports share: how a request becomes a URL, headers and bytes, and when it is sent again."""
@@ -170,11 +173,14 @@ def _httpx_client(settings: ClientSettings, headers: Mapping[str, str]) -> httpx
     if settings.cert:
         cert, key = (settings.cert, None) if isinstance(settings.cert, str) else settings.cert
         context.load_cert_chain(cert, key)
+    # httpx would close an idle connection after 5 s, and most poll intervals are longer.
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE)
     mounts = {
-        f"{scheme}://": httpx.AsyncHTTPTransport(verify=context, proxy=url) for scheme, url in settings.proxies.items()
+        f"{scheme}://": httpx.AsyncHTTPTransport(verify=context, proxy=url, limits=limits)
+        for scheme, url in settings.proxies.items()
     }
     utf_8 = httpx.Headers(headers, encoding="utf-8")
-    return httpx.AsyncClient(headers=utf_8, timeout=settings.timeout, verify=context, mounts=mounts)
+    return httpx.AsyncClient(headers=utf_8, timeout=settings.timeout, verify=context, mounts=mounts, limits=limits)
 
 
 def _refused(error: requests.exceptions.RequestException) -> bool:

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.imports import outcome as outcome
     from airflow_provider_milvus.imports import submission as submission
     from airflow_provider_milvus.imports import waiting as waiting
+    from airflow_provider_milvus.imports import watcher as watcher
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome", "submission", "waiting"):
+    if name in ("outcome", "submission", "waiting", "watcher"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

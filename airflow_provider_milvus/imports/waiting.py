@@ -20,17 +20,16 @@ a person, and ``imports``, the figures of each job seen so far; a ``failed`` one
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from airflow_provider_milvus.imports import pacing
 from airflow_provider_milvus.imports.outcome import Outcome, failure_reason, heals_with_time, outcome
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
-from airflow_provider_milvus.rest.imports import ImportProgress, ImportState
+from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportState
 
 Event = dict[str, Any]
 
@@ -45,17 +44,24 @@ class Log(Protocol):
 
 # Right after create the coordinator may not list the job yet, so one "does not exist" proves nothing.
 LOOKS_FOR_A_MISSING_JOB = 3
+# What changed is told at once if it is the state or so many percent, else after so many seconds.
+TOLD_PERCENT = 10
+TOLD_SECONDS = 60.0
 MAX_FILES_IN_EVENT = 50
 MAX_REASON_LENGTH = 1000
 
 
 class _Job:
+    __slots__ = ("first_rows", "first_seen", "missing", "progress", "told", "told_at", "warned")
+
     def __init__(self) -> None:
         self.progress: ImportProgress | None = None
         self.first_seen = 0.0
         self.first_rows = 0
         self.missing = 0
         self.warned = ""
+        self.told = ("", 0, 0)
+        self.told_at = 0.0
 
 
 class ImportWait:
@@ -67,7 +73,8 @@ class ImportWait:
     :param poll_interval: the most seconds between two looks; a young job is looked at more often.
     :param deadline: epoch seconds after which the wait ends with ``timeout``; ``None`` waits for ever.
     :param max_poll_failures: looks in a row that may fail before the wait ends with ``unreachable``.
-    :param log: gets a line whenever a job's state, percent or rows changed.
+    :param log: gets a line when a job's state changed or its percent did by ten, and at most one a minute when less
+        did.
     :param clock: the time in epoch seconds.
     :param chance: a uniform random number between two bounds.
     """
@@ -88,7 +95,7 @@ class ImportWait:
         self.job_ids = job_ids if isinstance(job_ids, str) else ids
         self.goal = goal
         self.deadline = deadline
-        self._poll_interval = poll_interval
+        self.poll_interval = poll_interval
         self._max_poll_failures = max_poll_failures
         self._log: Log = logging.getLogger(__name__) if log is None else log
         self._clock = clock
@@ -97,6 +104,7 @@ class ImportWait:
         self._started = clock()
         self._failures = 0
         self._error: MilvusError | None = None
+        self._trouble_since = self._warned_at = 0.0
 
     @property
     def pending(self) -> list[str]:
@@ -116,17 +124,23 @@ class ImportWait:
     def saw(self, job_id: str, progress: ImportProgress) -> None:
         """Take in an answer."""
         job = self._jobs[job_id]
-        before, job.progress, job.missing = job.progress, progress, 0
-        if self._failures:
-            self._log.info("Milvus answers again after %d failed looks", self._failures)
-        self._failures, self._error = 0, None
+        before, job.progress = job.progress, progress
+        self._answered(job)
         if before is None:
             job.first_seen, job.first_rows = self._clock(), progress.imported_rows
         # How a job ended is in the event, whose message the task logs.
         ended = outcome(progress, self.goal) in (Outcome.DONE, Outcome.FAILED) and len(self._jobs) == 1
-        if not ended and (before is None or _line(before) != _line(progress)):
-            self._log.info("%s%s", _line(progress), self._rate(job, before))
+        figures = (progress.state_text, progress.progress, progress.imported_rows)
+        if not ended and self._is_worth_telling(job, figures):
+            self._log.info("%s%s", _line(progress), self._rate(job))
         self._warn_once(job)
+
+    def glimpsed(self, job_id: str, listed: ImportJob) -> None:
+        """Take in what a list of jobs says of one that goes on. It is told, and decides nothing."""
+        job = self._jobs[job_id]
+        self._answered(job)
+        if self._is_worth_telling(job, (listed.state.value, listed.progress, job.told[2])):
+            self._log.info("Import job %s: %s, %d %%", job_id, listed.state.value, listed.progress)
 
     def missed(self, job_id: str, error: MilvusError) -> bool:
         """Take in that a job could not be asked for.
@@ -134,23 +148,29 @@ class ImportWait:
         :return: whether the trouble is the job's own, so that asking for the others makes sense.
         """
         if isinstance(error, MilvusImportJobNotFound):
-            self._jobs[job_id].missing += 1
-            self._failures, self._error = 0, None  # the server has answered
+            self._answered(self._jobs[job_id], missing=True)
             return True
+        now = self._clock()
         self._failures += 1
         self._error = error
-        self._log.warning("Could not ask for import job %s (%d in a row): %s", job_id, self._failures, error)
+        self._trouble_since = self._trouble_since or now
+        if self._failures == 1 or now >= self._warned_at + TOLD_SECONDS:
+            self._warned_at = now
+            self._log.warning("Could not ask for import job %s (%d in a row): %s", job_id, self._failures, error)
         return False
 
     def delay(self) -> float:
         """Seconds to the next look: the poll interval, or a back-off after trouble, never far past the deadline."""
+        now = self._clock()
         if self._failures:
-            delay = pacing.backoff(self._failures, getattr(self._error, "retry_after", None), **self._chance)
+            ceiling = pacing.ceiling(now - self._trouble_since, self.poll_interval)
+            retry_after = getattr(self._error, "retry_after", None)
+            delay = pacing.backoff(self._failures, retry_after, ceiling=ceiling, **self._chance)
         elif self.doubtful:
-            delay = min(self._poll_interval, pacing.FIRST_BACKOFF)
+            delay = min(self.poll_interval, pacing.FIRST_BACKOFF)
         else:
-            delay = pacing.interval(self._clock() - self._started, self._poll_interval, **self._chance)
-        return delay if self.deadline is None else min(delay, max(0.0, self.deadline - self._clock()))
+            delay = pacing.interval(now - self._started, self.poll_interval, **self._chance)
+        return delay if self.deadline is None else min(delay, max(0.0, self.deadline - now))
 
     def event(self) -> Event | None:
         """How the wait ended, or ``None`` while it goes on."""
@@ -210,12 +230,28 @@ class ImportWait:
         progress = self._jobs[job_id].progress
         return f"{progress.state_text}, {progress.progress} %" if progress else "never seen"
 
-    def _rate(self, job: _Job, before: ImportProgress | None) -> str:
-        """Rows a second since the first look, while rows come in."""
-        if before is None or job.progress is None or job.progress.imported_rows <= before.imported_rows:
-            return ""
+    def _answered(self, job: _Job, *, missing: bool = False) -> None:
+        """The server has answered: the end of any trouble with it."""
+        job.missing = job.missing + 1 if missing else 0
+        if self._failures:
+            if not missing:
+                self._log.info("Milvus answers again after %d failed looks", self._failures)
+            self._failures, self._error, self._trouble_since = 0, None, 0.0
+
+    def _is_worth_telling(self, job: _Job, figures: tuple[str, int, int]) -> bool:
+        (state, percent, _), now = figures, self._clock()
+        telling = figures != job.told and (
+            state != job.told[0] or abs(percent - job.told[1]) >= TOLD_PERCENT or now >= job.told_at + TOLD_SECONDS
+        )
+        if telling:
+            job.told, job.told_at = figures, now
+        return telling
+
+    def _rate(self, job: _Job) -> str:
+        """Rows a second since the first look, once rows have come in."""
         seconds = self._clock() - job.first_seen
-        return f", {(job.progress.imported_rows - job.first_rows) / seconds:,.0f} rows/s" if seconds > 0 else ""
+        rows = job.progress.imported_rows - job.first_rows if job.progress else 0
+        return f", {rows / seconds:,.0f} rows/s" if rows > 0 and seconds > 0 else ""
 
     def _summary(self, job: _Job) -> str:
         progress = job.progress
@@ -271,20 +307,6 @@ def wait_for(
         if until is not None and time.time() + delay > until and not wait.doubtful:
             return None
         sleep(delay)
-
-
-async def await_for(wait: ImportWait, ask: Callable[[str], Awaitable[ImportProgress]]) -> Event:
-    """The same on an event loop, for as long as it takes."""
-    while True:
-        for job_id in wait.pending:
-            try:
-                wait.saw(job_id, await ask(job_id))
-            except MilvusError as error:
-                if not wait.missed(job_id, error):
-                    break
-        if event := wait.event():
-            return event
-        await asyncio.sleep(wait.delay())
 
 
 def report(event: Event) -> list[str]:

@@ -262,13 +262,13 @@ def describe(job_id: str) -> Request[ImportProgress]:
 
 def list_jobs(
     collection_name: str | None = None, *, page: int | None = None, page_size: int | None = None
-) -> Request[list[ImportJob]]:
-    """List import jobs, of one collection or of all.
+) -> Request[dict[str, Mapping[str, Any]]]:
+    """List the records of import jobs by job id, of one collection or of all; :func:`parse_job` reads one.
 
     :param page: counted from 1; only Zilliz Cloud pages, a self-hosted server sends everything at once.
     """
     body = {"collectionName": collection_name, "currentPage": page, "pageSize": page_size}
-    return Request("/jobs/import/list", body, _jobs, control_plane=True)
+    return Request("/jobs/import/list", body, _records_by_id, control_plane=True)
 
 
 def commit(job_id: str) -> Request[None]:
@@ -341,15 +341,21 @@ def _file(entry: Mapping[str, Any]) -> FileProgress:
     )
 
 
-def _jobs(data: Any) -> list[ImportJob]:
+def parse_job(job: Mapping[str, Any]) -> ImportJob:
+    """A record of ``list`` as a value; what is missing or malformed is 0 or empty."""
+    return ImportJob(
+        job_id=_listed_id(job),
+        collection_name=text(job.get("collectionName")),
+        state=ImportState.read(job.get("state")),
+        progress=percent(job.get("progress")),
+        reason=text(job.get("reason")),
+    )
+
+
+def _records_by_id(data: Any) -> dict[str, Mapping[str, Any]]:
     page = {"records": data} if isinstance(data, list) else record(data or {})
-    return [
-        ImportJob(
-            job_id=text(first(job, "jobId", "jobID")),
-            collection_name=text(job.get("collectionName")),
-            state=ImportState.read(job.get("state")),
-            progress=percent(job.get("progress")),
-            reason=text(job.get("reason")),
-        )
-        for job in records(page.get("records"))
-    ]
+    return {_listed_id(job): job for job in records(page.get("records"))}
+
+
+def _listed_id(job: Mapping[str, Any]) -> str:
+    return text(first(job, "jobId", "jobID"))

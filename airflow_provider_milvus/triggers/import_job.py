@@ -86,8 +86,11 @@ class MilvusImportTrigger(BaseTrigger):
             max_poll_failures=self.max_poll_failures,
             log=self.log,
         )
-        async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
-            event = await imports.waiting.await_for(wait, hook.get_import_progress)
+        event = await imports.watcher.watch(
+            (self.milvus_conn_id, self.database),
+            lambda: MilvusAsyncHook(self.milvus_conn_id, self.database),
+            wait,
+        )
         await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
         self._fired = True
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]

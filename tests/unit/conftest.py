@@ -134,13 +134,35 @@ class Clock:
         self.sleeps.append(seconds)
         self.now += max(0.0, seconds)
 
-    async def sleep_later(self, seconds):
-        self.sleep(seconds)
+
+class ClockLoop(asyncio.SelectorEventLoop):
+    """An event loop in the time of a clock: where it would wait for a timer, the time passes at once."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.time = clock
+        select = self._selector.select
+
+        def pass_time(timeout):
+            if not timeout:
+                return select(timeout)
+            found = select(0)
+            if not found:
+                clock.sleep(timeout)
+            return found
+
+        self._selector.select = pass_time
 
 
 @pytest.fixture
 def clock():
     return Clock()
+
+
+@pytest.fixture
+def clock_loop(clock):
+    """Makes an event loop in the time of ``clock``."""
+    return lambda: ClockLoop(clock)
 
 
 @pytest.fixture
@@ -150,9 +172,6 @@ def package_clock(clock, monkeypatch):
     for module in ("hooks.milvus", "hooks.transport", "imports.waiting", "operators.bulk_import", "sensors.import_job"):
         monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
     monkeypatch.setattr("airflow_provider_milvus.triggers.import_job.time", time)
-    for module in ("imports.waiting", "triggers.import_job"):
-        loop = SimpleNamespace(**{**vars(asyncio), "sleep": clock.sleep_later})
-        monkeypatch.setattr(f"airflow_provider_milvus.{module}.asyncio", loop)
     # These have taken the real ones as defaults already.
     for function in (waiting.wait_for, waiting.ImportWait.__init__, submission.Submitter.__init__):
         fakes = {"clock": clock, "sleep": clock.sleep}

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_milvus.imports import pacing, waiting
+from airflow_provider_milvus.imports import pacing, waiting, watcher
 from airflow_provider_milvus.imports.waiting import ImportWait
 from airflow_provider_milvus.rest import errors
-from airflow_provider_milvus.rest.imports import ImportState
+from airflow_provider_milvus.rest.imports import ImportState, parse_job
 
 GONE = errors.MilvusImportJobNotFound("import job does not exist")
 DOWN = errors.MilvusConnectionError("refused", sent=False)
@@ -27,7 +29,7 @@ def log():
 
 
 @pytest.fixture(params=["synchronous", "asynchronous"])
-def drive(request, clock, mocker):
+def drive(request, clock, clock_loop):
     """Run a wait to its end on scripted answers; the last one is repeated."""
 
     def run(wait, *answers):
@@ -45,11 +47,12 @@ def drive(request, clock, mocker):
         async def ask_later(job_id):
             return ask(job_id)
 
-        async def sleep(seconds):
-            clock.sleep(seconds)
+        @asynccontextmanager
+        async def open_client():
+            yield SimpleNamespace(get_import_progress=ask_later)
 
-        mocker.patch("airflow_provider_milvus.imports.waiting.asyncio.sleep", sleep)
-        return asyncio.run(waiting.await_for(wait, ask_later))
+        with asyncio.Runner(loop_factory=clock_loop) as runner:
+            return runner.run(watcher.watch("server", open_client, wait))
 
     return run
 
@@ -138,7 +141,7 @@ def test_server_that_stays_away_ends_the_wait(wait, drive, clock):
     event = drive(wait(max_poll_failures=4), DOWN)
     assert event["status"] == "unreachable"
     assert "after 4 failed looks; it may still be running" in event["message"]
-    assert clock.sleeps == [1.0, 2.0, 4.0]
+    assert 3.5 <= clock.now - 1_000 <= 7
 
 
 def test_answer_resets_the_count_of_failures(wait, drive, progress):
@@ -179,14 +182,63 @@ def test_goal_uncommitted_is_reached_with_or_beyond_it(wait, drive, progress, st
     assert (event["status"], event["goal"]) == ("success", "Uncommitted")
 
 
-def test_line_is_logged_only_when_something_changed(wait, drive, log, progress):
-    answers = [progress("Importing"), progress("Importing"), progress("Importing", importedRows=20, totalRows=20)]
-    drive(wait(), *answers, progress("Importing", importedRows=20, totalRows=20, progress=80), progress("Completed"))
+def test_change_of_state_is_logged_at_once(wait, drive, log, progress):
+    drive(wait(), progress("Pending"), progress("Importing", importedRows=20, totalRows=50), progress("Completed"))
     assert log == [
-        "Import job 1: Importing, 0 %, 0 rows",
-        "Import job 1: Importing, 0 %, 20 of 20 rows, 9 rows/s",
-        "Import job 1: Importing, 80 %, 20 of 20 rows",
+        "Import job 1: Pending, 0 %, 0 rows",
+        "Import job 1: Importing, 0 %, 20 of 50 rows, 18 rows/s",
     ]
+
+
+def test_ten_percent_are_logged_and_less_is_not(wait, drive, log, progress):
+    drive(wait(), *[progress("Importing", progress=percent) for percent in (40, 41, 49, 50, 59)], progress("Completed"))
+    assert log == ["Import job 1: Importing, 40 %, 0 rows", "Import job 1: Importing, 50 %, 0 rows"]
+
+
+def test_small_changes_are_logged_once_a_minute(wait, clock, log, progress):
+    found = wait()
+    for rows in range(130):
+        found.saw("1", progress("Importing", importedRows=rows))
+        clock.sleep(1)
+    assert [line.partition(" %, ")[2] for line in log] == ["0 rows", "60 rows, 1 rows/s", "120 rows, 1 rows/s"]
+
+
+def test_nothing_is_logged_where_nothing_changed(wait, clock, log, progress):
+    found = wait()
+    for _ in range(130):
+        found.saw("1", progress("Importing"))
+        clock.sleep(1)
+    assert len(log) == 1
+
+
+def test_glimpse_in_a_list_is_logged_like_an_answer(wait, log):
+    found = wait()
+    for percent in (40, 41, 50):
+        found.glimpsed("1", parse_job({"jobId": "1", "state": "Importing", "progress": percent}))
+    assert log == ["Import job 1: Importing, 40 %", "Import job 1: Importing, 50 %"]
+
+
+def test_glimpse_ends_no_wait(wait):
+    found = wait()
+    found.glimpsed("1", parse_job({"jobId": "1", "state": "Completed", "progress": 100}))
+    assert (found.event(), found.pending) == (None, ["1"])
+
+
+def test_trouble_is_logged_once_a_minute(wait, clock, log):
+    found = wait()
+    for _ in range(130):
+        found.missed("1", DOWN)
+        clock.sleep(1)
+    assert [line.partition(")")[0] for line in log] == [
+        f"Could not ask for import job 1 ({count} in a row" for count in (1, 61, 121)
+    ]
+
+
+def test_back_off_of_a_short_outage_is_no_longer_than_the_interval(wait, clock):
+    found = wait(poll_interval=5)
+    for _ in range(20):
+        found.missed("1", DOWN)
+    assert found.delay() == 5
 
 
 def test_log_says_when_the_server_answers_again(wait, drive, log, progress):

@@ -279,7 +279,7 @@ def test_long_job_is_deferred_after_a_while(context, milvus, package_clock):
             "goal": "Completed",
             "poll_interval": 3,
             "deadline": 1_060.0,
-            "max_poll_failures": 60,
+            "max_poll_failures": 120,
             "database": "books",
             "abort_on_kill": False,
         },

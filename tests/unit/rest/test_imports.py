@@ -168,7 +168,7 @@ def test_list_reads_self_hosted_and_cloud_records():
         "count": 2,
         "records": [{"jobId": "1", "state": "InProgress"}, {"jobId": "2", "state": "Failed", "reason": "r"}],
     }
-    jobs = imports.list_jobs().parse(data)
+    jobs = [imports.parse_job(record) for record in imports.list_jobs().parse(data).values()]
     assert [(job.job_id, job.state, job.reason) for job in jobs] == [
         ("1", ImportState.IMPORTING, ""),
         ("2", ImportState.FAILED, "r"),

@@ -1,0 +1,353 @@
+"""One poll loop for all the waits on one server.
+
+A triggerer runs thousands of waits on one event loop. They register here, and one loop looks for all of them: a few
+jobs are described one by one, many are read with one ``list``. What ``list`` says is believed only of a job that goes
+on: one that ended, failed or is missing is described, which also gives its figures and the reasons of its files.
+
+Trouble with the server is the loop's, and its back-off holds for everybody; trouble with one job is that job's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from itertools import islice
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from airflow_provider_milvus.imports import pacing
+from airflow_provider_milvus.imports.waiting import Event, ImportWait
+from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusError, MilvusImportJobNotFound
+from airflow_provider_milvus.rest.imports import ImportProgress, ImportState, parse_job
+
+# So many jobs are cheaper to describe than to list, whatever else the server has records of.
+FEW = 4
+RUNNING = (ImportState.PENDING, ImportState.IMPORTING, ImportState.COMMITTING)
+# How many requests are under way at a time.
+CONCURRENT = 8
+MIN_GAP = pacing.MIN_POLL_INTERVAL
+# Who is due this much of an interval later is looked for as well, or jitter would tear apart what one list can serve.
+SLACK = 0.25
+# The most of its time that the loop spends inside ``list``.
+LIST_SHARE = 0.05
+# Other triggers of the event loop get their turn after so many records.
+RECORDS_AT_ONCE = 500
+# Credentials that are refused are read anew from the connection, unless they are as fresh as this.
+FRESH = 60.0
+
+
+class Client(Protocol):
+    """The two questions of the loop."""
+
+    async def get_import_progress(self, job_id: str) -> ImportProgress: ...
+
+    async def list_import_records(self, collection_name: str | None) -> Mapping[str, Mapping[str, Any]]: ...
+
+
+OpenClient = Callable[[], AbstractAsyncContextManager[Client]]
+
+
+async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Event:
+    """Take part in the one loop of this event loop for a server, until the wait has ended.
+
+    :param server: what distinguishes the servers; the same value shares a loop.
+    :param open_client: makes the loop's client, when the first waiter comes and when credentials have changed.
+    :raises Exception: what ``open_client`` raises, in every waiter.
+    """
+    watchers = _watchers.setdefault(asyncio.get_running_loop(), {})
+    watcher = watchers.get(server)
+    if watcher is None:
+        watcher = watchers[server] = Watcher(open_client, lambda: watchers.pop(server))
+    return await watcher.wait(wait)
+
+
+_watchers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Watcher]] = WeakKeyDictionary()
+
+
+class _StaleClient(Exception):
+    """The credentials were refused and may have been changed since the client was opened."""
+
+
+class _Waiter:
+    """One wait, and when it wants to be looked for."""
+
+    __slots__ = ("context", "done", "due", "interval", "pending", "wait")
+
+    def __init__(self, wait: ImportWait, now: float) -> None:
+        self.wait = wait
+        self.pending = wait.pending
+        self.due = now
+        self.interval = 0.0
+        self.done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        # Airflow finds the task that a log line belongs to in here.
+        self.context = contextvars.copy_context()
+
+    def tell(self, report: Callable[..., Any], *arguments: Any) -> None:
+        """Call a method of the wait in the waiter's own context; what it breaks is the waiter's alone."""
+        if self.done.done():
+            return
+        try:
+            self.context.run(report, *arguments)
+        except Exception as error:
+            self.done.set_exception(error)
+
+    def look_back(self) -> None:
+        """After an answer: end the wait if it has come to its end."""
+        if self.done.done():
+            return
+        event = self.wait.event()
+        if event:
+            self.done.set_result(event)
+        else:
+            self.pending = self.wait.pending
+
+    def is_due(self, now: float) -> bool:
+        return self.due - SLACK * self.interval <= now
+
+    def schedule(self, now: float) -> None:
+        """Set the time of the next look."""
+        self.interval = self.wait.delay()
+        self.due = now + self.interval
+        if self.interval <= 0:  # its deadline has passed
+            self.look_back()
+
+
+class _Job:
+    """A job that somebody waits for, and what ``list`` last said of it."""
+
+    __slots__ = ("collection", "record", "runs", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters: list[_Waiter] = []
+        self.record: Mapping[str, Any] | None = None
+        self.runs = False
+        self.collection = ""
+
+
+class Watcher:
+    """The loop of one server; it begins with its first waiter and ends with its last.
+
+    :param open_client: makes its client.
+    :param on_empty: is called as soon as nobody waits any more.
+    """
+
+    def __init__(self, open_client: OpenClient, on_empty: Callable[[], Any]) -> None:
+        self._open_client = open_client
+        self._on_empty = on_empty
+        self._loop = asyncio.get_running_loop()
+        self._waiters: dict[_Waiter, None] = {}
+        self._jobs: dict[str, _Job] = {}
+        self._suspects: set[str] = set()
+        self._refused: set[str | None] = set()
+        self._list_seconds: deque[float] = deque(maxlen=3)
+        self._may_list_at = 0.0
+        self._failures = 0
+        self._trouble_since = 0.0
+        self._last = self._next = self._loop.time() - MIN_GAP
+        self._opened = 0.0
+        self._wake = asyncio.Event()
+        # In a context of its own, or what the loop logs would be in the task log of its first waiter.
+        self._task = self._loop.create_task(self._run(), context=contextvars.Context())
+
+    async def wait(self, wait: ImportWait) -> Event:
+        """Wait among the others."""
+        waiter = _Waiter(wait, self._loop.time())
+        self._waiters[waiter] = None
+        for job_id in waiter.pending:
+            job = self._jobs.setdefault(job_id, _Job())
+            job.waiters.append(waiter)
+            job.record = None  # the newcomer has not heard of it
+        if not self._failures and waiter.due < self._next:
+            self._next = max(waiter.due, self._last + MIN_GAP)
+            self._wake.set()
+        try:
+            return await waiter.done
+        finally:
+            await self._leave(waiter)
+
+    async def _leave(self, waiter: _Waiter) -> None:
+        del self._waiters[waiter]
+        for job_id in waiter.wait.job_ids if isinstance(waiter.wait.job_ids, list) else [waiter.wait.job_ids]:
+            if (job := self._jobs.get(job_id)) and waiter in job.waiters:
+                job.waiters.remove(waiter)
+                if not job.waiters:
+                    del self._jobs[job_id]
+                    self._suspects.discard(job_id)
+        if not self._waiters:
+            self._on_empty()
+            self._task.cancel()
+            # The last one out sees the client closed.
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                try:
+                    async with self._open_client() as client:
+                        self._opened = self._loop.time()
+                        while True:
+                            await self._pause()
+                            await self._look(client)
+                except _StaleClient:
+                    pass
+        except Exception as error:
+            for waiter in self._waiters:
+                if not waiter.done.done():
+                    waiter.done.set_exception(error)
+
+    async def _pause(self) -> None:
+        while (delay := self._next - self._loop.time()) > 0:
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), delay)
+            except TimeoutError:
+                break
+
+    # -- one look ------------------------------------------------------------------------------------------------
+
+    async def _look(self, client: Client) -> None:
+        self._last = now = self._loop.time()
+        due = [waiter for waiter in self._waiters if waiter.is_due(now)]
+        job_ids = dict.fromkeys(job_id for waiter in due for job_id in waiter.pending)
+        to_describe: Iterable[str] = job_ids
+        error: MilvusError | None = None
+        if len(job_ids) > FEW and (scope := self._scope(job_ids)) not in self._refused:
+            if now < self._may_list_at:
+                self._next = self._may_list_at
+                return
+            try:
+                to_describe = await self._list(client, scope, job_ids)
+            except MilvusError as trouble:
+                self._check_credentials(trouble)
+                if trouble.retryable:
+                    error, to_describe = trouble, ()
+                    self._miss(job_ids, trouble)
+                else:
+                    self._refused.add(scope)
+        error = await self._describe(client, to_describe) or error
+        await self._plan(due, error)
+
+    def _scope(self, job_ids: Iterable[str]) -> str | None:
+        """The collection to list the jobs of, where they are all of one, else ``None`` for all collections."""
+        names = {self._jobs[job_id].collection for job_id in job_ids if job_id in self._jobs}
+        name = names.pop() if len(names) == 1 else None
+        return None if name in self._refused else name or None
+
+    async def _list(self, client: Client, scope: str | None, due: Mapping[str, None]) -> list[str]:
+        """Read all jobs at once; the ids of those that have to be described."""
+        began = self._loop.time()
+        records = await client.list_import_records(scope)
+        ended = self._loop.time()
+        self._list_seconds.append(ended - began)
+        # The best of the last times, since the others of the event loop may have had their turn in between.
+        self._may_list_at = ended + min(self._list_seconds) * (1 / LIST_SHARE - 1)
+        self._recover()
+        if not any(job_id in records for job_id in due):
+            self._refused.add(scope)  # these credentials see nothing of it, or it is another database's
+        doubtful = [job_id for job_id in due if job_id not in records]
+        for number, (job_id, job) in enumerate(list(self._jobs.items()), 1):
+            if number % RECORDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            record = records.get(job_id)
+            if record is not None and self._compare(job_id, job, record):
+                doubtful.append(job_id)
+        return doubtful
+
+    def _compare(self, job_id: str, job: _Job, record: Mapping[str, Any]) -> bool:
+        """Tell the waiters of a job what changed; whether it must be described."""
+        changed = record != job.record
+        if job.runs and not changed:
+            return False  # the usual case, a thousand times over
+        listed = parse_job(record)
+        job.record = record
+        job.collection = listed.collection_name
+        job.runs = listed.state in RUNNING
+        if listed.state in (ImportState.COMPLETED, ImportState.FAILED):
+            return True
+        if not job.runs:
+            return changed or any(waiter.wait.goal is listed.state for waiter in job.waiters)
+        if changed:
+            for waiter in job.waiters:
+                waiter.tell(waiter.wait.glimpsed, job_id, listed)
+        return False
+
+    async def _describe(self, client: Client, job_ids: Iterable[str]) -> MilvusError | None:
+        """Ask for jobs one by one, several at a time; the error if nothing can be asked for at present."""
+        # Who failed the last time comes last, so that it holds nobody up.
+        waiting = iter(sorted(job_ids, key=lambda job_id: job_id in self._suspects))
+        while batch := list(islice(waiting, 1 if self._failures else CONCURRENT)):
+            questions = (client.get_import_progress(job_id) for job_id in batch)
+            answers = await asyncio.gather(*questions, return_exceptions=True)
+            for answer in answers:
+                self._check_credentials(answer)
+            for job_id, answer in zip(batch, answers, strict=True):
+                self._deliver(job_id, answer)
+            trouble = [answer for answer in answers if isinstance(answer, MilvusError) and answer.retryable]
+            if len(trouble) == len(batch):
+                self._miss(waiting, trouble[-1])
+                return trouble[-1]
+            self._recover()
+        return None
+
+    def _deliver(self, job_id: str, answer: ImportProgress | BaseException) -> None:
+        job = self._jobs.get(job_id)
+        if job is None:
+            return
+        if isinstance(answer, MilvusError):
+            if not isinstance(answer, MilvusImportJobNotFound):
+                self._suspects.add(job_id)
+            self._miss([job_id], answer)
+            return
+        self._suspects.discard(job_id)
+        for waiter in job.waiters:
+            if isinstance(answer, BaseException):
+                if not waiter.done.done():
+                    waiter.done.set_exception(answer)
+                continue
+            job.collection = answer.collection_name
+            waiter.tell(waiter.wait.saw, job_id, answer)
+            waiter.look_back()
+
+    def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
+        """Tell the waiters of these jobs, each once, that there was no answer."""
+        told: set[_Waiter] = set()
+        for job_id in job_ids:
+            job = self._jobs.get(job_id)
+            if job is None:
+                continue
+            job.record = None  # so that the next answer is told, however little it says
+            for waiter in job.waiters:
+                if waiter not in told:
+                    told.add(waiter)
+                    waiter.tell(waiter.wait.missed, job_id, error)
+                    waiter.look_back()
+
+    # -- the time of the next look -------------------------------------------------------------------------------
+
+    async def _plan(self, due: list[_Waiter], error: MilvusError | None) -> None:
+        now = self._loop.time()
+        for number, waiter in enumerate(due, 1):
+            if number % RECORDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            waiter.schedule(now)
+        if error is not None:
+            self._failures += 1
+            self._trouble_since = self._trouble_since or now
+            longest = max((waiter.wait.poll_interval for waiter in due), default=0.0)
+            ceiling = pacing.ceiling(now - self._trouble_since, longest)
+            self._next = now + pacing.backoff(self._failures, getattr(error, "retry_after", None), ceiling=ceiling)
+            for waiter in due:
+                waiter.due = self._next
+            return
+        earliest = min((waiter.due for waiter in self._waiters if not waiter.done.done()), default=now)
+        self._next = max(earliest, self._last + MIN_GAP)
+
+    def _recover(self) -> None:
+        self._failures, self._trouble_since = 0, 0.0
+
+    def _check_credentials(self, answer: object) -> None:
+        if isinstance(answer, MilvusAuthError) and self._loop.time() > self._opened + FRESH:
+            raise _StaleClient
