@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from airflow_provider_milvus.imports import pacing
-from airflow_provider_milvus.imports.waiting import Event, ImportWait
+from airflow_provider_milvus.imports.waiting import Event, ImportWait, as_list
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.imports import ImportProgress, ImportState, parse_job
 
@@ -92,6 +92,10 @@ class _Waiter:
         try:
             self.context.run(report, *arguments)
         except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
             self.done.set_exception(error)
 
     def look_back(self) -> None:
@@ -170,7 +174,7 @@ class Watcher:
 
     async def _leave(self, waiter: _Waiter) -> None:
         del self._waiters[waiter]
-        for job_id in waiter.wait.job_ids if isinstance(waiter.wait.job_ids, list) else [waiter.wait.job_ids]:
+        for job_id in as_list(waiter.wait.job_ids):
             if (job := self._jobs.get(job_id)) and waiter in job.waiters:
                 job.waiters.remove(waiter)
                 if not job.waiters:
@@ -195,8 +199,7 @@ class Watcher:
                     pass
         except Exception as error:
             for waiter in self._waiters:
-                if not waiter.done.done():
-                    waiter.done.set_exception(error)
+                waiter.fail(error)
 
     async def _pause(self) -> None:
         while (delay := self._next - self._loop.time()) > 0:
@@ -304,8 +307,7 @@ class Watcher:
         self._suspects.discard(job_id)
         for waiter in job.waiters:
             if isinstance(answer, BaseException):
-                if not waiter.done.done():
-                    waiter.done.set_exception(answer)
+                waiter.fail(answer)
                 continue
             job.collection = answer.collection_name
             waiter.tell(waiter.wait.saw, job_id, answer)
