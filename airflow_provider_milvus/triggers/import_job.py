@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -16,7 +17,10 @@ from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DE
 # Airflow fails a task whose trigger fires before the executor has told the scheduler that the deferring worker is done,
 # which takes up to a worker heartbeat (5 s).
 MIN_AGE = 6.0
+AIRFLOW_KILLS_TRIGGERS = hasattr(BaseTrigger, "on_kill")
 FINAL_STATES = ("failed", "success", "skipped", "upstream_failed", "removed")
+
+_airflow_has_answered = False
 
 
 class MilvusImportTrigger(BaseTrigger):
@@ -78,6 +82,8 @@ class MilvusImportTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ask until the wait has ended, then fire."""
         started = time.monotonic()
+        if self.abort_on_kill and AIRFLOW_KILLS_TRIGGERS:
+            await self._ask_airflow_once()
         wait = imports.waiting.ImportWait(
             self.job_id,
             goal=rest.imports.ImportState(self.goal),
@@ -94,6 +100,14 @@ class MilvusImportTrigger(BaseTrigger):
         await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
         self._fired = True
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _ask_airflow_once(self) -> None:
+        """Let Airflow give its first answer now: it takes the triggerer seconds, in which a killed job would go on."""
+        global _airflow_has_answered
+        if not _airflow_has_answered:
+            _airflow_has_answered = True
+            with suppress(Exception):  # nobody needs the answer
+                await self._task_has_ended()
 
     async def on_kill(self) -> None:
         """Abort a two-phase job whose task was ended by a person; say of any other that it goes on."""

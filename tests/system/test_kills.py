@@ -7,8 +7,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
-# The first question that a trigger asks Airflow can take the triggerer a quarter of a minute on a busy machine.
-SECONDS_TO_ABORT = 60
+# Two on an idle machine.
+SECONDS_TO_ABORT = 30
 # Longer than a triggerer may be silent before its triggers move to another.
 SECONDS_STALLED = 45
 

@@ -197,6 +197,22 @@ async def test_kill_of_a_task_that_goes_on_elsewhere_aborts_nothing(milvus, stat
     assert milvus.sent == []
 
 
+async def test_airflow_is_asked_once_beforehand_so_that_its_slow_first_answer_is_not_the_kills(milvus, monkeypatch):
+    asked = []
+
+    async def slow_answer(self):
+        asked.append(self.job_id)
+        raise OSError("of no interest")
+
+    monkeypatch.setattr(MilvusImportTrigger, "_task_has_ended", slow_answer)
+    monkeypatch.setattr(import_job, "AIRFLOW_KILLS_TRIGGERS", True)
+    monkeypatch.setattr(import_job, "_airflow_has_answered", False)
+    milvus.answers(DESCRIBE, DONE, DONE, DONE)
+    for job_id, abort_on_kill in (("6", False), ("7", True), ("8", True)):
+        await events(trigger(job_id=job_id, abort_on_kill=abort_on_kill))
+    assert asked == ["7"]
+
+
 async def test_kill_that_airflow_itself_cancels_goes_on(milvus, state, monkeypatch):
     found, answered = deferred(), asyncio.Event()
 
