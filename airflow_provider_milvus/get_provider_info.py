@@ -10,6 +10,13 @@ from airflow_provider_milvus.hooks.form import conn_fields, field_behaviour
 
 def get_provider_info() -> dict[str, Any]:
     """The provider's description, as ``airflow/provider_info.schema.json`` asks for it."""
+    assets = [
+        {
+            "schemes": ["milvus"],
+            "handler": "airflow_provider_milvus.assets.sanitize_uri",
+            "factory": "airflow_provider_milvus.assets.create_asset",
+        }
+    ]
     return {
         "package-name": "airflow-provider-milvus",
         "name": "Milvus",
@@ -28,6 +35,8 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.sensors.import_job"]}],
         "hooks": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.hooks.milvus"]}],
         "triggers": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.triggers.import_job"]}],
+        "asset-uris": assets,
+        "dataset-uris": assets,  # their name in Airflow 2
         "connection-types": [
             {
                 "connection-type": "milvus",

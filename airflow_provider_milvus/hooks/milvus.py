@@ -346,9 +346,9 @@ class MilvusAsyncHook:
     async def __aenter__(self) -> MilvusAsyncHook:
         from airflow_provider_milvus.hooks.transport import HttpxTransport
 
-        self._settings = await _settings(self.milvus_conn_id, self.database)
+        self.settings: ClientSettings = await _settings(self.milvus_conn_id, self.database)
         # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
-        self._transport = await asyncio.to_thread(HttpxTransport, self._settings)
+        self._transport = await asyncio.to_thread(HttpxTransport, self.settings)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -363,7 +363,7 @@ class MilvusAsyncHook:
 
     async def list_import_records(self, collection_name: str | None = None) -> Mapping[str, Mapping[str, Any]]:
         """What the server's list says of its import jobs, by job id."""
-        pages = _Pages(collection_name, self._settings)
+        pages = _Pages(collection_name, self.settings)
         while request := pages.next():
             pages.take(await self._transport.call(request))
         return pages.records

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_milvus.imports import completions as completions
     from airflow_provider_milvus.imports import outcome as outcome
     from airflow_provider_milvus.imports import submission as submission
     from airflow_provider_milvus.imports import waiting as waiting
@@ -15,6 +16,6 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome", "submission", "waiting", "watcher"):
+    if name in ("completions", "outcome", "submission", "waiting", "watcher"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

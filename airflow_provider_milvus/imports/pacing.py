@@ -47,7 +47,9 @@ def ceiling(outage: float, poll_interval: float) -> float:
     return min(MAX_BACKOFF, max(FIRST_BACKOFF, poll_interval, outage * AGE_SHARE))
 
 
-def check_wait(*, poll_interval: float, max_poll_failures: int, timeout: float | None = None) -> None:
+def check_wait(
+    *, poll_interval: float, max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES, timeout: float | None = None
+) -> None:
     """Refuse a wait that could not work.
 
     :raises ValueError: naming the parameter, the value and the remedy.

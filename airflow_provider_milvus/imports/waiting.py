@@ -324,7 +324,8 @@ def as_list(job_ids: str | Sequence[str]) -> list[str]:
     """
     # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
     ids = [job_ids] if isinstance(job_ids, str) else job_ids[:] if isinstance(job_ids, Sequence) else None
-    if not ids or not all(isinstance(i, str) and i.strip() for i in ids):
+    # A list that a template made a text of is no id.
+    if not ids or not all(isinstance(i, str) and i.strip() and not set(i) & set("[]{}, ") for i in ids):
         raise ValueError(
             f"job_id must be the id of an import job, or a list of ids, each a string; got {job_ids!r}. "
             f"The operator's output, or its XCom 'job_id', is such a value"
@@ -354,13 +355,17 @@ def _gone_message(job_ids: list[str], last: dict[str, ImportProgress | None]) ->
     )
 
 
-def _duration(progress: ImportProgress) -> str:
+def seconds_between(begin: str, end: str) -> float | None:
+    """The seconds between two of Milvus's times; ``None`` where one of them is no time."""
     try:
-        begin, end = map(datetime.fromisoformat, (progress.create_time, progress.complete_time))
-        seconds = (end - begin).total_seconds()
+        return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
     except (ValueError, TypeError):
-        return ""
-    return f" in {seconds:,.0f} s" if seconds > 0 else ""
+        return None
+
+
+def _duration(progress: ImportProgress) -> str:
+    seconds = seconds_between(progress.create_time, progress.complete_time)
+    return f" in {seconds:,.0f} s" if seconds and seconds > 0 else ""
 
 
 def _iso(epoch: float) -> str:

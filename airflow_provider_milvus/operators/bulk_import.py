@@ -20,7 +20,7 @@ from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import AssetAlias, Context
 
     from airflow_provider_milvus.imports.submission import Store, Submitter
     from airflow_provider_milvus.imports.waiting import Event
@@ -77,6 +77,9 @@ class MilvusBulkImportOperator(BaseOperator):
         :class:`~airflow_provider_milvus.rest.imports.ImportProgress` before the commit; ``False`` or an exception
         aborts it.
     :param cancel_on_kill: whether a killed task aborts its two-phase job. An ordinary job cannot be cancelled.
+    :param asset_outlet: whether success updates the asset ``milvus://host:port/database/collection`` of the
+        collection. The event's extra has ``job_id``, ``rows`` and ``seconds`` (of the job). An asset of this URI among
+        ``outlets`` is told the same.
     :raises ValueError: for bad parameters, before anything is sent.
     """
 
@@ -123,6 +126,7 @@ class MilvusBulkImportOperator(BaseOperator):
         min_rows: int | str | None = None,
         check: Callable[[ImportProgress], bool] | None = None,
         cancel_on_kill: bool = True,
+        asset_outlet: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -131,6 +135,10 @@ class MilvusBulkImportOperator(BaseOperator):
             raise ValueError(f"on_unknown_outcome must be 'fail' or 'resubmit', got {on_unknown_outcome!r}")
         if two_phase and not wait_for_completion:
             raise ValueError("two_phase=True commits at the end of the wait; leave wait_for_completion=True")
+        if asset_outlet and not wait_for_completion:
+            raise ValueError(
+                "asset_outlet=True updates an asset when the rows are there; leave wait_for_completion=True"
+            )
         for name, value in (("expected_rows", expected_rows), ("min_rows", min_rows), ("check", check)):
             if value is not None and not two_phase:
                 raise ValueError(f"{name} is checked before a commit; it needs two_phase=True, got {name}={value!r}")
@@ -157,6 +165,13 @@ class MilvusBulkImportOperator(BaseOperator):
         self.min_rows = min_rows
         self.check = check
         self.cancel_on_kill = cancel_on_kill
+        self.asset_outlet = asset_outlet
+        self._asset_alias: AssetAlias | None = None
+        if asset_outlet:
+            from airflow_provider_milvus.assets import alias_of
+
+            self._asset_alias = alias_of(milvus_conn_id, database, collection_name)
+            self.outlets = [*self.outlets, self._asset_alias]
         self._job_id = ""
 
     @cached_property
@@ -296,7 +311,20 @@ class MilvusBulkImportOperator(BaseOperator):
         if not committed:
             return self._commit(context)
         self._finished(context)
+        if self.outlets:
+            self._update_assets(context, event["imports"][0])
         return self._job_id
+
+    def _update_assets(self, context: Context, figures: Mapping[str, Any]) -> None:
+        from airflow_provider_milvus import assets
+
+        extra = {
+            "job_id": self._job_id,
+            "rows": figures["imported_rows"],
+            "seconds": imports.waiting.seconds_between(figures["create_time"], figures["complete_time"]),
+        }
+        asset = assets.asset_of(self.hook.settings, self.collection_name)
+        assets.update(context["outlet_events"], self.outlets, asset, extra, self._asset_alias)
 
     def _commit(self, context: Context) -> str:
         """Check the rows of the first phase, commit them and wait for the second phase."""

@@ -352,6 +352,15 @@ def parse_job(job: Mapping[str, Any]) -> ImportJob:
     )
 
 
+def completed_by_collection(listed: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The ids of the completed ones of listed jobs, by the name of their collection."""
+    found: dict[str, list[str]] = {}
+    for job_id, job in listed.items():
+        if ImportState.read(job.get("state")) is ImportState.COMPLETED:
+            found.setdefault(text(job.get("collectionName")), []).append(job_id)
+    return found
+
+
 def _records_by_id(data: Any) -> dict[str, Mapping[str, Any]]:
     page = {"records": data} if isinstance(data, list) else record(data or {})
     return {_listed_id(job): job for job in records(page.get("records"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,9 @@ class MilvusImportSensor(BaseSensorOperator):
     :param database: instead of the connection's database. (templated)
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
     :param defer_after: seconds that a deferrable sensor waits by itself first, so that a short job needs no triggerer.
+    :param start_from_trigger: deferrable: whether to begin in the triggerer, so that no worker is needed before the
+        end. Airflow 3.3 can do it, 2.11 and 3.0 where no field has a template; elsewhere, mapped, and with the output
+        of a mapped task, the sensor defers as usual.
     :param max_poll_failures: failed looks in a row after which to give up. In the mode ``reschedule`` every look is a
         process of its own and nothing is counted: ``timeout`` alone ends the wait.
     :param poke_interval: seconds between two looks (60); deferred, the most seconds, and a young job is looked at more
@@ -62,6 +66,7 @@ class MilvusImportSensor(BaseSensorOperator):
         database: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         defer_after: float = 5.0,
+        start_from_trigger: bool = False,
         max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
         **kwargs: Any,
     ) -> None:
@@ -73,6 +78,41 @@ class MilvusImportSensor(BaseSensorOperator):
         self.deferrable = deferrable
         self.defer_after = defer_after
         self.max_poll_failures = max_poll_failures
+        if start_from_trigger:
+            if not deferrable:
+                raise ValueError("start_from_trigger=True waits in the triggerer; it needs deferrable=True")
+            self._start_from_trigger()
+
+    def _start_from_trigger(self) -> None:
+        """Tell the scheduler what to start, if the triggerer will be able to fill in the templates."""
+        from airflow.triggers.base import BaseTrigger, StartTriggerArgs
+
+        job_id = self.job_id
+        if not isinstance(job_id, str | list):
+            # The output of another task; of a mapped one it is a list, which no text can become.
+            if getattr(getattr(job_id, "operator", None), "is_mapped", True):
+                return
+            job_id = str(job_id)
+        arguments = self._trigger_arguments(job_id)
+        templated = any(mark in str(arguments) for mark in ("{{", "{%"))
+        if templated and not hasattr(BaseTrigger, "render_template_fields"):
+            return
+        self.start_from_trigger = True
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
+            trigger_kwargs=arguments,
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self._limit()),
+        )
+
+    def _trigger_arguments(self, job_id: Any) -> dict[str, Any]:
+        return {
+            "job_id": job_id,
+            "milvus_conn_id": self.milvus_conn_id,
+            "poll_interval": self.poke_interval or 1.0,
+            "max_poll_failures": self.max_poll_failures,
+            "database": self.database,
+        }
 
     @cached_property
     def hook(self) -> MilvusHook:
@@ -109,12 +149,7 @@ class MilvusImportSensor(BaseSensorOperator):
 
             self.defer(
                 trigger=MilvusImportTrigger(
-                    job_id=self._wait.job_ids,
-                    milvus_conn_id=self.milvus_conn_id,
-                    poll_interval=self.poke_interval or 1.0,
-                    deadline=self._wait.deadline,
-                    max_poll_failures=self.max_poll_failures,
-                    database=self.database,
+                    **self._trigger_arguments(self._wait.job_ids), deadline=self._wait.deadline
                 ),
                 method_name="execute_complete",
             )
