@@ -23,7 +23,7 @@ from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus,
 
 SECONDS_FOR_A_RUN = 400
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30}
-COLLECTIONS = ["vectors", "loaded_once", "marked_failed", "cleared", "moved"]
+COLLECTIONS = ["vectors", "loaded_once", "marked_failed", "cleared", "moved", "told", "watched"]
 STARTED_AT_ONCE = ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped", "waits", "failed_imports"]
 
 
@@ -94,11 +94,7 @@ class Run:
         return self
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + SECONDS_FOR_A_RUN
-        while not condition():
-            if time.monotonic() > deadline:
-                pytest.fail(f"{self._name} did not {what} within {SECONDS_FOR_A_RUN} s\n{self.report()}", pytrace=False)
-            time.sleep(1)
+        wait_until(condition, f"{self._name} did not {what}", self.report)
 
     def report(self) -> str:
         """What a person needs in order to see what went wrong."""
@@ -110,6 +106,14 @@ class Run:
             if task.state not in ("success", "upstream_failed", None)
         ]
         return "\n".join([*states, *logs, "--- Airflow's own log ---", self._airflow.service.tail(leave_out="[info ")])
+
+
+def wait_until(condition: Callable[[], bool], failure: str, report: Callable[[], str]) -> None:
+    deadline = time.monotonic() + SECONDS_FOR_A_RUN
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{failure} within {SECONDS_FOR_A_RUN} s\n{report()}", pytrace=False)
+        time.sleep(1)
 
 
 class Airflow:
@@ -177,6 +181,16 @@ class Airflow:
                 errors = self.get("/api/v2/importErrors")
                 pytest.fail(f"{dag_id} cannot be started: {answer.text}\n{errors}\n{self.service.tail()}")
             time.sleep(1)
+
+    def wait_for_runs(self, dag_id: str, number: int) -> list[Run]:
+        """The runs of a DAG, once there are so many."""
+        wait_until(lambda: len(self.runs(dag_id)) >= number, f"{dag_id} has not run {number} times", self.service.tail)
+        return self.runs(dag_id)
+
+    def runs(self, dag_id: str) -> list[Run]:
+        """All runs of a DAG, the oldest first."""
+        found = self.get(f"/api/v2/dags/{dag_id}/dagRuns", order_by="id")["dag_runs"]
+        return [Run(self, dag_id, run["dag_run_id"]) for run in found]
 
     def cli(self, *arguments: str) -> str:
         """The output of an ``airflow`` command."""

@@ -1,0 +1,31 @@
+"""Run whenever an import into a collection completes, whoever started it: another DAG, pymilvus, or the console.
+
+A watcher of the triggerer looks at the server; nothing here polls, and no worker waits. Airflow 3.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Asset, AssetWatcher, task
+
+from airflow_provider_milvus.hooks.milvus import MilvusHook
+from airflow_provider_milvus.triggers.import_job import MilvusImportEventTrigger
+
+COLLECTION = "digits_deferrable"
+
+digits = Asset(
+    f"milvus://127.0.0.1:19530/default/{COLLECTION}",
+    watchers=[AssetWatcher(name=f"imports into {COLLECTION}", trigger=MilvusImportEventTrigger(COLLECTION))],
+)
+
+
+@task
+def report(triggering_asset_events: dict) -> list[dict]:
+    """What was imported, and how many rows the collection has now."""
+    imported = [event.extra["payload"] for event in triggering_asset_events[digits]]
+    rows = MilvusHook().get_collection_stats(COLLECTION)
+    print(f"{COLLECTION} has {rows} rows after {', '.join(job['job_id'] for job in imported)}")
+    return imported
+
+
+with DAG("milvus_digits_on_import", schedule=[digits], catchup=False, tags=["milvus"], doc_md=__doc__):
+    report()
