@@ -87,15 +87,15 @@ class MilvusImportSensor(BaseSensorOperator):
         """Tell the scheduler what to start, if the triggerer will be able to fill in the templates."""
         from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
-        job_id = self.job_id
-        if not isinstance(job_id, str | list):
-            # The output of another task; of a mapped one it is a list, which no text can become.
-            if getattr(getattr(job_id, "operator", None), "is_mapped", True):
-                return
-            job_id = str(job_id)
+        job_id = self.job_id if isinstance(self.job_id, str | list) else _template_of(self.job_id)
         arguments = self._trigger_arguments(job_id)
-        templated = any(mark in str(arguments) for mark in ("{{", "{%"))
-        if templated and not hasattr(BaseTrigger, "render_template_fields"):
+        text = str(arguments)
+        if "{{" in text or "{%" in text:
+            can_render = hasattr(BaseTrigger, "render_template_fields") and not _is_in_mapped_group(self)
+            # A triggerer that is not told the index asks for a list, and Airflow never answers (3.3.2).
+            if not can_render or ("xcom_pull" in text and "map_indexes" not in text):
+                return
+        if not job_id:
             return
         self.start_from_trigger = True
         self.start_trigger_args = StartTriggerArgs(
@@ -174,3 +174,15 @@ class MilvusImportSensor(BaseSensorOperator):
             return AirflowSensorTimeout(str(error))
         # What time heals is mended by submitting again; looking again at the same job finds the same failure.
         return MilvusImportFailed(str(error)) if isinstance(error, MilvusImportFailedForNow) else error
+
+
+def _template_of(output: Any) -> str | None:
+    """The template of another task's output, where that is one value."""
+    operator, key = getattr(output, "operator", None), getattr(output, "key", None)
+    if key is None or getattr(operator, "is_mapped", True) or _is_in_mapped_group(operator):
+        return None
+    return f"{{{{ ti.xcom_pull(task_ids={operator.task_id!r}, key={key!r}, map_indexes=-1) }}}}"
+
+
+def _is_in_mapped_group(operator: Any) -> bool:
+    return next(operator.iter_mapped_task_groups(), None) is not None
