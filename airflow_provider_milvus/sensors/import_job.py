@@ -178,10 +178,10 @@ class MilvusImportSensor(BaseSensorOperator):
 
 def _template_of(output: Any) -> str | None:
     """The template of another task's output, where that is one value."""
-    operator, key = getattr(output, "operator", None), getattr(output, "key", None)
-    if key is None or getattr(operator, "is_mapped", True) or _is_in_mapped_group(operator):
+    key = getattr(output, "key", None)
+    if key is None or getattr(output.operator, "is_mapped", True) or _is_in_mapped_group(output.operator):
         return None
-    return f"{{{{ ti.xcom_pull(task_ids={operator.task_id!r}, key={key!r}, map_indexes=-1) }}}}"
+    return f"{{{{ ti.xcom_pull(task_ids={output.operator.task_id!r}, key={key!r}, map_indexes=-1) }}}}"
 
 
 def _is_in_mapped_group(operator: Any) -> bool:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # Airflow fails a task whose trigger fires before the executor has told the scheduler that the deferring worker is done,
 # which takes up to a worker heartbeat (5 s).
 MIN_AGE = 6.0
-# After so long, Airflow has written down an event that a trigger has fired.
-SECONDS_TO_PERSIST = 3.0
+# After so long, Airflow has written down an event that a trigger has fired, and started the run that waited for it.
+SECONDS_TO_PERSIST = 5.0
 AIRFLOW_KILLS_TRIGGERS = hasattr(BaseTrigger, "on_kill")
 FINAL_STATES = ("failed", "success", "skipped", "upstream_failed", "removed")
 
@@ -166,7 +166,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
 
     From Airflow 3.3 on, the watchers of one connection and database share one poll of the server, and what was
     announced is kept in the asset's state store: an import that completes while no triggerer runs is announced at the
-    next start, and none twice but where a triggerer dies within three seconds after an event. Before 3.3 every watcher
+    next start, and none twice but where a triggerer dies within five seconds after an event. Before 3.3 every watcher
     asks for itself, and what completes while the triggerer restarts is missed.
 
     https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/event-scheduling.html
@@ -249,11 +249,16 @@ class MilvusImportEventTrigger(BaseEventTrigger):
         except rest.errors.MilvusError as error:
             self.log.warning("Could not look at the completed imports %s, will try again: %s", ", ".join(new), error)
             return
-        for progress in jobs:
-            self.log.info("Import job %s into %s has completed", progress.job_id, self.collection_name)
-            yield TriggerEvent({**progress.figures(), "database": client.settings.database})  # type: ignore[no-untyped-call]
-        # Remembered sooner, an event that died with the triggerer would be lost; so it is rather told twice.
-        await asyncio.sleep(SECONDS_TO_PERSIST)
+        # Events that come together start one run, which gets the first of them; the others wait for the next event. So
+        # the last one comes alone.
+        for together in (jobs[:-1], jobs[-1:]):
+            for progress in together:
+                self.log.info("Import job %s into %s has completed", progress.job_id, self.collection_name)
+                yield TriggerEvent({**progress.figures(), "database": client.settings.database})  # type: ignore[no-untyped-call]
+            if together:
+                # Remembered sooner, an event that died with the triggerer would be lost; so it is rather told twice.
+                await asyncio.sleep(SECONDS_TO_PERSIST)
+                await announced.remember([progress.job_id for progress in together], listed)
         await announced.remember(new, listed)
 
     async def _store(self) -> imports.completions.Store | None:

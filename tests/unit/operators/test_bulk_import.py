@@ -2,9 +2,11 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.exceptions import TaskDeferred
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_milvus import exceptions
 from airflow_provider_milvus.imports.submission import RECORD
@@ -562,3 +564,60 @@ def test_kill_says_that_an_ordinary_job_goes_on(context, milvus, logged):
 def test_kill_before_the_submit_says_so(logged):
     operator().on_kill()
     assert "Killed before an import job was known" in logged()
+
+
+# -- assets ----------------------------------------------------------------------------------------------------------
+
+
+class OutletEvents(dict):
+    """What a task tells its outlets."""
+
+    def __missing__(self, outlet):
+        self[outlet] = event = SimpleNamespace(extra={}, added=[])
+        event.add = lambda asset, extra: event.added.append((asset.uri, extra))
+        return event
+
+
+@pytest.fixture
+def told(context):
+    context["outlet_events"] = OutletEvents()
+    return context["outlet_events"]
+
+
+URI = "milvus://milvus.example.org:19530/default/c"
+EXTRA = {"job_id": "7", "rows": 5, "seconds": 90.0}
+
+
+@pytest.fixture
+def timed(milvus):
+    times = {"createTime": "2026-01-01T00:00:00Z", "completeTime": "2026-01-01T00:01:30Z"}
+    milvus.answers(DESCRIBE, {**DONE, **times})
+
+
+def test_asset_of_the_collection_is_told_what_was_loaded(context, told, timed):
+    task = operator(asset_outlet=True)
+    task.execute(context)
+    assert [event.added for event in told.values()] == [[(URI, EXTRA)]]
+    assert list(told) == task.outlets
+
+
+def test_declared_asset_of_the_collection_is_told_as_well(context, told, timed):
+    operator(outlets=[Asset(URI)]).execute(context)
+    assert told[Asset(URI)].extra == EXTRA
+
+
+def test_other_outlets_are_told_nothing(context, told, timed):
+    operator(outlets=[Asset("milvus://milvus.example.org:19530/default/other"), AssetAlias("mine")]).execute(context)
+    assert told == {}
+
+
+def test_failed_import_tells_no_asset(context, told, milvus):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        operator(asset_outlet=True).execute(context)
+    assert told == {}
+
+
+def test_seconds_of_a_job_without_times_are_unknown(context, told):
+    operator(outlets=[Asset(URI)]).execute(context)
+    assert told[Asset(URI)].extra["seconds"] is None

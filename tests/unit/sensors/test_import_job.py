@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 from airflow.exceptions import TaskDeferred
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, PokeReturnValue
+from airflow.providers.common.compat.sdk import DAG, AirflowSensorTimeout, AirflowSkipException, PokeReturnValue
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_milvus import exceptions
+from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
+from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
 DESCRIBE = "/jobs/import/describe"
 RUNNING = {"state": "Importing", "progress": 40}
@@ -238,3 +241,60 @@ def test_bad_job_id_is_refused_before_anything_is_sent(context, milvus, job_id):
 def test_bad_number_of_failures_is_refused_when_the_dag_is_parsed():
     with pytest.raises(ValueError, match="max_poll_failures must be"):
         sensor(max_poll_failures=0)
+
+
+# -- start from trigger ----------------------------------------------------------------------------------------------
+
+RENDERS = hasattr(BaseTrigger, "render_template_fields")  # Airflow 3.3
+START = {"deferrable": True, "start_from_trigger": True}
+
+
+def test_sensor_tells_the_scheduler_what_to_start():
+    task = sensor(**START, poke_interval=5, timeout=60)
+    arguments = task.start_trigger_args
+    assert (task.start_from_trigger, arguments.next_method, arguments.timeout) == (
+        True,
+        "execute_complete",
+        timedelta(seconds=60),
+    )
+
+
+def test_arguments_for_the_scheduler_make_a_trigger():
+    arguments = sensor(**START, poke_interval=5).start_trigger_args
+    assert arguments.trigger_cls == f"{MilvusImportTrigger.__module__}.{MilvusImportTrigger.__qualname__}"
+    trigger = MilvusImportTrigger(**arguments.trigger_kwargs)
+    assert (trigger.job_id, trigger.poll_interval) == ("7", 5)
+
+
+def test_template_is_for_a_triggerer_that_can_fill_it_in():
+    assert sensor(**START, job_id="{{ params.job_id }}").start_from_trigger is RENDERS
+
+
+def test_template_that_airflows_triggerer_hangs_on_is_for_a_worker():
+    assert not sensor(**START, job_id="{{ ti.xcom_pull('submit') }}").start_from_trigger
+
+
+@pytest.mark.skipif(not RENDERS, reason="an older triggerer fills in nothing")
+def test_output_of_another_task_is_asked_for_with_its_index():
+    with DAG("dag", schedule=None):
+        submit = MilvusBulkImportOperator(task_id="submit", collection_name="c", files=["a.parquet"])
+        task = sensor(**START, job_id=submit.output)
+    assert "map_indexes=-1" in task.start_trigger_args.trigger_kwargs["job_id"]
+    assert task.upstream_task_ids == {"submit"}
+
+
+def test_output_of_a_mapped_task_is_for_a_worker():
+    with DAG("dag", schedule=None):
+        submit = MilvusBulkImportOperator.partial(task_id="submit", collection_name="c").expand(files=[["a.parquet"]])
+        task = sensor(**START, job_id=submit.output)
+    assert not task.start_from_trigger
+
+
+def test_sensor_that_does_not_defer_cannot_start_in_the_triggerer():
+    with pytest.raises(ValueError, match=r"start_from_trigger=True .* needs deferrable=True"):
+        sensor(start_from_trigger=True, deferrable=False)
+
+
+def test_text_of_a_list_is_no_job_id(context):
+    with pytest.raises(ValueError, match="job_id must be the id"):
+        sensor(job_id="['7', '8']").poke(context)
