@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.imports import outcome as outcome
+    from airflow_provider_milvus.imports import readiness as readiness
     from airflow_provider_milvus.imports import submission as submission
     from airflow_provider_milvus.imports import waiting as waiting
     from airflow_provider_milvus.imports import watcher as watcher
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome", "submission", "waiting", "watcher"):
+    if name in ("outcome", "readiness", "submission", "waiting", "watcher"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

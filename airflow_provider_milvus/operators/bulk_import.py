@@ -323,7 +323,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _check(self, progress: ImportProgress) -> None:
         expected, least = (None if rows is None else int(rows) for rows in (self.expected_rows, self.min_rows))
-        reason = imports.outcome.refusal(progress, expected, least)
+        reason = imports.outcome.refusal(progress.imported_rows, expected, least)
         if reason is None and self.check is not None and not self.check(progress):
             reason = "the given check refused it"
         if reason:
