@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_milvus.imports import files as files
     from airflow_provider_milvus.imports import outcome as outcome
     from airflow_provider_milvus.imports import readiness as readiness
     from airflow_provider_milvus.imports import submission as submission
@@ -16,6 +17,6 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("outcome", "readiness", "submission", "waiting", "watcher"):
+    if name in ("files", "outcome", "readiness", "submission", "waiting", "watcher"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

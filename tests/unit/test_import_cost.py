@@ -16,6 +16,7 @@ import airflow_provider_milvus.operators.alias
 import airflow_provider_milvus.operators.bulk_import
 import airflow_provider_milvus.operators.collection
 import airflow_provider_milvus.operators.index
+import airflow_provider_milvus.operators.plan
 import airflow_provider_milvus.sensors.import_job
 import airflow_provider_milvus.hooks.milvus
 """
