@@ -14,6 +14,7 @@ exception                            what it says                               
 :class:`MilvusCollectionUnreachable` the server could not be asked for an index or a load    yes
 :class:`MilvusCollectionNotLoaded`   readers would find nothing in the collection            yes
 :class:`MilvusRowCountWrong`         the collection has not the rows that it should have     yes
+:class:`MilvusVersionServes`         readers use the collection that was to be imported into no
 ===================================  ======================================================  =================
 
 The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The other three are
@@ -48,6 +49,7 @@ __all__ = [
     "MilvusIndexFailed",
     "MilvusRowCountWrong",
     "MilvusTwoPhaseUnsupported",
+    "MilvusVersionServes",
 ]
 
 
@@ -97,6 +99,10 @@ class MilvusCollectionUnreachable(MilvusError):
 
 class MilvusCollectionNotLoaded(AirflowException):
     """The collection is not loaded: whoever searches in it finds nothing."""
+
+
+class MilvusVersionServes(AirflowFailException):
+    """Readers use the version of the collection that the files were to be imported into."""
 
 
 class MilvusRowCountWrong(AirflowException):

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.imports import outcome as outcome
     from airflow_provider_milvus.imports import readiness as readiness
     from airflow_provider_milvus.imports import submission as submission
+    from airflow_provider_milvus.imports import versions as versions
     from airflow_provider_milvus.imports import waiting as waiting
     from airflow_provider_milvus.imports import watcher as watcher
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("files", "outcome", "readiness", "submission", "waiting", "watcher"):
+    if name in ("files", "outcome", "readiness", "submission", "versions", "waiting", "watcher"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

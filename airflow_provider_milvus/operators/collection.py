@@ -182,7 +182,8 @@ class MilvusRowCountCheckOperator(MilvusOperator):
     some seconds after ``refresh_load``.
 
     :param collection_name: the collection. (templated)
-    :param expected_rows: it must have exactly this many rows. (templated)
+    :param expected_rows: it must have exactly this many rows: a number, or the final figures of imports, which are an
+        import operator's ``output["import_progress"]``, mapped or not. (templated)
     :param min_rows: it must have no fewer rows. (templated)
     :param filter: count only the rows for which this expression holds. (templated)
     :param by_statistics: whether to read Milvus's statistics, for which the collection need not be loaded, and which
@@ -206,7 +207,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         self,
         *,
         collection_name: str,
-        expected_rows: int | str | None = None,
+        expected_rows: int | str | Any | None = None,
         min_rows: int | str | None = None,
         filter: str = "",
         by_statistics: bool = False,
@@ -232,7 +233,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         """Count until the number is right or the time is over."""
         expected, least = (
             None if rows is None else pacing.whole_number(name, rows, least=0)
-            for name, rows in (("expected_rows", self.expected_rows), ("min_rows", self.min_rows))
+            for name, rows in (("expected_rows", self._expected()), ("min_rows", self.min_rows))
         )
         began = time.time()
         while True:
@@ -245,6 +246,14 @@ class MilvusRowCountCheckOperator(MilvusOperator):
             if time.time() + delay > began + self.timeout:
                 raise MilvusRowCountWrong(f"collection {self.collection_name!r} is not as it should be: {reason}")
             time.sleep(delay)
+
+    def _expected(self) -> Any:
+        expected: Any = self.expected_rows
+        if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
+            return expected
+        # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
+        figures = [expected] if isinstance(expected, Mapping) else expected[:]
+        return sum(one["total_rows"] or one["imported_rows"] for one in figures)
 
     def _count(self) -> int:
         if self.by_statistics:

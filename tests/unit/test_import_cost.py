@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSens
 import airflow.triggers.base
 """
 OURS = """
+import airflow_provider_milvus.blue_green
 import airflow_provider_milvus.operators.alias
 import airflow_provider_milvus.operators.bulk_import
 import airflow_provider_milvus.operators.collection

@@ -345,6 +345,16 @@ def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, para
     assert 1_000 < package_clock.now <= 1_020
 
 
+@pytest.mark.parametrize(
+    "figures",
+    [{"total_rows": 5, "imported_rows": 3}, [{"total_rows": 0, "imported_rows": 2}, {"total_rows": 3}]],
+    ids=["one import", "mapped imports"],
+)
+def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, figures):
+    milvus.answers(QUERY, [{"count(*)": 5}])
+    assert check(expected_rows=figures).execute(context) == 5
+
+
 def test_statistics_are_read_where_the_collection_is_not_loaded(context, milvus):
     milvus.answers(STATS, {"rowCount": 5})
     assert check(by_statistics=True).execute(context) == 5
