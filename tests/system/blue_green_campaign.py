@@ -123,11 +123,12 @@ class Pipeline:
     def write(self, version: int, *, dimension: int = 8) -> None:
         """The files of a version: 1,000 rows and one more for each version, all with its number."""
         self.written.add(version)
-        rows = ROWS + version
+        # No two versions have a key in common, or one could hide the other's rows.
+        rows, first_id = ROWS + version, version * 10 * ROWS
         vectors = [[(row % 97) / 97] * dimension for row in range(rows)]
         table = pa.table(
             {
-                "id": pa.array(range(rows), pa.int64()),
+                "id": pa.array(range(first_id, first_id + rows), pa.int64()),
                 "vector": pa.array(vectors, pa.list_(pa.float32())),
                 "version": pa.array([version] * rows, pa.int64()),
             }
