@@ -34,8 +34,8 @@ class MilvusCreateCollectionOperator(MilvusOperator):
     :param dimension: instead of a schema: Milvus's quick setup with the fields ``id`` and ``vector``, an index, and
         loaded. (templated)
     :param metric_type: of the quick setup, such as ``"COSINE"``. (templated)
-    :param index_params: indexes in the spelling of the REST API; with them the collection is loaded at once. An import
-        is faster into a collection that gets its index afterwards. (templated)
+    :param index_params: indexes in the spelling of the REST API; with them the collection is loaded at once.
+        (templated)
     :param collection_params: further ``params`` of the REST API, such as ``{"shardsNum": 2}``. (templated)
     :param if_exists: what to do with a collection of this name: ``"skip"`` keeps it, and fails if its schema is
         another, naming the field; ``"fail"`` fails; ``"recreate"`` drops it with all its rows and creates it again.

@@ -46,6 +46,9 @@ KILLS = {
     9: ("drop_old_versions", 0.0),
 }
 BROKEN = 7
+# The first build of an index and the first load are not seen to be ready for longer than the operators wait themselves.
+FAULTS = ["code:indexes/describe:count=4", "code:collections/get_load_state:after=1,count=4"]
+DEFERRED_AT_FIRST = {"build_index", "load"}
 SWAPS = 10
 
 
@@ -230,6 +233,9 @@ def _swap(pipeline: Pipeline, version: int) -> list[str]:
         run.clear(only_failed=True)
     if run.wait().state != "success" or pipeline.served != version:
         return [f"version {version}: run {run.state}, and version {pipeline.served} serves\n{run.report()}"]
+    deferred = {task.id.rpartition(".")[2] for task in run.tasks if "Pausing task as DEFERRED" in task.log}
+    if version == 1 and deferred != DEFERRED_AT_FIRST:
+        return [f"the waits of {sorted(deferred)} went on in the triggerer, and not those of {DEFERRED_AT_FIRST}"]
     tries = [task.id for task in run.tasks if task.tries > 1]
     print(f"more than one try: {', '.join(tries)}" if tries else "one try each", flush=True)
     return []
@@ -239,7 +245,7 @@ def _pipeline(folder: Path, stack: ExitStack) -> Pipeline:
     bucket = folder / "bucket"
     bucket.mkdir()
     milvus = local_milvus(
-        folder / "milvus", bucket=bucket, port=free_port(), grpc_port=free_port(), min_job_seconds=3
+        folder / "milvus", bucket=bucket, port=free_port(), grpc_port=free_port(), min_job_seconds=3, fault=FAULTS
     ).start()
     stack.callback(milvus.kill)
     service = standalone_airflow(

@@ -29,6 +29,7 @@ STARTED_AT_ONCE = [
     "milvus_digits_deferrable",
     "milvus_digits_mapped",
     "milvus_digits_blue_green",
+    "milvus_digits_pipeline",
     "waits",
     "failed_imports",
 ]

@@ -6,7 +6,14 @@ IMAGES = 1797
 
 
 @pytest.mark.parametrize(
-    "dag_id", ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped", "milvus_digits_blue_green"]
+    "dag_id",
+    [
+        "milvus_digits",
+        "milvus_digits_deferrable",
+        "milvus_digits_mapped",
+        "milvus_digits_blue_green",
+        "milvus_digits_pipeline",
+    ],
 )
 def test_example_succeeds(runs, dag_id):
     run = runs[dag_id].wait()
@@ -16,6 +23,11 @@ def test_example_succeeds(runs, dag_id):
 @pytest.mark.parametrize("dag_id", ["milvus_digits_deferrable", "milvus_digits_mapped"])
 def test_example_imports_every_image_once(runs, dag_id):
     assert runs[dag_id].wait().task("count_rows").xcom() == IMAGES
+
+
+def test_pipeline_example_counts_what_its_import_found(runs):
+    run = runs["milvus_digits_pipeline"].wait()
+    assert (run.task("check_rows").xcom(), run.task("load").xcom()["state"]) == (IMAGES, "Loaded")
 
 
 def test_search_example_finds_every_image(runs):

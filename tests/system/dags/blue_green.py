@@ -40,5 +40,6 @@ with DAG("blue_green", schedule=None, catchup=False, max_active_runs=1, params={
         files_root=f"file://{BUCKET}",
         expected_rows="footers",
         poll_interval=1,
+        deferrable=True,
         default_args={"retries": 3, "retry_delay": timedelta(seconds=1), "on_execute_callback": sign},
     )
