@@ -13,7 +13,7 @@ help:
 	@echo "make airflow     open the Airflow UI with the example DAGs and a local Milvus"
 	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11"
-	@echo "make crash-test  kill everything that loads files, some 200 times, and count the rows afterwards"
+	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and look at the rows"
 	@echo "make bench       the figures of benchmarks/"
 
 demo: .venv/ready
@@ -40,6 +40,7 @@ test-floor: .venv-floor/ready
 crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/imports/test_submission_histories.py
 	$(BIN)/python tests/system/crash_campaign.py
+	$(BIN)/python tests/system/blue_green_campaign.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/import_time.py

@@ -8,6 +8,13 @@ exception                            what it says                               
 :class:`MilvusImportTimeout`         the wait is over; the job goes on                       yes
 :class:`MilvusImportOutcomeUnknown`  the job's record is gone; it may have loaded its rows   yes
 :class:`MilvusImportUnreachable`     the server could not be asked; the job may go on        yes
+:class:`MilvusCollectionExists`      a collection of this name is there                      no
+:class:`MilvusIndexFailed`           Milvus failed to build an index                         no
+:class:`MilvusCollectionTimeout`     an index or a load was not ready in time; it goes on    yes
+:class:`MilvusCollectionUnreachable` the server could not be asked for an index or a load    yes
+:class:`MilvusCollectionNotLoaded`   readers would find nothing in the collection            yes
+:class:`MilvusRowCountWrong`         the collection has not the rows that it should have     yes
+:class:`MilvusVersionServes`         readers use the collection that was to be imported into no
 ===================================  ======================================================  =================
 
 The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The other three are
@@ -29,13 +36,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     *_request_errors,
+    "MilvusCollectionExists",
+    "MilvusCollectionNotLoaded",
+    "MilvusCollectionTimeout",
+    "MilvusCollectionUnreachable",
     "MilvusImportFailed",
     "MilvusImportFailedForNow",
     "MilvusImportOutcomeUnknown",
     "MilvusImportRefused",
     "MilvusImportTimeout",
-    "MilvusTwoPhaseUnsupported",
     "MilvusImportUnreachable",
+    "MilvusIndexFailed",
+    "MilvusRowCountWrong",
+    "MilvusTwoPhaseUnsupported",
+    "MilvusVersionServes",
 ]
 
 
@@ -67,6 +81,34 @@ class MilvusImportUnreachable(MilvusError):
     """The server could not be asked for the import job, which may still be running."""
 
 
+class MilvusCollectionExists(AirflowFailException):
+    """A collection of this name is there already, and not to be touched or with another schema."""
+
+
+class MilvusIndexFailed(AirflowFailException):
+    """Milvus failed to build an index, and would answer the same again: drop the index, or mend its parameters."""
+
+
+class MilvusCollectionTimeout(MilvusError):
+    """The deadline of the wait passed; Milvus goes on with the index or the load."""
+
+
+class MilvusCollectionUnreachable(MilvusError):
+    """The server could not be asked how far the index or the load is."""
+
+
+class MilvusCollectionNotLoaded(AirflowException):
+    """The collection is not loaded: whoever searches in it finds nothing."""
+
+
+class MilvusVersionServes(AirflowFailException):
+    """Readers use the version of the collection that the files were to be imported into."""
+
+
+class MilvusRowCountWrong(AirflowException):
+    """The collection has not the rows that it should have."""
+
+
 _BY_STATUS: dict[str, type[Exception]] = {
     "failed": MilvusImportFailed,
     "timeout": MilvusImportTimeout,
@@ -87,3 +129,18 @@ def error_of(event: Event | None) -> Exception | None:
         return None
     kind = MilvusImportFailedForNow if status == "failed" and event.get("healable") else _BY_STATUS[status]
     return kind(f"{event.get('message') or status}")
+
+
+_BY_READINESS: dict[str, type[Exception]] = {
+    "failed": MilvusIndexFailed,
+    "timeout": MilvusCollectionTimeout,
+    "unreachable": MilvusCollectionUnreachable,
+}
+
+
+def readiness_error_of(event: Event | None) -> Exception | None:
+    """The exception that the event of a :mod:`~airflow_provider_milvus.imports.readiness` wait stands for."""
+    status: Any = event.get("status") if isinstance(event, dict) else None
+    if event is None or status not in (*_BY_READINESS, "success"):
+        return MilvusCollectionUnreachable(f"the wait ended without a result that this version understands: {event!r}")
+    return None if status == "success" else _BY_READINESS[status](f"{event.get('message') or status}")

@@ -30,11 +30,28 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": [
-            {"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.operators.bulk_import"]}
+            {
+                "integration-name": "Milvus",
+                "python-modules": [
+                    "airflow_provider_milvus.operators.alias",
+                    "airflow_provider_milvus.operators.bulk_import",
+                    "airflow_provider_milvus.operators.collection",
+                    "airflow_provider_milvus.operators.index",
+                    "airflow_provider_milvus.operators.plan",
+                ],
+            }
         ],
         "sensors": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.sensors.import_job"]}],
         "hooks": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.hooks.milvus"]}],
-        "triggers": [{"integration-name": "Milvus", "python-modules": ["airflow_provider_milvus.triggers.import_job"]}],
+        "triggers": [
+            {
+                "integration-name": "Milvus",
+                "python-modules": [
+                    "airflow_provider_milvus.triggers.collection",
+                    "airflow_provider_milvus.triggers.import_job",
+                ],
+            }
+        ],
         "asset-uris": assets,
         "dataset-uris": assets,  # their name in Airflow 2
         "connection-types": [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_milvus.hooks.settings import ClientSettings
     from airflow_provider_milvus.hooks.transport import RequestsTransport
-    from airflow_provider_milvus.rest.collections import LoadState
+    from airflow_provider_milvus.rest.collections import IndexState, LoadState
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.errors import MilvusError
     from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress
@@ -275,6 +275,25 @@ class MilvusHook(BaseHook):
         """The names of the collection's indexes."""
         return self.call(rest.collections.list_indexes(collection_name))
 
+    def describe_index(self, collection_name: str, index_name: str) -> IndexState:
+        """How far an index is built."""
+        return self.call(rest.collections.describe_index(collection_name, index_name))
+
+    def create_alias(self, collection_name: str, alias: str) -> None:
+        """Give the collection another name."""
+        self.call(rest.collections.create_alias(collection_name, alias))
+
+    def alter_alias(self, collection_name: str, alias: str) -> None:
+        """Point an existing alias at another collection, in one step of the server."""
+        self.call(rest.collections.alter_alias(collection_name, alias))
+
+    def describe_alias(self, alias: str) -> str | None:
+        """The name of the collection that the alias leads to, or ``None`` where there is no such alias."""
+        try:
+            return self.call(rest.collections.describe_alias(alias))
+        except rest.errors.MilvusAliasNotFound:
+            return None
+
     def query(
         self,
         collection_name: str,
@@ -371,6 +390,13 @@ class MilvusAsyncHook:
     async def abort_import(self, job_id: str) -> None:
         """Discard a two-phase job before its commit (Milvus 3)."""
         await self._transport.call(rest.imports.abort(job_id))
+
+    async def call(self, request: Request[T]) -> T:
+        """Send any request of :mod:`airflow_provider_milvus.rest` once.
+
+        :raises MilvusError: where there is no answer, or the answer is an error.
+        """
+        return await self._transport.call(request)
 
 
 class _Pages:

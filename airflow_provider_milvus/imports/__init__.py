@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.imports import completions as completions
+    from airflow_provider_milvus.imports import files as files
     from airflow_provider_milvus.imports import outcome as outcome
+    from airflow_provider_milvus.imports import readiness as readiness
     from airflow_provider_milvus.imports import submission as submission
+    from airflow_provider_milvus.imports import versions as versions
     from airflow_provider_milvus.imports import waiting as waiting
     from airflow_provider_milvus.imports import watcher as watcher
 
 
+MODULES = ("completions", "files", "outcome", "readiness", "submission", "versions", "waiting", "watcher")
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("completions", "outcome", "submission", "waiting", "watcher"):
+    if name in MODULES:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -38,9 +38,8 @@ def outcome(progress: ImportProgress | None, goal: ImportState = ImportState.COM
     return Outcome.RUNNING
 
 
-def refusal(progress: ImportProgress, expected_rows: int | None, min_rows: int | None) -> str | None:
-    """Why the rows that a job read should not be committed, or ``None``."""
-    rows = progress.imported_rows
+def refusal(rows: int, expected_rows: int | None, min_rows: int | None) -> str | None:
+    """Why so many rows are not right, or ``None``."""
     if expected_rows is not None and rows != expected_rows:
         return f"it has {rows:,} rows, and expected_rows={expected_rows:,}"
     if min_rows is not None and rows < min_rows:

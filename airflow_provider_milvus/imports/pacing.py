@@ -64,3 +64,17 @@ def check_wait(
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def whole_number(name: str, value: Any, *, least: int = 1) -> int:
+    """A number that may come out of a template as a text.
+
+    :raises ValueError: naming the parameter, for anything that is not a whole number from ``least`` up.
+    """
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = least - 1
+    if isinstance(value, bool | float) or number < least:
+        raise ValueError(f"{name} must be a whole number from {least} up, got {value!r}")
+    return number

@@ -137,6 +137,12 @@ class Submission:
     message: str = ""
 
 
+def is_over(store: Store | None, cycle: int) -> bool:
+    """Whether the last recorded load had succeeded before the task was cleared."""
+    record = store.get(RECORD) if store is not None else None
+    return isinstance(record, dict) and record.get("done_in") not in (None, cycle)
+
+
 def finish(store: Store | None, cycle: int) -> None:
     """Record that the task is about to succeed, so that clearing it on purpose loads again."""
     record = store.get(RECORD) if store is not None else None

@@ -20,12 +20,16 @@ from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import AssetAlias, Context
+    from airflow.providers.common.compat.sdk import AssetAlias, Context, ObjectStoragePath
 
+    from airflow_provider_milvus.hooks.storage import BucketFiles
     from airflow_provider_milvus.imports.submission import Store, Submitter
     from airflow_provider_milvus.imports.waiting import Event
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource, ImportState
+
+
+FOOTERS = "footers"
 
 
 class MilvusBulkImportOperator(BaseOperator):
@@ -47,6 +51,13 @@ class MilvusBulkImportOperator(BaseOperator):
     :param collection_name: an existing collection. (templated)
     :param files: keys in the bucket of the Milvus server. An entry is one Parquet, JSON, JSONL or CSV file, or a list
         of ``.npy`` files, one per field. At most 1,024 entries. (templated)
+    :param files_from: instead of ``files``: a URL with a pattern that is looked up when the task runs, such as
+        ``s3://aws_default@bucket/folder/*.parquet``, or an Airflow ``ObjectStoragePath``; see
+        :class:`~airflow_provider_milvus.hooks.storage.BucketFiles`. A retry loads what the first try found (Airflow
+        3.3). For more than 1,024 file sets see
+        :class:`~airflow_provider_milvus.operators.plan.MilvusPlanImportsOperator`. (templated)
+    :param files_root: of ``files_from``: the URL of what is the bucket's root for Milvus, where that is not the bucket;
+        local files need it. (templated)
     :param object_urls: Zilliz Cloud: URLs of files or folders in object storage. (templated)
     :param volume_name: Zilliz Cloud: the volume that ``data_paths`` lie in. (templated)
     :param data_paths: Zilliz Cloud: paths in the volume. (templated)
@@ -71,7 +82,8 @@ class MilvusBulkImportOperator(BaseOperator):
         ``"fail"``, or ``"resubmit"``, which loads the rows twice if that job had loaded them.
     :param two_phase: Milvus 3: wait until all rows are read and none is visible, check them, then commit. Whatever goes
         wrong before the commit aborts the job.
-    :param expected_rows: two-phase: commit only this many rows. (templated)
+    :param expected_rows: two-phase: commit only this many rows; ``"footers"`` reads the number from the Parquet files
+        of ``files_from``. (templated)
     :param min_rows: two-phase: commit no fewer rows. (templated)
     :param check: two-phase: called with the job's
         :class:`~airflow_provider_milvus.rest.imports.ImportProgress` before the commit; ``False`` or an exception
@@ -86,6 +98,8 @@ class MilvusBulkImportOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "collection_name",
         "files",
+        "files_from",
+        "files_root",
         "object_urls",
         "volume_name",
         "data_paths",
@@ -105,6 +119,8 @@ class MilvusBulkImportOperator(BaseOperator):
         *,
         collection_name: str,
         files: Sequence[str | Sequence[str]] | None = None,
+        files_from: str | ObjectStoragePath | None = None,
+        files_root: str | ObjectStoragePath | None = None,
         object_urls: Sequence[str | Sequence[str]] | None = None,
         volume_name: str | None = None,
         data_paths: Sequence[str | Sequence[str]] | None = None,
@@ -142,8 +158,17 @@ class MilvusBulkImportOperator(BaseOperator):
         for name, value in (("expected_rows", expected_rows), ("min_rows", min_rows), ("check", check)):
             if value is not None and not two_phase:
                 raise ValueError(f"{name} is checked before a commit; it needs two_phase=True, got {name}={value!r}")
+        others = (files, object_urls, volume_name, data_paths)
+        if files_from is not None and any(other is not None for other in others):
+            raise ValueError("files_from finds the files; leave out files, object_urls, volume_name and data_paths")
+        if files_from is None and files_root is not None:
+            raise ValueError(f"files_root={str(files_root)!r} goes with files_from, which is not given")
+        if files_from is None and expected_rows == FOOTERS:
+            raise ValueError(f"expected_rows={FOOTERS!r} goes with files_from, which is not given")
         self.collection_name = collection_name
         self.files = files
+        self.files_from = files_from
+        self.files_root = files_root
         self.object_urls = object_urls
         self.volume_name = volume_name
         self.data_paths = data_paths
@@ -183,7 +208,7 @@ class MilvusBulkImportOperator(BaseOperator):
         """Start the job, or find the one that an earlier try started; wait for it if asked to."""
         deadline = self._deadline(time.time())
         source = rest.imports.ImportSource(
-            files=self.files,
+            files=self.files if self._bucket is None else self._found_files(context, self._bucket),
             object_urls=self.object_urls,
             volume_name=self.volume_name,
             data_paths=self.data_paths,
@@ -203,6 +228,25 @@ class MilvusBulkImportOperator(BaseOperator):
             self._finished(context)
             return self._job_id
         return self._wait(context, self._goal, deadline)
+
+    @cached_property
+    def _bucket(self) -> BucketFiles | None:
+        from airflow_provider_milvus.hooks.storage import BucketFiles
+
+        return None if self.files_from is None else BucketFiles(self.files_from, self.files_root)
+
+    def _found_files(self, context: Context, bucket: BucketFiles) -> list[list[str]]:
+        store, cycle = self._store(context), self._cycle(context)
+        sets = imports.files.listed_once(
+            store, bucket.source, bucket.sets, anew=imports.submission.is_over(store, cycle)
+        )
+        if len(sets) > rest.imports.MAX_FILE_GROUPS:
+            raise ValueError(
+                f"{bucket.source} matches {len(sets):,} file sets and Milvus takes {rest.imports.MAX_FILE_GROUPS:,} in "
+                f"one import: plan several with MilvusPlanImportsOperator"
+            )
+        self.log.info("%s: %s file sets", bucket.source, f"{len(sets):,}")
+        return sets
 
     @property
     def _goal(self) -> ImportState:
@@ -350,14 +394,19 @@ class MilvusBulkImportOperator(BaseOperator):
             ) from error
 
     def _check(self, progress: ImportProgress) -> None:
-        expected, least = (None if rows is None else int(rows) for rows in (self.expected_rows, self.min_rows))
-        reason = imports.outcome.refusal(progress, expected, least)
+        expected, least = (None if rows is None else int(rows) for rows in (self._expected(progress), self.min_rows))
+        reason = imports.outcome.refusal(progress.imported_rows, expected, least)
         if reason is None and self.check is not None and not self.check(progress):
             reason = "the given check refused it"
         if reason:
             raise MilvusImportRefused(
                 f"import job {self._job_id} was not committed: {reason}. Nothing of it was visible"
             )
+
+    def _expected(self, progress: ImportProgress) -> int | str | None:
+        if self._bucket is None or self.expected_rows != FOOTERS:
+            return self.expected_rows
+        return self._bucket.rows([file.name.lstrip("/") for file in progress.files])
 
     def _abort(self, job_id: str, **limits: Any) -> None:
         """Abort a two-phase job, and say what came of it."""

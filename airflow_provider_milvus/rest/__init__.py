@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest import collections as collections
     from airflow_provider_milvus.rest import errors as errors
     from airflow_provider_milvus.rest import imports as imports
+    from airflow_provider_milvus.rest import schemas as schemas
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("collections", "errors", "imports"):
+    if name in ("collections", "errors", "imports", "schemas"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

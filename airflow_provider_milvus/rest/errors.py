@@ -11,6 +11,7 @@ Codes follow Milvus's ``pkg/util/merr`` and, for Zilliz Cloud, its published err
 from __future__ import annotations
 
 __all__ = [
+    "MilvusAliasNotFound",
     "MilvusAuthError",
     "MilvusBusyError",
     "MilvusCollectionNotFound",
@@ -124,18 +125,23 @@ class MilvusCollectionNotFound(MilvusServerError):
     """The collection does not exist in this database."""
 
 
+class MilvusAliasNotFound(MilvusServerError):
+    """The alias does not exist in this database."""
+
+
 class MilvusDatabaseNotFound(MilvusServerError):
     """The database does not exist."""
 
 
 _BY_CODE: dict[int, type[MilvusServerError]] = {
     **dict.fromkeys((1400, 1401, 1800, 21119, 96012, 96013, 96014, 96015, 96016, 96027), MilvusAuthError),
-    **dict.fromkeys((1, 4, 8, 106, 1807, 2401), MilvusBusyError),
+    **dict.fromkeys((1, 4, 8, 103, 106, 1807, 2401), MilvusBusyError),
     2: MilvusUnavailable,
     **dict.fromkeys((10000, 10001), MilvusRequestTimeout),
     96026: MilvusImportJobNotFound,
     100: MilvusCollectionNotFound,
     800: MilvusDatabaseNotFound,
+    1600: MilvusAliasNotFound,
 }
 _IMPORT_FAMILY = (2100, 2101)
 

@@ -24,7 +24,15 @@ from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus,
 SECONDS_FOR_A_RUN = 400
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30}
 COLLECTIONS = ["vectors", "loaded_once", "marked_failed", "cleared", "moved", "told", "watched"]
-STARTED_AT_ONCE = ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped", "waits", "failed_imports"]
+STARTED_AT_ONCE = [
+    "milvus_digits",
+    "milvus_digits_deferrable",
+    "milvus_digits_mapped",
+    "milvus_digits_blue_green",
+    "milvus_digits_pipeline",
+    "waits",
+    "failed_imports",
+]
 
 
 class Task:
@@ -84,9 +92,9 @@ class Run:
         """End a task as its user would who has given it up."""
         self._airflow.patch(f"{self._path}/taskInstances/{task_id}", {"new_state": "failed"})
 
-    def clear(self) -> None:
-        """Let all its tasks run again."""
-        self._airflow.post(f"{self._path}/clear", {"dry_run": False})
+    def clear(self, *, only_failed: bool = False) -> None:
+        """Let all its tasks run again, or those that failed and what comes after them."""
+        self._airflow.post(f"{self._path}/clear", {"dry_run": False, "only_failed": only_failed})
 
     def wait(self) -> Run:
         """Return when it has succeeded or failed."""

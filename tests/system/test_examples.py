@@ -5,7 +5,16 @@ import pytest
 IMAGES = 1797
 
 
-@pytest.mark.parametrize("dag_id", ["milvus_digits", "milvus_digits_deferrable", "milvus_digits_mapped"])
+@pytest.mark.parametrize(
+    "dag_id",
+    [
+        "milvus_digits",
+        "milvus_digits_deferrable",
+        "milvus_digits_mapped",
+        "milvus_digits_blue_green",
+        "milvus_digits_pipeline",
+    ],
+)
 def test_example_succeeds(runs, dag_id):
     run = runs[dag_id].wait()
     assert run.state == "success", run.report()
@@ -14,6 +23,11 @@ def test_example_succeeds(runs, dag_id):
 @pytest.mark.parametrize("dag_id", ["milvus_digits_deferrable", "milvus_digits_mapped"])
 def test_example_imports_every_image_once(runs, dag_id):
     assert runs[dag_id].wait().task("count_rows").xcom() == IMAGES
+
+
+def test_pipeline_example_counts_what_its_import_found(runs):
+    run = runs["milvus_digits_pipeline"].wait()
+    assert (run.task("check_rows").xcom(), run.task("load").xcom()["state"]) == (IMAGES, "Loaded")
 
 
 def test_search_example_finds_every_image(runs):
@@ -27,6 +41,18 @@ def test_nearest_neighbours_of_a_digit_are_the_same_digit(runs):
 def test_mapped_example_starts_a_job_for_each_file(runs):
     imports = runs["milvus_digits_mapped"].wait().mapped("start_imports")
     assert len({task.xcom("job_id") for task in imports}) == 10
+
+
+def test_blue_green_example_lets_readers_find_every_image(runs, call_milvus):
+    run = runs["milvus_digits_blue_green"].wait()
+    collection = run.task("blue_green_import.create_version").xcom()
+    count = {"filter": "", "outputFields": ["count(*)"]}
+    assert (
+        call_milvus("milvus_default", "aliases/describe", aliasName="digits_blue_green")["collectionName"] == collection
+    )
+    assert call_milvus("milvus_default", "entities/query", collectionName="digits_blue_green", **count) == [
+        {"count(*)": IMAGES}
+    ]
 
 
 def test_every_dag_file_can_be_read(airflow, runs):

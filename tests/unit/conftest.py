@@ -12,7 +12,7 @@ import httpx
 import pytest
 import requests
 
-from airflow_provider_milvus.imports import submission, waiting
+from airflow_provider_milvus.imports import readiness, submission, waiting
 
 
 @pytest.fixture(autouse=True)
@@ -169,11 +169,27 @@ def clock_loop(clock):
 def package_clock(clock, monkeypatch):
     """The same time for the whole package."""
     time = SimpleNamespace(time=clock, monotonic=clock, sleep=clock.sleep)
-    for module in ("hooks.milvus", "hooks.transport", "imports.waiting", "operators.bulk_import", "sensors.import_job"):
+    for module in (
+        "hooks.milvus",
+        "hooks.transport",
+        "imports.readiness",
+        "imports.waiting",
+        "operators.bulk_import",
+        "operators.collection",
+        "operators.readiness",
+        "sensors.import_job",
+        "triggers.collection",
+        "triggers.import_job",
+    ):
         monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
-    monkeypatch.setattr("airflow_provider_milvus.triggers.import_job.time", time)
     # These have taken the real ones as defaults already.
-    for function in (waiting.wait_for, waiting.ImportWait.__init__, submission.Submitter.__init__):
+    for function in (
+        waiting.wait_for,
+        waiting.ImportWait.__init__,
+        submission.Submitter.__init__,
+        readiness.wait_for,
+        readiness.ReadinessWait.__init__,
+    ):
         fakes = {"clock": clock, "sleep": clock.sleep}
         defaults = {name: fakes.get(name, value) for name, value in function.__kwdefaults__.items()}
         monkeypatch.setattr(function, "__kwdefaults__", defaults)

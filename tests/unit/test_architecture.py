@@ -13,7 +13,18 @@ MODULES = sorted(ROOT.rglob("*.py"))
 CLIENT = [path for path in MODULES if path.relative_to(ROOT).parts[0] != "local"]
 HEAVY = ("requests", "urllib3", "httpx", "openlineage", "pyarrow", "flask_appbuilder", "wtforms")
 # Rooms from the inside out; a room may import those before it, and its own modules.
-ROOMS = ("rest", "imports", "exceptions", "hooks", "assets", "triggers", "operators", "sensors", "get_provider_info")
+ROOMS = (
+    "rest",
+    "imports",
+    "exceptions",
+    "hooks",
+    "assets",
+    "triggers",
+    "operators",
+    "sensors",
+    "blue_green",
+    "get_provider_info",
+)
 
 
 def modules_of(*rooms):

@@ -12,7 +12,12 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSens
 import airflow.triggers.base
 """
 OURS = """
+import airflow_provider_milvus.blue_green
+import airflow_provider_milvus.operators.alias
 import airflow_provider_milvus.operators.bulk_import
+import airflow_provider_milvus.operators.collection
+import airflow_provider_milvus.operators.index
+import airflow_provider_milvus.operators.plan
 import airflow_provider_milvus.sensors.import_job
 import airflow_provider_milvus.hooks.milvus
 """
@@ -21,7 +26,7 @@ PROBE = f"import json, sys{BASELINE}before = set(sys.modules){OURS}print(json.du
 
 @pytest.fixture(scope="module")
 def added():
-    """The modules that importing the operator, the sensor and the hook adds."""
+    """The modules that importing the operators, the sensor and the hook adds."""
     output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout
     return json.loads(output.splitlines()[-1])
 

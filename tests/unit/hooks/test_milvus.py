@@ -160,6 +160,11 @@ def test_tested_connection_names_the_field_that_is_wrong(connection):
         (lambda hook: hook.create_collection("c", dimension=4), {}, None),
         (lambda hook: hook.create_index("c", [{"fieldName": "v"}]), {}, None),
         (lambda hook: hook.list_indexes("c"), ["v"], ["v"]),
+        (lambda hook: hook.describe_index("c", "v").ready, [{"indexState": "Finished"}], True),
+        (lambda hook: hook.create_alias("c", "a"), {}, None),
+        (lambda hook: hook.alter_alias("c", "a"), {}, None),
+        (lambda hook: hook.describe_alias("a"), {"collectionName": "c"}, "c"),
+        (lambda hook: hook.describe_alias("a"), (200, '{"code": 1600, "message": "alias not found"}'), None),
         (lambda hook: hook.query("c", "id > 1", limit=1), [{"id": 2}], [{"id": 2}]),
         (lambda hook: hook.count("c"), [{"count(*)": 9}], 9),
         (lambda hook: hook.search("c", [[0.0]], anns_field="v"), [{"id": 2}], [{"id": 2}]),
@@ -168,7 +173,11 @@ def test_tested_connection_names_the_field_that_is_wrong(connection):
 def test_step_around_an_import_gives_its_value(milvus, ask, data, found):
     for route in ("has", "list", "describe", "drop", "load", "refresh_load", "get_load_state", "get_stats", "create"):
         milvus.answers(f"/collections/{route}", data)
-    for route in ("/indexes/create", "/indexes/list", "/entities/query", "/entities/search"):
+    for route in ("create", "list", "describe"):
+        milvus.answers(f"/indexes/{route}", data)
+    for route in ("create", "alter", "describe"):
+        milvus.answers(f"/aliases/{route}", data)
+    for route in ("/entities/query", "/entities/search"):
         milvus.answers(route, data)
     assert ask(MilvusHook()) == found
     assert milvus.sent[0].body["dbName"] == "default"

@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from airflow.exceptions import TaskDeferred
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
@@ -118,6 +120,9 @@ def test_operator_that_does_not_wait_asks_for_nothing(context, milvus):
         ({"expected_rows": 5}, "expected_rows is checked before a commit; it needs two_phase=True"),
         ({"min_rows": 5}, "min_rows is checked before a commit"),
         ({"check": bool}, "check is checked before a commit"),
+        ({"files_from": "s3://b/*"}, "files_from finds the files; leave out files"),
+        ({"files_root": "s3://b"}, "files_root='s3://b' goes with files_from"),
+        ({"two_phase": True, "expected_rows": "footers"}, "expected_rows='footers' goes with files_from"),
     ],
 )
 def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):
@@ -132,6 +137,86 @@ def test_bad_templated_parameter_is_refused_before_anything_is_sent(context, mil
     with pytest.raises(ValueError, match=r"must be|exactly one of|file type"):
         operator(**parameters).execute(context)
     assert milvus.sent == []
+
+
+# -- files found at run time ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """A folder with a Parquet file of five rows."""
+    write_rows(tmp_path / "day" / "a.parquet")
+    return tmp_path
+
+
+def write_rows(path, rows=5):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"id": list(range(rows))}), path)
+
+
+def finder(bucket, **parameters):
+    where = {"files_from": f"file://{bucket}/{{{{ x }}}}/*.parquet", "files_root": f"file://{bucket}"}
+    task = operator(files=None, **{**where, **parameters})
+    task.render_template_fields({"x": "day"})
+    return task
+
+
+def test_files_are_looked_up_when_the_task_runs(context, milvus, bucket):
+    assert finder(bucket).execute(context) == "7"
+    assert sent(milvus, CREATE)[0].body["files"] == [["day/a.parquet"]]
+
+
+def test_files_that_came_between_two_tries_are_not_loaded_by_the_retry(context, milvus, bucket):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        finder(bucket, timeout=5).execute(context)
+    write_rows(bucket / "day" / "b.parquet")
+    milvus.answers(DESCRIBE, DONE)
+    finder(bucket).execute(context)
+    assert len(sent(milvus, CREATE)) == 1
+
+
+def test_files_that_came_before_a_succeeded_task_was_cleared_are_loaded(context, milvus, bucket, ti):
+    finder(bucket).execute(context)
+    write_rows(bucket / "day" / "b.parquet")
+    ti.max_tries = 1
+    finder(bucket).execute(context)
+    assert sent(milvus, CREATE)[1].body["files"] == [["day/a.parquet"], ["day/b.parquet"]]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"files_from": "file:///nowhere/*", "files_root": "file:///nowhere"}, "matches no file"),
+        ({"files_root": None}, "give files_root"),
+    ],
+)
+def test_pattern_that_finds_nothing_is_refused_before_anything_is_sent(context, milvus, bucket, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        finder(bucket, **parameters).execute(context)
+    assert milvus.sent == []
+
+
+def test_more_files_than_one_import_takes_are_refused_with_the_remedy(context, milvus, bucket):
+    for number in range(1025):
+        (bucket / "day" / f"{number}.parquet").touch()
+    with pytest.raises(ValueError, match=r"1,026 file sets .* MilvusPlanImportsOperator"):
+        finder(bucket).execute(context)
+    assert milvus.sent == []
+
+
+@pytest.mark.parametrize(("rows", "committed"), [(5, True), (6, False)])
+def test_rows_are_checked_against_the_footers_before_a_commit(context, milvus, bucket, rows, committed):
+    write_rows(bucket / "day" / "a.parquet", rows)
+    files = [{"fileName": "[day/a.parquet]", "state": "Uncommitted"}]
+    milvus.answers(DESCRIBE, {**UNCOMMITTED, "details": files}, {**UNCOMMITTED, "details": files}, DONE)
+    task = finder(bucket, two_phase=True, expected_rows="footers")
+    if committed:
+        assert task.execute(context) == "7"
+    else:
+        with pytest.raises(exceptions.MilvusImportRefused, match="it has 5 rows, and expected_rows=6"):
+            task.execute(context)
+    assert (COMMIT in milvus.routes) is committed
 
 
 # -- how a wait ends -------------------------------------------------------------------------------------------------

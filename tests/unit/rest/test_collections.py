@@ -5,17 +5,18 @@ import json
 import pytest
 
 from airflow_provider_milvus.rest import collections
-from airflow_provider_milvus.rest.collections import LoadState
+from airflow_provider_milvus.rest.collections import IndexState, LoadState
 from airflow_provider_milvus.rest.errors import MilvusProtocolError
 
 
 def test_collection_is_created_from_a_dimension_or_a_schema():
     quick = collections.create_collection("c", dimension=4, metric_type="L2")
-    custom = collections.create_collection("c", schema={"fields": []}, index_params=[{"fieldName": "v"}])
+    fields = [{"fieldName": "v", "dataType": "FloatVector"}]
+    custom = collections.create_collection("c", schema={"fields": fields}, index_params=[{"fieldName": "v"}])
     assert json.loads(quick.encode()) == {"collectionName": "c", "dimension": 4, "metricType": "L2"}
     assert json.loads(custom.encode()) == {
         "collectionName": "c",
-        "schema": {"fields": []},
+        "schema": {"fields": fields},
         "indexParams": [{"fieldName": "v"}],
     }
 
@@ -112,3 +113,85 @@ def test_search_sends_what_was_given():
 )
 def test_only_a_create_is_not_repeated(request_, repeatable):
     assert request_.repeatable is repeatable
+
+
+INDEX = {
+    "indexName": "v",
+    "fieldName": "vector",
+    "indexType": "HNSW",
+    "metricType": "L2",
+    "totalRows": 9,
+    "indexedRows": 4,
+    "indexState": "InProgress",
+    "failReason": "",
+}
+
+
+@pytest.mark.parametrize("data", [[INDEX], INDEX])
+def test_index_state_is_read(data):
+    assert collections.describe_index("c", "v").parse(data) == IndexState(
+        "v", "vector", "HNSW", "L2", "InProgress", 9, 4, ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "ready", "failed"),
+    [
+        ("Finished", True, False),
+        ("InProgress", False, False),
+        ("Retry", False, False),
+        ("Failed", False, True),
+        ("", False, False),
+    ],
+)
+def test_only_a_finished_index_is_ready_and_only_a_failed_one_failed(state, ready, failed):
+    found = collections.describe_index("c", "v").parse([{**INDEX, "indexState": state, "failReason": "no memory"}])
+    assert (found.ready, "no memory" in found.failure) == (ready, failed)
+
+
+def test_indexes_are_found_by_their_fields():
+    description = {"indexes": [{"indexName": "a", "fieldName": "x"}, {"indexName": "b", "fieldName": "y"}]}
+    assert collections.index_names(description, ["y"]) == ["b"]
+
+
+def test_alias_is_named_with_its_collection():
+    assert json.loads(collections.alter_alias("c", "a").encode()) == {"collectionName": "c", "aliasName": "a"}
+    assert collections.describe_alias("a").parse({"collectionName": "c"}) == "c"
+
+
+def test_alias_without_a_collection_is_an_error():
+    with pytest.raises(MilvusProtocolError, match="names no collection"):
+        collections.describe_alias("a").parse({})
+
+
+FIELD = {"fieldName": "id", "dataType": "Int64"}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: collections.drop_collection(""), "collection_name must be a name, got ''"),
+        (lambda: collections.get_load_state(None), "collection_name must be a name, got None"),
+        (lambda: collections.count_rows(7), "collection_name must be a name, got 7"),
+        (lambda: collections.create_collection("", dimension=4), "collection_name must be a name"),
+        (lambda: collections.create_collection("c", schema=[]), "schema must be an object with 'fields', got list"),
+        (lambda: collections.create_collection("c", schema={"fields": []}), "schema must have 'fields'"),
+        (lambda: collections.create_collection("c", schema={"fields": [{"name": "id"}]}), "needs 'fieldName'"),
+        (lambda: collections.create_collection("c", schema={"fields": [{"fieldName": "id"}]}), "needs 'dataType'"),
+        (
+            lambda: collections.create_collection("c", schema={"fields": [FIELD]}, metric_type="L2"),
+            "metric_type='L2' goes with dimension",
+        ),
+        (
+            lambda: collections.create_collection("c", dimension=4, index_params=[{"fieldName": "v"}]),
+            "index_params goes with schema",
+        ),
+        (lambda: collections.create_index("c", []), "index_params must be a list with at least one index"),
+        (lambda: collections.create_index("c", [{"field_name": "v"}]), "must be an object with 'fieldName'"),
+        (lambda: collections.create_alias("c", " "), "alias must be a name, got ' '"),
+        (lambda: collections.describe_alias(None), "alias must be a name, got None"),
+    ],
+)
+def test_bad_parameter_is_named_before_there_is_a_request(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -27,7 +27,7 @@ REQUESTS = [
     collections.refresh_load("c"),
     collections.get_load_state("c"),
     collections.get_collection_stats("c"),
-    collections.create_index("c", []),
+    collections.create_index("c", [{"fieldName": "v"}]),
     collections.list_indexes("c"),
     collections.query("c"),
     collections.count_rows("c"),

@@ -1,0 +1,54 @@
+"""The operator that moves an alias."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_milvus import rest
+from airflow_provider_milvus.exceptions import MilvusCollectionNotLoaded
+from airflow_provider_milvus.operators.readiness import MilvusOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class MilvusSwapAliasOperator(MilvusOperator):
+    """Let an alias lead to a collection, in one step of the server: readers see the old collection or the new one.
+
+    A dict of ``alias``, ``collection_name`` and ``previous``, the collection that it led to before or ``None``, is
+    returned. An alias that does not exist is created.
+
+    https://milvus.io/docs/manage-aliases.md
+
+    :param alias: the name that readers use. (templated)
+    :param collection_name: the collection that it shall lead to. (templated)
+    :param require_loaded: whether to refuse a collection that is not loaded, in which readers would find nothing.
+    :param milvus_conn_id: a connection of the type ``milvus``. (templated)
+    :param database: instead of the connection's database. (templated)
+    :raises ValueError: for bad parameters, before anything is sent.
+    :raises MilvusCollectionNotLoaded: where ``require_loaded`` says so.
+    """
+
+    template_fields: Sequence[str] = (*MilvusOperator.template_fields, "alias", "collection_name")
+
+    def __init__(self, *, alias: str, collection_name: str, require_loaded: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alias = alias
+        self.collection_name = collection_name
+        self.require_loaded = require_loaded
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Move the alias unless it is there already."""
+        create = rest.collections.create_alias(self.collection_name, self.alias)
+        alter = rest.collections.alter_alias(self.collection_name, self.alias)
+        previous = self.hook.describe_alias(self.alias)
+        if self.require_loaded and not (state := self.hook.get_load_state(self.collection_name)).loaded:
+            raise MilvusCollectionNotLoaded(
+                f"collection {self.collection_name!r} is {state.text}: readers of {self.alias!r} would find nothing. "
+                f"Load it first, or give require_loaded=False"
+            )
+        if previous != self.collection_name:
+            self.hook.call(alter if previous else create)
+        self.log.info("Alias %s leads to %s, before to %s", self.alias, self.collection_name, previous)
+        return {"alias": self.alias, "collection_name": self.collection_name, "previous": previous}

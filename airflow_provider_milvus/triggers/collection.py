@@ -1,0 +1,85 @@
+"""The wait until a collection is loaded or its indexes are built, in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_milvus import imports, rest
+from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
+from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
+from airflow_provider_milvus.triggers.import_job import MIN_AGE
+
+
+class MilvusCollectionTrigger(BaseTrigger):
+    """Wait until a collection is loaded, or until indexes of it are built, without holding a worker slot.
+
+    It fires once, with the event described in :mod:`airflow_provider_milvus.imports.readiness`, no sooner than six
+    seconds after it was started. It only reads, so that a triggerer that takes it over from another can start it again.
+
+    :param collection_name: the collection.
+    :param milvus_conn_id: a connection of the type ``milvus``.
+    :param index_names: the indexes that are waited for; ``None`` waits until the collection is loaded.
+    :param poll_interval: the most seconds between two looks.
+    :param deadline: epoch seconds after which it fires with ``timeout``; ``None`` waits for ever.
+    :param max_poll_failures: failed looks in a row after which it fires with ``unreachable``.
+    :param database: instead of the connection's database.
+    """
+
+    def __init__(
+        self,
+        collection_name: str,
+        milvus_conn_id: str,
+        index_names: Sequence[str] | None = None,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        deadline: float | None = None,
+        max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
+        database: str | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.collection_name = collection_name
+        self.milvus_conn_id = milvus_conn_id
+        self.index_names = index_names
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.max_poll_failures = max_poll_failures
+        self.database = database
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path and the arguments that start it again. There is no secret in them."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "collection_name": self.collection_name,
+                "milvus_conn_id": self.milvus_conn_id,
+                "index_names": self.index_names,
+                "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+                "max_poll_failures": self.max_poll_failures,
+                "database": self.database,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Ask until the wait has ended, then fire."""
+        started = time.monotonic()
+        wait = imports.readiness.ReadinessWait(
+            f"collection {self.collection_name}",
+            poll_interval=self.poll_interval,
+            deadline=self.deadline,
+            max_poll_failures=self.max_poll_failures,
+            log=self.log,
+        )
+        questions = rest.collections.readiness(self.collection_name, self.index_names)
+        async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
+
+            async def ask() -> list[Any]:
+                return [await hook.call(question) for question in questions]
+
+            event = await imports.readiness.watch(wait, ask)
+        await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]

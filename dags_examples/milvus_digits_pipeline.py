@@ -1,0 +1,46 @@
+"""From files to a collection that can be searched, with an operator for each step."""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, chain
+from handwritten_digits import BUCKET, INDEX, write_files
+
+from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
+from airflow_provider_milvus.operators.collection import (
+    MilvusCreateCollectionOperator,
+    MilvusLoadCollectionOperator,
+    MilvusRowCountCheckOperator,
+)
+from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
+
+COLLECTION = "digits_pipeline"
+
+with DAG(
+    "milvus_digits_pipeline",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    params={"bucket": BUCKET},
+    tags=["milvus"],
+    doc_md=__doc__,
+):
+    create = MilvusCreateCollectionOperator(
+        task_id="create", collection_name=COLLECTION, schema="digits_schema.json", if_exists="recreate"
+    )
+    import_files = MilvusBulkImportOperator(
+        task_id="import_files",
+        collection_name=COLLECTION,
+        files_from="file://{{ params.bucket }}/digits_pipeline/*.parquet",
+        files_root="file://{{ params.bucket }}",
+        options={"timeout": "10m"},
+        timeout=600,
+    )
+    chain(
+        [create, write_files("{{ params.bucket }}", COLLECTION, one_per_digit=True)],
+        import_files,
+        MilvusCreateIndexOperator(task_id="build_index", collection_name=COLLECTION, index_params=INDEX, timeout=600),
+        MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION, timeout=600),
+        MilvusRowCountCheckOperator(
+            task_id="check_rows", collection_name=COLLECTION, expected_rows=import_files.output["import_progress"]
+        ),
+    )

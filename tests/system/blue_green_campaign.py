@@ -1,0 +1,266 @@
+"""Swap the collection behind an alias again and again while readers count and search, and kill what swaps it.
+
+On a real Airflow, the task group of ``airflow_provider_milvus.blue_green`` imports a new version in each run: with a
+number of rows and a mark in every row that no other version has. Readers ask through the alias 50 times a second. Every
+answer must be that of one whole version, and never of an older one than the answer before; an error is as bad.
+
+Tasks are killed with SIGKILL at different places; an import fails, is mended and goes on. At last an import straight
+into what is served shows that the readers can tell. ``make crash-test`` runs all of it, ``make test`` a short one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "scripts")]
+
+from airflow_standalone import HOST, Service, free_port, local_milvus, standalone_airflow  # noqa: E402
+from conftest import Airflow, Run  # noqa: E402
+
+ALIAS = "served"
+ROWS = 1000
+HITS = 20
+PARTS = 3
+READS_A_SECOND = 50
+SECONDS_FOR_A_SIGNATURE = 180
+# Where the process of a swap is killed, and how many seconds after it began.
+KILLS = {
+    2: ("import_files", 1.5),
+    3: ("swap_alias", 0.0),
+    5: ("create_version", 0.05),
+    6: ("load", 0.0),
+    8: ("swap_alias", 0.05),
+    9: ("drop_old_versions", 0.0),
+}
+BROKEN = 7
+# The first build of an index and the first load are not seen to be ready for longer than the operators wait themselves.
+FAULTS = ["code:indexes/describe:count=4", "code:collections/get_load_state:after=1,count=4"]
+DEFERRED_AT_FIRST = {"build_index", "load"}
+SWAPS = 10
+
+
+class Reader:
+    """Counts or searches through the alias at a steady pace, and keeps what it was answered.
+
+    :param ask: ``query`` or ``search``.
+    """
+
+    def __init__(self, pipeline: Pipeline, ask: str) -> None:
+        self.wrong: list[str] = []
+        self.versions: list[int] = []
+        self.slowest = 0.0
+        self._pipeline = pipeline
+        self._url = f"{pipeline.milvus.url}/v2/vectordb/entities/{ask}"
+        self._ask = ask
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        body = {
+            "query": {"collectionName": ALIAS, "filter": "", "outputFields": ["count(*)"]},
+            "search": {
+                "collectionName": ALIAS,
+                "data": [[0.5] * 8],
+                "annsField": "vector",
+                "limit": HITS,
+                "outputFields": ["version"],
+            },
+        }[self._ask]
+        began, reads = time.monotonic(), 0
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            while not self._stop.wait(max(0.0, began + reads / READS_A_SECOND - time.monotonic())):
+                reads += 1
+                asked = time.monotonic()
+                try:
+                    self._look(client.post(self._url, json=body).json())
+                except (httpx.HTTPError, ValueError) as error:
+                    self.wrong.append(f"{self._ask}: {error!r}")
+                self.slowest = max(self.slowest, time.monotonic() - asked)
+
+    def _look(self, answer: dict[str, Any]) -> None:
+        version = self._version(answer.get("data") or [])
+        if answer.get("code") != 0 or version is None or version < max(self.versions[-1:], default=0):
+            self.wrong.append(f"{self._ask} after version {self.versions[-1:]}: {str(answer)[:300]}")
+        else:
+            self.versions.append(version)
+
+    def _version(self, data: list[dict[str, Any]]) -> int | None:
+        """The version that an answer is of, or ``None`` for a mixture or nothing."""
+        if self._ask == "query":
+            version = data[0]["count(*)"] - ROWS if data else None
+            return version if version in self._pipeline.written else None
+        marks = {hit["version"] for hit in data}
+        return marks.pop() if len(marks) == 1 and len(data) == HITS else None
+
+
+class Pipeline:
+    """The DAG, its files and the server that it swaps on."""
+
+    def __init__(self, airflow: Airflow, milvus: Service, bucket: Path) -> None:
+        self.airflow = airflow
+        self.milvus = milvus
+        self.bucket = bucket
+        self.written: set[int] = set()
+
+    def write(self, version: int, *, dimension: int = 8) -> None:
+        """The files of a version: 1,000 rows and one more for each version, all with its number."""
+        self.written.add(version)
+        # No two versions have a key in common, or one could hide the other's rows.
+        rows, first_id = ROWS + version, version * 10 * ROWS
+        vectors = [[(row % 97) / 97] * dimension for row in range(rows)]
+        table = pa.table(
+            {
+                "id": pa.array(range(first_id, first_id + rows), pa.int64()),
+                "vector": pa.array(vectors, pa.list_(pa.float32())),
+                "version": pa.array([version] * rows, pa.int64()),
+            }
+        )
+        folder = self.bucket / f"version-{version}"
+        folder.mkdir(exist_ok=True)
+        for part in range(PARTS):
+            start = rows * part // PARTS
+            pq.write_table(table.slice(start, rows * (part + 1) // PARTS - start), folder / f"{part}.parquet")
+
+    def start(self, version: int) -> Run:
+        return self.airflow.trigger("blue_green", {"folder": f"version-{version}"})
+
+    def kill(self, version: int, task: str, delay: float) -> None:
+        """Kill the process of a task, so many seconds after it began."""
+        signed = self.bucket / f"version-{version}" / "processes"
+        deadline = time.monotonic() + SECONDS_FOR_A_SIGNATURE
+        while time.monotonic() < deadline:
+            lines = signed.read_text().splitlines() if signed.exists() else []
+            pids = [int(line.split()[1]) for line in lines if line.startswith(f"{task} ")]
+            if pids:
+                time.sleep(delay)
+                os.kill(pids[0], signal.SIGKILL)
+                return
+            time.sleep(0.01)
+        raise TimeoutError(f"{task} of version {version} did not begin")
+
+    @property
+    def served(self) -> int:
+        """The version that the alias leads to."""
+        data = self._ask("entities/query", collectionName=ALIAS, filter="", outputFields=["count(*)"])
+        return int(data[0]["count(*)"]) - ROWS
+
+    @property
+    def kept(self) -> int:
+        """How many versions there are."""
+        return sum(name.startswith(f"{ALIAS}_") for name in self._ask("collections/list"))
+
+    def import_into_what_is_served(self, version: int) -> None:
+        """What the task group is there to avoid."""
+        self.write(version)
+        files = [[f"version-{version}/{part}.parquet"] for part in range(PARTS)]
+        job_id = self._ask("jobs/import/create", collectionName=ALIAS, files=files)["jobId"]
+        while self._ask("jobs/import/describe", jobId=job_id)["state"] != "Completed":
+            time.sleep(0.1)
+
+    def _ask(self, route: str, **body: Any) -> Any:
+        answer = httpx.post(f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30).json()
+        assert answer["code"] == 0, answer
+        return answer["data"]
+
+
+def main() -> int:
+    """Run the campaign and print what the readers saw; the exit code is 0 if nothing was wrong."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--swaps", type=int, default=SWAPS, help="how often the alias is moved (%(default)s)")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blue-green-campaign-")))
+        pipeline = _pipeline(folder, stack)
+        readers = []
+        wrong = []
+        for version in range(1, options.swaps + 2):
+            began = time.monotonic()
+            wrong += _swap(pipeline, version)
+            print(f"version {version} serves after {time.monotonic() - began:.0f} s", flush=True)
+            if version == 1:
+                readers = [stack.enter_context(Reader(pipeline, ask)) for ask in ("query", "search")]
+                reading_since = time.monotonic()
+        seconds = time.monotonic() - reading_since
+        if pipeline.kept != 2:
+            wrong.append(f"{pipeline.kept} versions are there instead of 2")
+        for name, reader in zip(("count", "search"), readers, strict=True):
+            seen = len(set(reader.versions))
+            print(
+                f"{name}: {len(reader.versions):,} answers in {seconds:.0f} s ({len(reader.versions) / seconds:.1f} a "
+                f"second), of {seen} versions, {len(reader.wrong)} wrong, the slowest took {reader.slowest:.2f} s"
+            )
+            wrong += reader.wrong
+            reader.wrong = []
+        pipeline.import_into_what_is_served(options.swaps + 2)
+        time.sleep(1)
+        if any(len(reader.wrong) == 0 for reader in readers):
+            wrong.append("The readers did not see an import into what is served: the campaign proves nothing.")
+        print("\n".join(wrong[:20]) or "Every answer was that of one whole version.")
+        return 1 if wrong else 0
+
+
+def _swap(pipeline: Pipeline, version: int) -> list[str]:
+    """Let a version serve, whatever is done to it; what went wrong."""
+    pipeline.write(version, dimension=7 if version == BROKEN else 8)
+    run = pipeline.start(version)
+    if version in KILLS:
+        pipeline.kill(version, *KILLS[version])
+    if version == BROKEN:
+        if run.wait().state != "failed" or pipeline.served != version - 1:
+            return [f"the broken version {version} made a run {run.state}, and version {pipeline.served} serves"]
+        pipeline.write(version)
+        run.clear(only_failed=True)
+    if run.wait().state != "success" or pipeline.served != version:
+        return [f"version {version}: run {run.state}, and version {pipeline.served} serves\n{run.report()}"]
+    deferred = {task.id.rpartition(".")[2] for task in run.tasks if "Pausing task as DEFERRED" in task.log}
+    if version == 1 and deferred != DEFERRED_AT_FIRST:
+        return [f"the waits of {sorted(deferred)} went on in the triggerer, and not those of {DEFERRED_AT_FIRST}"]
+    tries = [task.id for task in run.tasks if task.tries > 1]
+    print(f"more than one try: {', '.join(tries)}" if tries else "one try each", flush=True)
+    return []
+
+
+def _pipeline(folder: Path, stack: ExitStack) -> Pipeline:
+    bucket = folder / "bucket"
+    bucket.mkdir()
+    milvus = local_milvus(
+        folder / "milvus", bucket=bucket, port=free_port(), grpc_port=free_port(), min_job_seconds=3, fault=FAULTS
+    ).start()
+    stack.callback(milvus.kill)
+    service = standalone_airflow(
+        folder / "airflow",
+        port=free_port(),
+        dag_folders={"blue_green": Path(__file__).parent / "dags"},
+        variables={
+            "MILVUS_BUCKET": str(bucket),
+            "AIRFLOW_CONN_MILVUS_DEFAULT": f"milvus://{HOST}:{milvus.port}",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        },
+    )
+    stack.callback(service.kill)
+    return Pipeline(Airflow(service.start(), service.url), milvus, bucket)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""A version of a collection for each run; the campaign kills its tasks, and readers look for gaps and mixtures.
+
+Each process that works on a task signs a file in the run's folder, so that the campaign knows what to kill.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_milvus.blue_green import milvus_blue_green_import
+
+BUCKET = os.environ["MILVUS_BUCKET"]
+SCHEMA = {
+    "fields": [
+        {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+        {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": "8"}},
+        {"fieldName": "version", "dataType": "Int64"},
+    ]
+}
+
+
+def sign(context: Any) -> None:
+    """Add this process to those of the run."""
+    task = context["ti"].task_id.rpartition(".")[2]
+    with Path(BUCKET, context["params"]["folder"], "processes").open("a") as file:
+        file.write(f"{task} {os.getpid()}\n")
+
+
+with DAG("blue_green", schedule=None, catchup=False, max_active_runs=1, params={"folder": "none"}):
+    milvus_blue_green_import(
+        alias="served",
+        schema=SCHEMA,
+        index_params=[{"fieldName": "vector", "indexType": "AUTOINDEX", "metricType": "L2"}],
+        files_from=f"file://{BUCKET}/{{{{ params.folder }}}}/*.parquet",
+        files_root=f"file://{BUCKET}",
+        expected_rows="footers",
+        poll_interval=1,
+        deferrable=True,
+        default_args={"retries": 3, "retry_delay": timedelta(seconds=1), "on_execute_callback": sign},
+    )

@@ -1,0 +1,85 @@
+"""The task group: its tasks, and the parameters that it refuses. What the tasks do is tested on a real server."""
+
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_milvus.blue_green import milvus_blue_green_import
+
+FILES = {"files": ["a.parquet"]}
+FOUND = {"files_from": "s3://b/*.parquet", "files_root": "s3://b", "expected_rows": "footers"}
+ORDER = [
+    "create_version",
+    "import_files",
+    "check_rows",
+    "build_index",
+    "load",
+    "check_loaded_rows",
+    "swap_alias",
+    "drop_old_versions",
+]
+
+
+def group(**parameters):
+    with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1)):
+        return milvus_blue_green_import(
+            **{"alias": "books", "schema": {"fields": []}, "index_params": [{"fieldName": "v"}], **parameters}
+        )
+
+
+def task(group, name):
+    return group.children[f"blue_green_import.{name}"]
+
+
+@pytest.mark.parametrize("source", [FILES, FOUND], ids=["given files", "found files"])
+def test_each_task_waits_for_the_one_before(source):
+    found = group(**source)
+    for before, after in pairwise(ORDER):
+        assert f"blue_green_import.{before}" in task(found, after).get_flat_relative_ids(upstream=True)
+
+
+def test_found_files_are_imported_by_a_mapped_task():
+    found = group(**FOUND)
+    assert type(task(found, "import_files")).__name__ == "MappedOperator"
+    assert task(found, "plan_imports").count_rows
+
+
+def test_parameters_reach_their_tasks():
+    found = group(
+        **FILES,
+        milvus_conn_id="m",
+        database="d",
+        deferrable=True,
+        timeout=60,
+        options={"timeout": "1h"},
+        default_args={"retries": 4},
+        expected_rows=9,
+        keep=5,
+    )
+    tasks = found.children.values()
+    assert {(one.milvus_conn_id, one.database, one.retries) for one in tasks} == {("m", "d", 4)}
+    assert [task(found, name).deferrable for name in ("import_files", "build_index", "load")] == [True] * 3
+    load = task(found, "import_files")
+    assert (load.timeout, load.options, load.files) == (60, {"timeout": "1h"}, ["a.parquet"])
+    assert [task(found, name).expected_rows for name in ("check_rows", "check_loaded_rows")] == [9, 9]
+    assert task(found, "drop_old_versions").keep == 5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({**FILES, "keep": 1}, "keep must be a whole number from 2 up, got 1"),
+        ({**FILES, "keep": "3"}, "keep must be a whole number from 2 up, got '3'"),
+        ({}, "give either files or files_from"),
+        ({**FILES, "files_from": "s3://b/*"}, "give either files or files_from"),
+        ({**FILES, "files_root": "s3://b"}, "go with files_from"),
+        ({**FILES, "expected_rows": "footers"}, "go with files_from"),
+        ({**FILES, "wait_for_completion": False}, "wait_for_completion=False would move the readers"),
+        ({**FILES, "poll_interval": 0}, "poll_interval must be"),
+    ],
+)
+def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        group(**parameters)
