@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,13 +19,18 @@ from airflow_provider_milvus.local.app import build_app
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
-from airflow_provider_milvus.local.grpc_face import start_grpc
+from airflow_provider_milvus.local.grpc_face import GrpcFace
 from airflow_provider_milvus.local.jobs import KEY_SECONDS, JobTable
+from airflow_provider_milvus.local.port import SharedPort
 from airflow_provider_milvus.local.runner import JobRunner
 from airflow_provider_milvus.local.services import Services
 from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 STOP_SECONDS = 5
+# An idle gRPC client does not notice that the server would like to leave, and lets it wait for all of this time.
+GRPC_STOP_SECONDS = 1
+# Milvus never closes an idle connection: a client that asks every minute finds it open.
+KEEP_ALIVE_SECONDS = 24 * 3600
 
 
 class LocalMilvus:
@@ -34,8 +40,8 @@ class LocalMilvus:
 
     :param data_dir: where everything is kept; created if missing; a second server on it is refused.
     :param host: the address to listen on. Default 127.0.0.1: nobody else can reach it.
-    :param port: port of the REST API; 0 (default) picks a free one.
-    :param grpc_port: port of the gRPC API; 0 (default) picks a free one.
+    :param port: the port, of REST and gRPC alike; 0 (default) picks a free one.
+    :param grpc_port: a second port, of gRPC alone; 0 picks a free one. Default: none.
     :param bucket: the folder that import paths are keys of. Default: `bucket` below `data_dir`.
     :param token: "user:password" that clients must send. Default: everyone may come in.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
@@ -55,7 +61,7 @@ class LocalMilvus:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        grpc_port: int = 0,
+        grpc_port: int | None = None,
         bucket: str | Path | None = None,
         token: str | None = None,
         milvus_version: str = NEWEST,
@@ -81,13 +87,13 @@ class LocalMilvus:
 
     @property
     def uri(self) -> str:
-        """Where REST listens, such as "http://127.0.0.1:19530"."""
+        """Where it listens, for REST and gRPC alike, such as "http://127.0.0.1:19530"."""
         return f"http://{self.host}:{self.port}"
 
     @property
     def grpc_uri(self) -> str:
-        """Where gRPC listens: the `uri` of a pymilvus `MilvusClient`."""
-        return f"http://{self.host}:{self.grpc_port}"
+        """Where gRPC listens: `uri`, unless it was given a port of its own."""
+        return self.uri if self.grpc_port is None else f"http://{self.host}:{self.grpc_port}"
 
     def start(self) -> None:
         """Open the data directory, take up unfinished jobs, and serve. Returns when clients can connect."""
@@ -105,11 +111,16 @@ class LocalMilvus:
                 runner.start()
             except MilvusLiteError as error:
                 raise LocalMilvusError(f"data directory {self.data_dir} cannot be read: {error}") from None
-            grpc_server, self.grpc_port = start_grpc(engine, self.host, self.grpc_port, self._token)
-            stack.callback(lambda: grpc_server.stop(STOP_SECONDS).wait())
+            grpc = GrpcFace(engine, self._token)
+            if self.grpc_port is not None:
+                self.grpc_port = grpc.listen(self.host, self.grpc_port)
+            inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
             app = Faults(build_app(Services(engine, table, runner, self._version), self._token), self.faults)
-            stack.callback(_serve_http(app, listener))
+            stack.callback(_serve_http(app, listener, inner_port))
+            # Stops before HTTP does, so that calls through the shared port come to their end.
+            grpc.start()
+            stack.callback(grpc.stop, GRPC_STOP_SECONDS)
             self._running = stack.pop_all()
 
     def stop(self) -> None:
@@ -149,8 +160,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise LocalMilvusError(f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
-def _serve_http(app: ASGIApp, listener: socket.socket) -> "_HttpThread":
-    thread = _HttpThread(app, listener)
+def _serve_http(app: ASGIApp, listener: socket.socket, grpc_port: int) -> "_HttpThread":
+    thread = _HttpThread(app, listener, grpc_port)
     thread.start()
     return thread
 
@@ -158,16 +169,18 @@ def _serve_http(app: ASGIApp, listener: socket.socket) -> "_HttpThread":
 class _HttpThread(threading.Thread):
     """Uvicorn in a thread; calling it stops the server."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, grpc_port: int) -> None:
         super().__init__(name="http", daemon=True)
         self._listener = listener
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=partial(SharedPort, grpc_port=grpc_port),  # type: ignore[arg-type]
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=STOP_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
 

@@ -128,7 +128,7 @@ def test_command_says_where_it_serves_and_stops_on_a_signal(tmp_path, number):
 
 @pytest.mark.parametrize("what", ["port", "grpc-port", "locked", "file"])
 def test_command_that_cannot_serve_says_why_in_one_line(serve, tmp_path, what):
-    milvus = serve().milvus
+    milvus = serve(grpc_port=0).milvus
     data_dir = milvus.data_dir if what == "locked" else tmp_path / "other"
     if what == "file":
         data_dir.touch()
