@@ -38,6 +38,7 @@ def serve(options: argparse.Namespace) -> int:
         retention_seconds=options.retention_seconds,
         faults=options.fault,
         min_job_seconds=options.min_job_seconds,
+        speed=options.speed,
     )
     with milvus:
         print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
@@ -97,6 +98,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         help="an import job takes at least this many seconds (%(default)s)",
+    )
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="how much faster the time of import jobs passes: 60 makes a second of a minute (%(default)s)",
     )
 
 

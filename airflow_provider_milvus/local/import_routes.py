@@ -79,7 +79,7 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
         files=[FileProgress(group) for group in groups],
         options=request.options,
         created_at=now,
-        deadline=None if timeout is None else now + timeout,
+        deadline=None if timeout is None else now + timeout / services.speed,
         auto_commit=auto_commit,
     )
     job_id = job.id

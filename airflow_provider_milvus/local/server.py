@@ -51,6 +51,8 @@ class LocalMilvus:
         docs/faults.md). The list `faults` may be changed while it serves.
     :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
         Default 0: as fast as possible.
+    :param speed: how much faster than the clock the time of import jobs passes: their least duration, their `timeout`,
+        the retention of their records and of idempotency keys. Default 1; with 60 a minute passes in a second.
 
     `start` raises LocalMilvusError when a port is taken, or the data directory is in use or unusable.
     """
@@ -68,6 +70,7 @@ class LocalMilvus:
         retention_seconds: float | None = None,
         idempotency_seconds: float = KEY_SECONDS,
         min_job_seconds: float = 0.0,
+        speed: float = 1.0,
         faults: Iterable[Fault | str] = (),
     ) -> None:
         self.data_dir = Path(data_dir)
@@ -77,12 +80,15 @@ class LocalMilvus:
         self.grpc_port = grpc_port
         if milvus_version not in VERSIONS:
             raise ValueError(f"milvus_version must be one of {', '.join(VERSIONS)}, got {milvus_version!r}")
+        if not 0 < speed < float("inf"):
+            raise ValueError(f"speed must be greater than 0, such as 60 for a minute in a second, got {speed}")
         self.faults = parse_all(faults)
         self._token = token
         self._version = VERSIONS[milvus_version]
-        self._retention_seconds = self._version.retention if retention_seconds is None else retention_seconds
-        self._idempotency_seconds = idempotency_seconds
-        self._min_job_seconds = min_job_seconds
+        self._speed = speed
+        self._retention_seconds = (self._version.retention if retention_seconds is None else retention_seconds) / speed
+        self._idempotency_seconds = idempotency_seconds / speed
+        self._min_job_seconds = min_job_seconds / speed
         self._running = ExitStack()
 
     @property
@@ -116,7 +122,9 @@ class LocalMilvus:
                 self.grpc_port = grpc.listen(self.host, self.grpc_port)
             inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
-            app = Faults(build_app(Services(engine, table, runner, self._version), self._token), self.faults)
+            app = Faults(
+                build_app(Services(engine, table, runner, self._version, self._speed), self._token), self.faults
+            )
             stack.callback(_serve_http(app, listener, inner_port))
             # Stops before HTTP does, so that calls through the shared port come to their end.
             grpc.start()
