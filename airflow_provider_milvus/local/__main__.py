@@ -73,7 +73,11 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=19530, help="port of REST and gRPC (%(default)s)")
     parser.add_argument("--grpc-port", type=int, help="a second port, of gRPC alone (none)")
-    parser.add_argument("--bucket", type=Path, help="folder that import paths are keys of (DATA_DIR/bucket)")
+    parser.add_argument(
+        "--bucket",
+        metavar="DIR|s3://BUCKET",
+        help="what import paths are keys of, a folder or s3://BUCKET/PREFIX?endpoint=URL (DATA_DIR/bucket)",
+    )
     parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
     parser.add_argument(
         "--milvus-version",

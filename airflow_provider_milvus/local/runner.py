@@ -11,7 +11,7 @@ from pathlib import Path
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import MilvusLiteError
 
-from airflow_provider_milvus.local.bucket import locate
+from airflow_provider_milvus.local.bucket import Bucket
 from airflow_provider_milvus.local.columns import Converter
 from airflow_provider_milvus.local.engine import Engine, StagedSegment
 from airflow_provider_milvus.local.errors import ImportDataError
@@ -34,6 +34,7 @@ from airflow_provider_milvus.local.segments import SegmentWriter
 logger = logging.getLogger(__name__)
 
 WORKERS = 2
+MAX_FILE_BYTES = 16 << 30
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
 ABORTED = "import job aborted by user"
@@ -59,7 +60,7 @@ class JobRunner:
         self,
         engine: Engine,
         table: JobTable,
-        bucket: Path,
+        bucket: Bucket,
         staging: Path,
         min_job_seconds: float,
         retention_seconds: float,
@@ -188,6 +189,8 @@ class ImportTask:
         self._engine = runner.engine
         self._job = job
         self._folder = folder
+        # Segments lie in folders named after partitions, and no partition can have this name.
+        self._objects = folder / ".objects"
         self._started = time.monotonic()
 
     def run(self) -> None:
@@ -253,15 +256,17 @@ class ImportTask:
             raise JobFailed(failed[0].reason)
 
     def _count(self, file: FileProgress) -> None:
-        paths = self._locate(file)
-        file.size = sum(path.stat().st_size for path in paths)
+        file.size = sum(self._runner.bucket.size(path) for path in file.paths)
+        if file.size > MAX_FILE_BYTES:
+            raise ImportDataError(f"the file has {file.size} bytes, the most that is imported is {MAX_FILE_BYTES}")
+        paths = self._fetch(file)
         with reading("file"):
             file.total_rows = open_reader(paths, self._job.options).count_rows()
         self._check_alive()
         file.state = PENDING
 
-    def _locate(self, file: FileProgress) -> list[Path]:
-        return [locate(self._runner.bucket, path) for path in file.paths]
+    def _fetch(self, file: FileProgress) -> list[Path]:
+        return [self._runner.bucket.fetch(path, self._objects, self._check_alive) for path in file.paths]
 
     def _write_segments(self, collection: Collection) -> SegmentWriter:
         with self._engine.write_lock:
@@ -269,6 +274,7 @@ class ImportTask:
         writer = SegmentWriter(self._engine, collection, self._folder, self._job.partition_name, first_seq)
         self._for_each_file(lambda file: self._import(file, collection, writer), IMPORT)
         writer.finish()
+        shutil.rmtree(self._objects, ignore_errors=True)
         return writer
 
     def _import(self, file: FileProgress, collection: Collection, writer: SegmentWriter) -> None:
@@ -278,7 +284,7 @@ class ImportTask:
             self._engine.functions_of(collection),
             null_key=self._job.options.get("nullkey", "") if file.paths[0].endswith(".csv") else None,
         )
-        for batch in open_reader(self._locate(file), self._job.options).batches():
+        for batch in open_reader(self._fetch(file), self._job.options).batches():
             try:
                 rows = converter.convert(batch)
             except ImportDataError as error:

@@ -16,6 +16,7 @@ from milvus_lite.exceptions import MilvusLiteError
 from starlette.types import ASGIApp
 
 from airflow_provider_milvus.local.app import build_app
+from airflow_provider_milvus.local.bucket import is_url, open_bucket
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
@@ -42,7 +43,9 @@ class LocalMilvus:
     :param host: the address to listen on. Default 127.0.0.1: nobody else can reach it.
     :param port: the port, of REST and gRPC alike; 0 (default) picks a free one.
     :param grpc_port: a second port, of gRPC alone; 0 picks a free one. Default: none.
-    :param bucket: the folder that import paths are keys of. Default: `bucket` below `data_dir`.
+    :param bucket: what import paths are keys of: a folder, or a bucket of an S3-compatible store as
+        "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=NAME" with credentials from the environment
+        (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …). Default: the folder `bucket` below `data_dir`.
     :param token: "user:password" that clients must send. Default: everyone may come in.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
     :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
@@ -74,7 +77,9 @@ class LocalMilvus:
         faults: Iterable[Fault | str] = (),
     ) -> None:
         self.data_dir = Path(data_dir)
-        self.bucket = self.data_dir / "bucket" if bucket is None else Path(bucket)
+        where = self.data_dir / "bucket" if bucket is None else bucket
+        self.bucket = where if is_url(where) else Path(where)
+        self._bucket = open_bucket(where)
         self.host = host
         self.port = port
         self.grpc_port = grpc_port
@@ -110,7 +115,7 @@ class LocalMilvus:
             listener = stack.enter_context(_listen(self.host, self.port))
             table = self._open_table(stack)
             runner = JobRunner(
-                engine, table, self.bucket, self.data_dir / "import", self._min_job_seconds, self._retention_seconds
+                engine, table, self._bucket, self.data_dir / "import", self._min_job_seconds, self._retention_seconds
             )
             stack.callback(runner.stop)
             try:
@@ -146,6 +151,8 @@ class LocalMilvus:
 
     def _make_folders(self) -> None:
         for folder in (self.data_dir, self.bucket):
+            if not isinstance(folder, Path):
+                continue
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
