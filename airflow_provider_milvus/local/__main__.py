@@ -34,6 +34,7 @@ def serve(options: argparse.Namespace) -> int:
         grpc_port=options.grpc_port,
         bucket=options.bucket,
         token=options.token,
+        zilliz_cluster=options.zilliz,
         milvus_version=options.milvus_version,
         retention_seconds=options.retention_seconds,
         faults=options.fault,
@@ -79,6 +80,13 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         help="what import paths are keys of, a folder or s3://BUCKET/PREFIX?endpoint=URL (DATA_DIR/bucket)",
     )
     parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
+    parser.add_argument(
+        "--zilliz",
+        metavar="CLUSTER_ID",
+        nargs="?",
+        const="in03-local",
+        help="behave as Zilliz Cloud with this cluster (%(const)s); the token is an API key",
+    )
     parser.add_argument(
         "--milvus-version",
         choices=VERSIONS,

@@ -34,6 +34,9 @@ class Bucket(Protocol):
         `checkpoint` is called now and then, and what it raises ends the copying.
         """
 
+    def keys(self, folder: str) -> list[str]:
+        """The keys of all objects below a folder, sorted; empty where there is none."""
+
 
 class FolderBucket:
     """A folder. A key that leaves it, by `..` or by a link, is refused before anything is opened."""
@@ -47,17 +50,24 @@ class FolderBucket:
     def fetch(self, key: str, folder: Path, checkpoint: Callable[[], None]) -> Path:
         return self._locate(key)
 
+    def keys(self, folder: str) -> list[str]:
+        found = self._resolve(folder).rglob("*")
+        return sorted(path.relative_to(self._folder.resolve()).as_posix() for path in found if path.is_file())
+
     def _locate(self, key: str) -> Path:
+        path = self._resolve(key)
+        if not path.is_file():
+            raise ImportDataError(NO_SUCH_KEY)
+        return path
+
+    def _resolve(self, key: str) -> Path:
         try:
             path = (self._folder / _checked(key)).resolve()
-            inside = path.is_relative_to(self._folder.resolve())
-            found = inside and path.is_file()
+            path.is_file()
         except (OSError, RuntimeError, ValueError) as error:
             raise ImportDataError(f"the path cannot be resolved: {error}") from None
-        if not inside:
+        if not path.is_relative_to(self._folder.resolve()):
             raise ImportDataError("the path leads out of the bucket")
-        if not found:
-            raise ImportDataError(NO_SUCH_KEY)
         return path
 
 
@@ -139,6 +149,14 @@ class S3Bucket:
                         checkpoint()
                 part.rename(copy)
         return copy
+
+    def keys(self, folder: str) -> list[str]:
+        from pyarrow.fs import FileSelector, FileType
+
+        with _reading_object():
+            root = (self._root + _checked(folder)).rstrip("/")
+            found = self._store.get_file_info(FileSelector(root, allow_not_found=True, recursive=True))
+        return sorted(one.path.removeprefix(self._root) for one in found if one.type == FileType.File)
 
     def _open(self, key: str) -> Any:
         return self._store.open_input_file(self._root + _checked(key))

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 
 from airflow_provider_milvus.local.app import build_app
 from airflow_provider_milvus.local.bucket import is_url, open_bucket
+from airflow_provider_milvus.local.cloud_routes import CLUSTER_ID
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
@@ -47,6 +49,8 @@ class LocalMilvus:
         "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=NAME" with credentials from the environment
         (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …). Default: the folder `bucket` below `data_dir`.
     :param token: "user:password" that clients must send. Default: everyone may come in.
+    :param zilliz_cluster: behave as Zilliz Cloud with a cluster of this id, such as "in03-local": import jobs follow
+        the rules of its control plane, and `token` is an API key. Default: a Milvus of one's own.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
     :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
     :param idempotency_seconds: how long an `Idempotency-Key` is remembered. Default: a day.
@@ -69,6 +73,7 @@ class LocalMilvus:
         grpc_port: int | None = None,
         bucket: str | Path | None = None,
         token: str | None = None,
+        zilliz_cluster: str | None = None,
         milvus_version: str = NEWEST,
         retention_seconds: float | None = None,
         idempotency_seconds: float = KEY_SECONDS,
@@ -90,6 +95,11 @@ class LocalMilvus:
         self.faults = parse_all(faults)
         self._token = token
         self._version = VERSIONS[milvus_version]
+        if zilliz_cluster is not None:
+            _check_cluster(zilliz_cluster, token)
+            # Nothing is known of idempotency keys in the cloud, so nobody should count on them.
+            self._version = replace(self._version, idempotency_keys=False)
+        self._zilliz_cluster = zilliz_cluster
         self._speed = speed
         self._retention_seconds = (self._version.retention if retention_seconds is None else retention_seconds) / speed
         self._idempotency_seconds = idempotency_seconds / speed
@@ -127,9 +137,8 @@ class LocalMilvus:
                 self.grpc_port = grpc.listen(self.host, self.grpc_port)
             inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
-            app = Faults(
-                build_app(Services(engine, table, runner, self._version, self._speed), self._token), self.faults
-            )
+            services = Services(engine, table, runner, self._version, self._speed)
+            app = Faults(build_app(services, self._token, self._zilliz_cluster), self.faults)
             stack.callback(_serve_http(app, listener, inner_port))
             # Stops before HTTP does, so that calls through the shared port come to their end.
             grpc.start()
@@ -166,6 +175,13 @@ class LocalMilvus:
             raise LocalMilvusError(f"job table {path} cannot be read: {error}") from None
         stack.callback(table.close)
         return table
+
+
+def _check_cluster(cluster_id: str, token: str | None) -> None:
+    if not CLUSTER_ID.fullmatch(cluster_id):
+        raise ValueError(f"zilliz_cluster must be a cluster id such as in03-local, got {cluster_id!r}")
+    if token is not None and (not token or ":" in token):
+        raise ValueError("token must be an API key on Zilliz Cloud, not user:password")
 
 
 def _listen(host: str, port: int) -> socket.socket:

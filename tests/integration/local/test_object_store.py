@@ -179,3 +179,14 @@ def test_copying_that_was_stopped_begins_anew(store, tmp_path):
         bucket.fetch("rows.parquet", tmp_path, stop)
     assert list(tmp_path.rglob("rows.parquet")) == []
     assert bucket.fetch("rows.parquet", tmp_path, lambda: None).read_bytes() == parquet(10)
+
+
+def test_folder_of_the_cloud_is_listed_in_the_store(connect, store):
+    for number in range(3):
+        store.put_object(Bucket="data", Key=f"cloud/{number}/rows.parquet", Body=parquet(10))
+    client = connect(zilliz_cluster="in03-local")
+    key, cluster = {"Authorization": "Bearer key"}, {"clusterId": "in03-local"}
+    answer = client.ask("/jobs/import/create", key, collectionName="c", objectUrls=[["s3://data/cloud/"]], **cluster)
+    while client.rows() < 30:
+        job = client.post("/jobs/import/describe", key, jobId=answer["data"]["jobId"], **cluster)
+        assert job["state"] != "Failed", job
