@@ -40,6 +40,8 @@ def serve(options: argparse.Namespace) -> int:
         faults=options.fault,
         min_job_seconds=options.min_job_seconds,
         speed=options.speed,
+        max_jobs=options.max_jobs,
+        parallel_jobs=options.parallel_jobs,
     )
     with milvus:
         print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
@@ -111,6 +113,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="an import job takes at least this many seconds (%(default)s)",
     )
+    parser.add_argument(
+        "--max-jobs", type=int, default=1024, help="the most import jobs that are not ended (%(default)s)"
+    )
+    parser.add_argument("--parallel-jobs", type=int, default=2, help="how many import jobs run at a time (%(default)s)")
     parser.add_argument(
         "--speed",
         type=float,

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.errors import ImportDataError, is_disk_full
 
 CHUNK_BYTES = 16 << 20
 CONNECT_SECONDS = 10
@@ -169,6 +169,8 @@ def _reading_object() -> Iterator[None]:
     except FileNotFoundError:
         raise ImportDataError(NO_SUCH_KEY) from None
     except (OSError, ValueError) as error:
+        if is_disk_full(error):
+            raise
         raise ImportDataError(f"the object cannot be read: {error}") from None
 
 

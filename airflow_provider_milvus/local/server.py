@@ -25,11 +25,12 @@ from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
 from airflow_provider_milvus.local.grpc_face import GrpcFace
 from airflow_provider_milvus.local.jobs import KEY_SECONDS, JobTable
 from airflow_provider_milvus.local.port import SharedPort
-from airflow_provider_milvus.local.runner import JobRunner
+from airflow_provider_milvus.local.runner import MAX_JOBS, WORKERS, JobRunner, JobSettings
 from airflow_provider_milvus.local.services import Services
 from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 STOP_SECONDS = 5
+MAX_PORT = 65535
 # An idle gRPC client does not notice that the server would like to leave, and lets it wait for all of this time.
 GRPC_STOP_SECONDS = 1
 # Milvus never closes an idle connection: a client that asks every minute finds it open.
@@ -58,6 +59,8 @@ class LocalMilvus:
         docs/faults.md). The list `faults` may be changed while it serves.
     :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
         Default 0: as fast as possible.
+    :param max_jobs: the most import jobs that wait, run or rest at a time; one more is refused. Default 1024.
+    :param parallel_jobs: how many of them run at a time; the others are Pending. Default 2.
     :param speed: how much faster than the clock the time of import jobs passes: their least duration, their `timeout`,
         the retention of their records and of idempotency keys. Default 1; with 60 a minute passes in a second.
 
@@ -79,6 +82,8 @@ class LocalMilvus:
         idempotency_seconds: float = KEY_SECONDS,
         min_job_seconds: float = 0.0,
         speed: float = 1.0,
+        max_jobs: int = MAX_JOBS,
+        parallel_jobs: int = WORKERS,
         faults: Iterable[Fault | str] = (),
     ) -> None:
         self.data_dir = Path(data_dir)
@@ -92,6 +97,14 @@ class LocalMilvus:
             raise ValueError(f"milvus_version must be one of {', '.join(VERSIONS)}, got {milvus_version!r}")
         if not 0 < speed < float("inf"):
             raise ValueError(f"speed must be greater than 0, such as 60 for a minute in a second, got {speed}")
+        if token == "":
+            raise ValueError("token must be user:password or an API key; leave it out to let everyone in")
+        _check_least(0, "seconds", retention_seconds=retention_seconds, min_job_seconds=min_job_seconds)
+        _check_least(0, "seconds", idempotency_seconds=idempotency_seconds)
+        _check_least(1, "jobs", max_jobs=max_jobs, parallel_jobs=parallel_jobs)
+        for name, number in (("port", port), ("grpc_port", grpc_port)):
+            if number is not None and not 0 <= number <= MAX_PORT:
+                raise ValueError(f"{name} must be from 0 (any free one) to {MAX_PORT}, got {number}")
         self.faults = parse_all(faults)
         self._token = token
         self._version = VERSIONS[milvus_version]
@@ -100,10 +113,14 @@ class LocalMilvus:
             # Nothing is known of idempotency keys in the cloud, so nobody should count on them.
             self._version = replace(self._version, idempotency_keys=False)
         self._zilliz_cluster = zilliz_cluster
-        self._speed = speed
-        self._retention_seconds = (self._version.retention if retention_seconds is None else retention_seconds) / speed
         self._idempotency_seconds = idempotency_seconds / speed
-        self._min_job_seconds = min_job_seconds / speed
+        self._jobs = JobSettings(
+            min_seconds=min_job_seconds / speed,
+            retention_seconds=(self._version.retention if retention_seconds is None else retention_seconds) / speed,
+            speed=speed,
+            max_jobs=max_jobs,
+            workers=parallel_jobs,
+        )
         self._running = ExitStack()
 
     @property
@@ -124,9 +141,7 @@ class LocalMilvus:
             stack.callback(engine.close)
             listener = stack.enter_context(_listen(self.host, self.port))
             table = self._open_table(stack)
-            runner = JobRunner(
-                engine, table, self._bucket, self.data_dir / "import", self._min_job_seconds, self._retention_seconds
-            )
+            runner = JobRunner(engine, table, self._bucket, self.data_dir / "import", self._jobs)
             stack.callback(runner.stop)
             try:
                 runner.start()
@@ -137,7 +152,7 @@ class LocalMilvus:
                 self.grpc_port = grpc.listen(self.host, self.grpc_port)
             inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
-            services = Services(engine, table, runner, self._version, self._speed)
+            services = Services(engine, table, runner, self._version)
             app = Faults(build_app(services, self._token, self._zilliz_cluster), self.faults)
             stack.callback(_serve_http(app, listener, inner_port))
             # Stops before HTTP does, so that calls through the shared port come to their end.
@@ -177,10 +192,16 @@ class LocalMilvus:
         return table
 
 
+def _check_least(least: int, unit: str, **values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not least <= value < float("inf"):
+            raise ValueError(f"{name} must be {least} {unit} or more, got {value}")
+
+
 def _check_cluster(cluster_id: str, token: str | None) -> None:
     if not CLUSTER_ID.fullmatch(cluster_id):
         raise ValueError(f"zilliz_cluster must be a cluster id such as in03-local, got {cluster_id!r}")
-    if token is not None and (not token or ":" in token):
+    if token is not None and ":" in token:
         raise ValueError("token must be an API key on Zilliz Cloud, not user:password")
 
 

@@ -15,13 +15,12 @@ from airflow_provider_milvus.local.wire import required
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of a running local Milvus, the version that it behaves as, and how much faster than the clock."""
+    """The parts of a running local Milvus, and the version that it behaves as."""
 
     engine: Engine
     table: JobTable
     runner: JobRunner
     version: Version
-    speed: float
 
 
 Handler = Callable[[Services, Any], Any]
