@@ -30,7 +30,7 @@ from airflow_provider_milvus.local import (
     partition_routes,
 )
 from airflow_provider_milvus.local.cloud_routes import ControlPlane
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.errors import MilvusError, is_disk_full
 from airflow_provider_milvus.local.services import Handler, Routes, Services
 from airflow_provider_milvus.local.wire import bind, failure, success
 
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 BASE = "/v2/vectordb"
 NOT_AUTHENTICATED = MilvusError(1800, "user hasn't authenticated")
 UNEXPECTED = 65535
+DISK_LIMIT = 7
 INVALID_PARAMETER = 1100
 CODES: dict[type[Exception], int] = {
     CollectionNotFoundError: 100,
@@ -106,6 +107,8 @@ def _as_milvus_error(error: Exception) -> MilvusError:
         return MilvusError(CODES[type(error)], str(error))
     if isinstance(error, MilvusLiteError | ValueError | TypeError | NotImplementedError):
         return MilvusError(INVALID_PARAMETER, f"{error}: invalid parameter")
+    if is_disk_full(error):
+        return MilvusError(DISK_LIMIT, f"disk limit exceeded: {error}")
     logger.error("unexpected error", exc_info=error)
     return MilvusError(UNEXPECTED, f"{type(error).__name__}: {error}")
 

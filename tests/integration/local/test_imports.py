@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_milvus.local import segments
+from airflow_provider_milvus.local.jobs import JobTable
 
 
 def refusal(client, *files, **more):
@@ -252,6 +253,14 @@ def test_full_disk_fails_the_job_with_a_reason_that_time_can_heal(client, monkey
         reason = client.load("rows.parquet")["reason"]
     assert reason.startswith("disk quota exceeded, please allocate more resources")
     assert client.load("rows.parquet")["state"] == "Completed"
+
+
+def test_full_disk_refuses_a_job_in_the_envelope(client, monkeypatch):
+    def save(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(JobTable, "save", save)
+    assert client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])["code"] == 7
 
 
 def test_dropped_partition_fails_the_job(serve, client):
