@@ -81,8 +81,7 @@ def start_servers(folder: Path, stack: ExitStack) -> dict[str, Service]:
     for seconds in SECONDS:
         home = folder / f"milvus_{seconds}"
         home.mkdir()
-        ports = {"port": free_port(), "grpc_port": free_port()}
-        server = local_milvus(home, bucket=bucket, min_job_seconds=seconds, **ports).start()
+        server = local_milvus(home, bucket=bucket, min_job_seconds=seconds, port=free_port()).start()
         stack.callback(server.kill)
         body = {"collectionName": "vectors", "dimension": 8}
         httpx.post(f"{server.url}/v2/vectordb/collections/create", json=body, trust_env=False).raise_for_status()

@@ -109,12 +109,12 @@ class Service:
         return True
 
 
-def local_milvus(folder: Path, *, bucket: Path, port: int, grpc_port: int, **more: object) -> Service:
+def local_milvus(folder: Path, *, bucket: Path, port: int, **more: object) -> Service:
     """A local Milvus that keeps its data in ``folder``.
 
     :param more: further options of ``serve``, by name; a list is an option given several times.
     """
-    options = {"data_dir": folder, "bucket": bucket, "port": port, "grpc_port": grpc_port, **more}
+    options = {"data_dir": folder, "bucket": bucket, "port": port, **more}
     arguments = [
         argument
         for name, value in options.items()
@@ -213,17 +213,16 @@ def main() -> int:
     """Run both until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--port", type=int, default=8080, help="of Airflow's UI (%(default)s)")
-    parser.add_argument("--milvus-port", type=int, default=19530, help="of Milvus's REST API (%(default)s)")
-    parser.add_argument("--grpc-port", type=int, default=19531, help="of Milvus's gRPC API (%(default)s)")
+    parser.add_argument("--milvus-port", type=int, default=19530, help="of Milvus (%(default)s)")
     parser.add_argument("--data-dir", type=Path, default=REPO / ".airflow", help="where everything is kept (.airflow)")
     options = parser.parse_args()
-    for port in (options.port, options.milvus_port, options.grpc_port):
+    for port in (options.port, options.milvus_port):
         if _is_taken(port):
-            parser.error(f"port {port} is taken; choose others with --port, --milvus-port and --grpc-port")
+            parser.error(f"port {port} is taken; choose others with --port and --milvus-port")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = options.data_dir.resolve()
     bucket = folder / "milvus" / "bucket"
-    milvus = local_milvus(folder / "milvus", bucket=bucket, port=options.milvus_port, grpc_port=options.grpc_port)
+    milvus = local_milvus(folder / "milvus", bucket=bucket, port=options.milvus_port)
     airflow = standalone_airflow(
         folder / "home",
         port=options.port,
@@ -268,7 +267,7 @@ def _welcome(options: argparse.Namespace, bucket: Path, airflow: Service, milvus
     return f"""
 Airflow      {ui}/dags
              no login; begin with {ui}/dags/milvus_digits and its Trigger button
-Milvus       REST http://{HOST}:{options.milvus_port}, gRPC http://{HOST}:{options.grpc_port}
+Milvus       http://{HOST}:{options.milvus_port}
              in Airflow it is the connection milvus_default; files to import lie in
              {bucket}
 Logs         {airflow.log}

@@ -64,7 +64,7 @@ class ClientSettings:
         import_url = str(extra.get("import_endpoint") or "")
         return cls(
             base_url=base_url,
-            import_url=_base_url(import_url, None, True) if import_url else base_url,
+            import_url=_base_url(import_url, None, None if "://" in import_url else True) if import_url else base_url,
             database=_database(database or connection.schema or "default"),
             token=_token(connection, extra),
             verify=_verify(extra),

@@ -34,10 +34,14 @@ def serve(options: argparse.Namespace) -> int:
         grpc_port=options.grpc_port,
         bucket=options.bucket,
         token=options.token,
+        zilliz_cluster=options.zilliz,
         milvus_version=options.milvus_version,
         retention_seconds=options.retention_seconds,
         faults=options.fault,
         min_job_seconds=options.min_job_seconds,
+        speed=options.speed,
+        max_jobs=options.max_jobs,
+        parallel_jobs=options.parallel_jobs,
     )
     with milvus:
         print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
@@ -70,10 +74,21 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=serve)
     parser.add_argument("--data-dir", type=Path, required=True, help="where everything is kept")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=19530, help="port of the REST API (%(default)s)")
-    parser.add_argument("--grpc-port", type=int, default=19531, help="port of the gRPC API (%(default)s)")
-    parser.add_argument("--bucket", type=Path, help="folder that import paths are keys of (DATA_DIR/bucket)")
+    parser.add_argument("--port", type=int, default=19530, help="port of REST and gRPC (%(default)s)")
+    parser.add_argument("--grpc-port", type=int, help="a second port, of gRPC alone (none)")
+    parser.add_argument(
+        "--bucket",
+        metavar="DIR|s3://BUCKET",
+        help="what import paths are keys of, a folder or s3://BUCKET/PREFIX?endpoint=URL (DATA_DIR/bucket)",
+    )
     parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
+    parser.add_argument(
+        "--zilliz",
+        metavar="CLUSTER_ID",
+        nargs="?",
+        const="in03-local",
+        help="behave as Zilliz Cloud with this cluster (%(const)s); the token is an API key",
+    )
     parser.add_argument(
         "--milvus-version",
         choices=VERSIONS,
@@ -97,6 +112,16 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         help="an import job takes at least this many seconds (%(default)s)",
+    )
+    parser.add_argument(
+        "--max-jobs", type=int, default=1024, help="the most import jobs that are not ended (%(default)s)"
+    )
+    parser.add_argument("--parallel-jobs", type=int, default=2, help="how many import jobs run at a time (%(default)s)")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="how much faster the time of import jobs passes: 60 makes a second of a minute (%(default)s)",
     )
 
 

@@ -29,7 +29,8 @@ from airflow_provider_milvus.local import (
     index_routes,
     partition_routes,
 )
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.cloud_routes import ControlPlane
+from airflow_provider_milvus.local.errors import MilvusError, is_disk_full
 from airflow_provider_milvus.local.services import Handler, Routes, Services
 from airflow_provider_milvus.local.wire import bind, failure, success
 
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 BASE = "/v2/vectordb"
 NOT_AUTHENTICATED = MilvusError(1800, "user hasn't authenticated")
 UNEXPECTED = 65535
+DISK_LIMIT = 7
 INVALID_PARAMETER = 1100
 CODES: dict[type[Exception], int] = {
     CollectionNotFoundError: 100,
@@ -58,12 +60,16 @@ ROUTES: Routes = {
 }
 
 
-def build_app(services: Services, token: str | None) -> Starlette:
-    """The application; `token` is "user:password", or None to let everyone in."""
+def build_app(services: Services, token: str | None, cluster_id: str | None = None) -> Starlette:
+    """The application; `token` is "user:password" or an API key, or None to let everyone in.
+
+    With a `cluster_id`, import jobs are those of Zilliz Cloud's control plane, which sees to the API key itself.
+    """
+    cloud = {} if cluster_id is None else ControlPlane(cluster_id, token).routes
     return Starlette(
         routes=[
-            Route(BASE + path, _endpoint(services, token, kind, handler), methods=["POST"])
-            for path, (kind, handler) in ROUTES.items()
+            Route(BASE + path, _endpoint(services, None if path in cloud else token, kind, handler), methods=["POST"])
+            for path, (kind, handler) in (ROUTES | cloud).items()
             if path not in import_routes.unknown_to(services.version)
         ],
         # Milvus answers an unknown route and a wrong method alike, and not in its envelope.
@@ -101,6 +107,8 @@ def _as_milvus_error(error: Exception) -> MilvusError:
         return MilvusError(CODES[type(error)], str(error))
     if isinstance(error, MilvusLiteError | ValueError | TypeError | NotImplementedError):
         return MilvusError(INVALID_PARAMETER, f"{error}: invalid parameter")
+    if is_disk_full(error):
+        return MilvusError(DISK_LIMIT, f"disk limit exceeded: {error}")
     logger.error("unexpected error", exc_info=error)
     return MilvusError(UNEXPECTED, f"{type(error).__name__}: {error}")
 

@@ -39,6 +39,7 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
 
     def __init__(self, data_dir: str) -> None:
         self._catalog_lock = threading.RLock()
+        self.drops = 0
         super().__init__(data_dir)
 
     def get_collection(self, *args: Any, **kwargs: Any) -> Collection:
@@ -56,6 +57,7 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
     def drop_collection(self, *args: Any, **kwargs: Any) -> None:
         with self._catalog_lock:
             super().drop_collection(*args, **kwargs)
+            self.drops += 1
 
     def rename_collection(self, old_name: str, new_name: str, *args: Any, **kwargs: Any) -> None:
         with self._catalog_lock:
@@ -130,6 +132,16 @@ class Engine:
             if folder is None:
                 raise CollectionNotFoundError(f"collection {collection_id} does not exist")
             return self.db.get_collection(folder.name, database_name=db_name)
+
+    @property
+    def drops(self) -> int:
+        """How often a collection was dropped since the start: who sees no change need not look for it again."""
+        return self.db.drops
+
+    def has_collection_of_id(self, db_name: str, collection_id: int) -> bool:
+        """Whether the collection with this id is still there, whatever it is called by now."""
+        with self.write_lock:
+            return self._folder_of_id(db_name, collection_id) is not None
 
     def _folder_of_id(self, db_name: str, collection_id: int) -> Path | None:
         if not self.db.has_database(db_name):

@@ -1,5 +1,8 @@
 """What the local Milvus can answer instead of data."""
 
+import errno
+import sqlite3
+
 
 class MilvusError(Exception):
     """An answer with a non-zero `code`, as Milvus numbers them (`merr`)."""
@@ -31,6 +34,13 @@ class ImportDataError(Exception):
         if self.field is not None:
             where.append(f"field '{self.field}'")
         return ": ".join([", ".join(where), self.message] if where else [self.message])
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says that the disk, or what one may use of it, is full."""
+    if isinstance(error, sqlite3.Error):
+        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class LocalMilvusError(Exception):

@@ -49,30 +49,40 @@ READS = (
 Continuation = Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler]
 
 
-def start_grpc(engine: Engine, host: str, port: int, token: str | None) -> tuple[grpc.Server, int]:
-    """Start serving; returns the server and its port (`port` 0 means any free one).
+class GrpcFace:
+    """The gRPC server. `token` is "user:password", or None to let everyone in."""
 
-    Raises LocalMilvusError when the port is taken.
-    """
-    server = grpc.server(
-        ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"),
-        interceptors=[*([] if token is None else [_Authenticate(token)]), _OneWriter(engine.write_lock)],
-        options=[
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            # Otherwise two servers would share one port, and a client would meet either.
-            ("grpc.so_reuseport", 0),
-        ],
-    )
-    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine.db), server)
-    try:
-        # gRPC would log its own error beside ours.
-        socket.create_server((host, port)).close()
-        bound = server.add_insecure_port(f"{host}:{port}")
-    except (OSError, RuntimeError):
-        raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken") from None
-    server.start()
-    return server, int(bound)
+    def __init__(self, engine: Engine, token: str | None) -> None:
+        self._server = grpc.server(
+            ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"),
+            interceptors=[*([] if token is None else [_Authenticate(token)]), _OneWriter(engine.write_lock)],
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+                # Otherwise two servers would share one port, and a client would meet either.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine.db), self._server)
+
+    def listen(self, host: str, port: int) -> int:
+        """Listen on a port, before `start`; returns the port (`port` 0 means any free one).
+
+        Raises LocalMilvusError when the port is taken.
+        """
+        try:
+            # gRPC would log its own error beside ours.
+            socket.create_server((host, port)).close()
+            return int(self._server.add_insecure_port(f"{host}:{port}"))
+        except (OSError, RuntimeError):
+            raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken") from None
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Take no more calls, and give those that run this long to end."""
+        self._server.stop(seconds).wait()
 
 
 class _Servicer(MilvusServicer):  # type: ignore[misc]

@@ -20,7 +20,6 @@ INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
 PARTITION_NOT_FOUND = 200
 IMPORT_FAILED = 2100
 MAX_FILE_GROUPS = 1024
-MAX_JOBS = 1024
 MAX_KEY_BYTES = 256
 INVALID_JSON = 1801
 DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -64,11 +63,6 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
     timeout = _timeout(request.options)
     auto_commit = _auto_commit(request.options) if version.two_phase else True
     services.runner.expire()
-    if len(services.table.unfinished()) >= MAX_JOBS:
-        raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={MAX_JOBS})")
-    key = request.headers.get("idempotency-key") if version.idempotency_keys else None
-    if key is not None:
-        _check_key(key)
     now = time.time()
     job = Job(
         id=services.table.next_id(),
@@ -79,14 +73,14 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
         files=[FileProgress(group) for group in groups],
         options=request.options,
         created_at=now,
-        deadline=None if timeout is None else now + timeout,
+        deadline=None if timeout is None else now + timeout / services.runner.settings.speed,
         auto_commit=auto_commit,
     )
-    job_id = job.id
-    if key is None:
-        services.table.save(job)
-    else:
-        job_id = services.table.add(job, key)
+    key = request.headers.get("idempotency-key") if version.idempotency_keys else None
+    # Those that come at the same time must not pass the limit together.
+    with services.runner.lock:
+        _check_limit(services)
+        job_id = _save(services, job, key)
     if job_id == job.id:
         services.runner.submit(job)
     return {version.job_id_key: str(job_id)}
@@ -234,6 +228,21 @@ def _auto_commit(options: dict[str, str]) -> bool:
     if text not in ("true", "false"):
         raise MilvusError(INVALID_JSON, f"options.auto_commit must be 'true' or 'false', got {text!r}")
     return text == "true"
+
+
+def _check_limit(services: Services) -> None:
+    limit = services.runner.settings.max_jobs
+    if len(services.table.unfinished()) >= limit:
+        raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={limit})")
+
+
+def _save(services: Services, job: Job, key: str | None) -> int:
+    """Write a new job; returns its id, or that of the job which the idempotency key had before."""
+    if key is None:
+        services.table.save(job)
+        return job.id
+    _check_key(key)
+    return services.table.add(job, key)
 
 
 def _check_key(key: str) -> None:

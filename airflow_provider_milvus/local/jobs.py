@@ -1,7 +1,8 @@
 """An import job and the durable table of all of them.
 
 States and fields are those of `/jobs/import/describe`; progress follows Milvus's bands
-(Pending 0-10, PreImporting 10-40, Importing 40-70, then 99 while the rows are made visible, 100 at the end).
+(Pending 0-10, PreImporting 10-40, Importing 40-70, Sorting 70-80, IndexBuilding 80 and on, then 99 while the rows are
+made visible or wait for a commit, 100 at the end).
 """
 
 import copy

@@ -6,15 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import MilvusLiteError
 
-from airflow_provider_milvus.local.bucket import locate
+from airflow_provider_milvus.local.bucket import Bucket
 from airflow_provider_milvus.local.columns import Converter
 from airflow_provider_milvus.local.engine import Engine, StagedSegment
-from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.errors import ImportDataError, is_disk_full
 from airflow_provider_milvus.local.jobs import (
     COMMITTING,
     COMPLETED,
@@ -33,9 +34,15 @@ from airflow_provider_milvus.local.segments import SegmentWriter
 
 logger = logging.getLogger(__name__)
 
+# As many as a cluster takes by default (`maxImportJobNum`).
+MAX_JOBS = 1024
 WORKERS = 2
+MAX_FILE_BYTES = 16 << 30
+# How soon a job that only waits notices that it was aborted.
+CHECK_SECONDS = 0.1
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
+DISK_FULL = "disk quota exceeded, please allocate more resources"
 ABORTED = "import job aborted by user"
 
 
@@ -47,33 +54,46 @@ class Stopped(Exception):
     """The server stops; the job starts again with the next one."""
 
 
-class JobRunner:
-    """Takes jobs from `table` to Completed or Failed, two at a time.
+@dataclass(frozen=True)
+class JobSettings:
+    """How import jobs are run. Durations are seconds of the clock.
 
-    `min_job_seconds` spreads the progress of every job over at least that many seconds (default 0: as fast
-    as possible), for those who want to watch a job wait. The record of an ended job is dropped after
-    `retention_seconds`. Staged segments live below `staging`.
+    :param min_seconds: what a job takes at least, its progress spread over that time; 0 is as fast as possible.
+    :param retention_seconds: how long the record of an ended job is kept.
+    :param speed: how much faster than the clock the `timeout` of a job passes; the durations above already heed it.
+    :param max_jobs: the most jobs that wait, run or rest at a time.
+    :param workers: how many jobs run at a time; the others are Pending.
     """
+
+    min_seconds: float
+    retention_seconds: float
+    speed: float = 1.0
+    max_jobs: int = MAX_JOBS
+    workers: int = WORKERS
+
+
+class JobRunner:
+    """Takes jobs from `table` to Completed or Failed. Staged segments live below `staging`."""
 
     def __init__(
         self,
         engine: Engine,
         table: JobTable,
-        bucket: Path,
+        bucket: Bucket,
         staging: Path,
-        min_job_seconds: float,
-        retention_seconds: float,
+        settings: JobSettings,
     ) -> None:
         self.engine = engine
         self.table = table
         self.bucket = bucket
         self.staging = staging
-        self.min_job_seconds = min_job_seconds
-        self.retention_seconds = retention_seconds
+        self.settings = settings
         self.stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="import")
+        self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="import")
         self.lock = threading.RLock()
         self._queued: set[int] = set()
+        self._drops_seen = -1
+        self._dropped: set[int] = set()
 
     def start(self) -> None:
         """Settle what the last server left unfinished, then run it.
@@ -104,12 +124,24 @@ class JobRunner:
         self._pool.shutdown(cancel_futures=True)
 
     def expire(self) -> None:
-        """Fail jobs whose `timeout` ran out while they waited, and drop the records that are too old."""
-        for job in filter(overdue, self.table.unfinished()):
+        """Fail waiting jobs whose `timeout` ran out or whose collection is gone, and drop records that are too old."""
+        for job in self.table.unfinished():
+            reason = TIMED_OUT if overdue(job) else dropped(job) if self.is_dropped(job) else None
+            if reason is None:
+                continue
             with self.lock:
                 if job.state == UNCOMMITTED or (job.state == PENDING and self._claim(job)):
-                    self._discard(job, TIMED_OUT)
-        self.table.forget(self.retention_seconds)
+                    self._discard(job, reason)
+        self.table.forget(self.settings.retention_seconds)
+
+    def is_dropped(self, job: Job) -> bool:
+        """Whether the collection of an unfinished job was dropped."""
+        drops = self.engine.drops
+        if drops != self._drops_seen:
+            targets = {(one.db_name, one.collection_id) for one in self.table.unfinished()}
+            self._dropped |= {target[1] for target in targets if not self.engine.has_collection_of_id(*target)}
+            self._drops_seen = drops
+        return job.collection_id in self._dropped
 
     def commit(self, job: Job) -> bool:
         """Publish a resting job in the background; whether it rests, is being committed, or is committed."""
@@ -167,8 +199,14 @@ class JobRunner:
             self._fail(job, str(failure))
         except Exception as error:
             # Whatever goes wrong, the job must end: a waiting client would wait for ever.
-            logger.exception("import job %d", job.id)
-            self._fail(job, f"{type(error).__name__}: {error}: importing data failed ({IMPORT})")
+            if is_disk_full(error):
+                reason = f"{DISK_FULL}: {error}"
+                # To write down that it failed takes space, too.
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                reason = f"{type(error).__name__}: {error}: importing data failed ({IMPORT})"
+                logger.exception("import job %d", job.id)
+            self._fail(job, reason)
         finally:
             if job.finished or job.state in (PENDING, IMPORTING):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -188,6 +226,8 @@ class ImportTask:
         self._engine = runner.engine
         self._job = job
         self._folder = folder
+        # Segments lie in folders named after partitions, and no partition can have this name.
+        self._objects = folder / ".objects"
         self._started = time.monotonic()
 
     def run(self) -> None:
@@ -199,7 +239,8 @@ class ImportTask:
         self._advance(40)
         self._job.importing = True
         writer = self._write_segments(collection)
-        self._advance(99)
+        self._advance(80)
+        self._build_index()
         if self._job.auto_commit:
             self._publish(writer.staged)
         else:
@@ -233,7 +274,7 @@ class ImportTask:
         try:
             return self._engine.collection_of_id(job.db_name, job.collection_id)
         except MilvusLiteError:
-            raise JobFailed(f"collection {job.collection_id} dropped") from None
+            raise JobFailed(dropped(job)) from None
 
     def _enter(self, state: str) -> None:
         self._job.state = state
@@ -253,15 +294,17 @@ class ImportTask:
             raise JobFailed(failed[0].reason)
 
     def _count(self, file: FileProgress) -> None:
-        paths = self._locate(file)
-        file.size = sum(path.stat().st_size for path in paths)
+        file.size = sum(self._runner.bucket.size(path) for path in file.paths)
+        if file.size > MAX_FILE_BYTES:
+            raise ImportDataError(f"the file has {file.size} bytes, the most that is imported is {MAX_FILE_BYTES}")
+        paths = self._fetch(file)
         with reading("file"):
             file.total_rows = open_reader(paths, self._job.options).count_rows()
         self._check_alive()
         file.state = PENDING
 
-    def _locate(self, file: FileProgress) -> list[Path]:
-        return [locate(self._runner.bucket, path) for path in file.paths]
+    def _fetch(self, file: FileProgress) -> list[Path]:
+        return [self._runner.bucket.fetch(path, self._objects, self._check_alive) for path in file.paths]
 
     def _write_segments(self, collection: Collection) -> SegmentWriter:
         with self._engine.write_lock:
@@ -269,6 +312,7 @@ class ImportTask:
         writer = SegmentWriter(self._engine, collection, self._folder, self._job.partition_name, first_seq)
         self._for_each_file(lambda file: self._import(file, collection, writer), IMPORT)
         writer.finish()
+        shutil.rmtree(self._objects, ignore_errors=True)
         return writer
 
     def _import(self, file: FileProgress, collection: Collection, writer: SegmentWriter) -> None:
@@ -278,7 +322,7 @@ class ImportTask:
             self._engine.functions_of(collection),
             null_key=self._job.options.get("nullkey", "") if file.paths[0].endswith(".csv") else None,
         )
-        for batch in open_reader(self._locate(file), self._job.options).batches():
+        for batch in open_reader(self._fetch(file), self._job.options).batches():
             try:
                 rows = converter.convert(batch)
             except ImportDataError as error:
@@ -311,14 +355,22 @@ class ImportTask:
                 raise JobFailed(f"{error}: importing data failed ({IMPORT})") from None
 
     def _advance(self, progress: int) -> None:
-        """Move on to `progress`, no sooner than `min_job_seconds` allows."""
-        pace = self._runner.min_job_seconds / 100
+        """Move on to `progress`, no sooner than `min_seconds` allows."""
+        pace = self._runner.settings.min_seconds / 100
         while pace and self._job.progress < progress:
             self._runner.stopping.wait(self._started + pace * (self._job.progress + 1) - time.monotonic())
             self._check_alive()
             self._job.progress += 1
         self._check_alive()
         self._job.progress = progress
+
+    def _build_index(self) -> None:
+        """Stand at 80 percent, as a cluster does for as long as it builds the index; Milvus Lite does it at `load`."""
+        until = self._started + self._runner.settings.min_seconds * 0.99
+        while (left := until - time.monotonic()) > 0:
+            self._runner.stopping.wait(min(left, CHECK_SECONDS))
+            self._check_alive()
+        self._advance(99)
 
     def _check_alive(self) -> None:
         if self._runner.stopping.is_set():
@@ -327,8 +379,15 @@ class ImportTask:
             raise JobFailed(TIMED_OUT)
         if self._job.aborted:
             raise JobFailed(ABORTED)
+        if self._runner.is_dropped(self._job):
+            raise JobFailed(dropped(self._job))
 
 
 def overdue(job: Job) -> bool:
     """Whether the job's `timeout` option has run out."""
     return job.deadline is not None and time.time() >= job.deadline
+
+
+def dropped(job: Job) -> str:
+    """Why a job failed whose collection is gone."""
+    return f"collection {job.collection_id} dropped"

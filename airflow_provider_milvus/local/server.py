@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,16 +17,24 @@ from milvus_lite.exceptions import MilvusLiteError
 from starlette.types import ASGIApp
 
 from airflow_provider_milvus.local.app import build_app
+from airflow_provider_milvus.local.bucket import is_url, open_bucket
+from airflow_provider_milvus.local.cloud_routes import CLUSTER_ID
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
-from airflow_provider_milvus.local.grpc_face import start_grpc
+from airflow_provider_milvus.local.grpc_face import GrpcFace
 from airflow_provider_milvus.local.jobs import KEY_SECONDS, JobTable
-from airflow_provider_milvus.local.runner import JobRunner
+from airflow_provider_milvus.local.port import SharedPort
+from airflow_provider_milvus.local.runner import MAX_JOBS, WORKERS, JobRunner, JobSettings
 from airflow_provider_milvus.local.services import Services
 from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 STOP_SECONDS = 5
+MAX_PORT = 65535
+# An idle gRPC client does not notice that the server would like to leave, and lets it wait for all of this time.
+GRPC_STOP_SECONDS = 1
+# Milvus never closes an idle connection: a client that asks every minute finds it open.
+KEEP_ALIVE_SECONDS = 24 * 3600
 
 
 class LocalMilvus:
@@ -34,10 +44,14 @@ class LocalMilvus:
 
     :param data_dir: where everything is kept; created if missing; a second server on it is refused.
     :param host: the address to listen on. Default 127.0.0.1: nobody else can reach it.
-    :param port: port of the REST API; 0 (default) picks a free one.
-    :param grpc_port: port of the gRPC API; 0 (default) picks a free one.
-    :param bucket: the folder that import paths are keys of. Default: `bucket` below `data_dir`.
+    :param port: the port, of REST and gRPC alike; 0 (default) picks a free one.
+    :param grpc_port: a second port, of gRPC alone; 0 picks a free one. Default: none.
+    :param bucket: what import paths are keys of: a folder, or a bucket of an S3-compatible store as
+        "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=NAME" with credentials from the environment
+        (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …). Default: the folder `bucket` below `data_dir`.
     :param token: "user:password" that clients must send. Default: everyone may come in.
+    :param zilliz_cluster: behave as Zilliz Cloud with a cluster of this id, such as "in03-local": import jobs follow
+        the rules of its control plane, and `token` is an API key. Default: a Milvus of one's own.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
     :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
     :param idempotency_seconds: how long an `Idempotency-Key` is remembered. Default: a day.
@@ -45,6 +59,10 @@ class LocalMilvus:
         docs/faults.md). The list `faults` may be changed while it serves.
     :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
         Default 0: as fast as possible.
+    :param max_jobs: the most import jobs that wait, run or rest at a time; one more is refused. Default 1024.
+    :param parallel_jobs: how many of them run at a time; the others are Pending. Default 2.
+    :param speed: how much faster than the clock the time of import jobs passes: their least duration, their `timeout`,
+        the retention of their records and of idempotency keys. Default 1; with 60 a minute passes in a second.
 
     `start` raises LocalMilvusError when a port is taken, or the data directory is in use or unusable.
     """
@@ -55,39 +73,65 @@ class LocalMilvus:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        grpc_port: int = 0,
+        grpc_port: int | None = None,
         bucket: str | Path | None = None,
         token: str | None = None,
+        zilliz_cluster: str | None = None,
         milvus_version: str = NEWEST,
         retention_seconds: float | None = None,
         idempotency_seconds: float = KEY_SECONDS,
         min_job_seconds: float = 0.0,
+        speed: float = 1.0,
+        max_jobs: int = MAX_JOBS,
+        parallel_jobs: int = WORKERS,
         faults: Iterable[Fault | str] = (),
     ) -> None:
         self.data_dir = Path(data_dir)
-        self.bucket = self.data_dir / "bucket" if bucket is None else Path(bucket)
+        where = self.data_dir / "bucket" if bucket is None else bucket
+        self.bucket = where if is_url(where) else Path(where)
+        self._bucket = open_bucket(where)
         self.host = host
         self.port = port
         self.grpc_port = grpc_port
         if milvus_version not in VERSIONS:
             raise ValueError(f"milvus_version must be one of {', '.join(VERSIONS)}, got {milvus_version!r}")
+        if not 0 < speed < float("inf"):
+            raise ValueError(f"speed must be greater than 0, such as 60 for a minute in a second, got {speed}")
+        if token == "":
+            raise ValueError("token must be user:password or an API key; leave it out to let everyone in")
+        _check_least(0, "seconds", retention_seconds=retention_seconds, min_job_seconds=min_job_seconds)
+        _check_least(0, "seconds", idempotency_seconds=idempotency_seconds)
+        _check_least(1, "jobs", max_jobs=max_jobs, parallel_jobs=parallel_jobs)
+        for name, number in (("port", port), ("grpc_port", grpc_port)):
+            if number is not None and not 0 <= number <= MAX_PORT:
+                raise ValueError(f"{name} must be from 0 (any free one) to {MAX_PORT}, got {number}")
         self.faults = parse_all(faults)
         self._token = token
         self._version = VERSIONS[milvus_version]
-        self._retention_seconds = self._version.retention if retention_seconds is None else retention_seconds
-        self._idempotency_seconds = idempotency_seconds
-        self._min_job_seconds = min_job_seconds
+        if zilliz_cluster is not None:
+            _check_cluster(zilliz_cluster, token)
+            # Nothing is known of idempotency keys in the cloud, so nobody should count on them.
+            self._version = replace(self._version, idempotency_keys=False)
+        self._zilliz_cluster = zilliz_cluster
+        self._idempotency_seconds = idempotency_seconds / speed
+        self._jobs = JobSettings(
+            min_seconds=min_job_seconds / speed,
+            retention_seconds=(self._version.retention if retention_seconds is None else retention_seconds) / speed,
+            speed=speed,
+            max_jobs=max_jobs,
+            workers=parallel_jobs,
+        )
         self._running = ExitStack()
 
     @property
     def uri(self) -> str:
-        """Where REST listens, such as "http://127.0.0.1:19530"."""
+        """Where it listens, for REST and gRPC alike, such as "http://127.0.0.1:19530"."""
         return f"http://{self.host}:{self.port}"
 
     @property
     def grpc_uri(self) -> str:
-        """Where gRPC listens: the `uri` of a pymilvus `MilvusClient`."""
-        return f"http://{self.host}:{self.grpc_port}"
+        """Where gRPC listens: `uri`, unless it was given a port of its own."""
+        return self.uri if self.grpc_port is None else f"http://{self.host}:{self.grpc_port}"
 
     def start(self) -> None:
         """Open the data directory, take up unfinished jobs, and serve. Returns when clients can connect."""
@@ -97,19 +141,23 @@ class LocalMilvus:
             stack.callback(engine.close)
             listener = stack.enter_context(_listen(self.host, self.port))
             table = self._open_table(stack)
-            runner = JobRunner(
-                engine, table, self.bucket, self.data_dir / "import", self._min_job_seconds, self._retention_seconds
-            )
+            runner = JobRunner(engine, table, self._bucket, self.data_dir / "import", self._jobs)
             stack.callback(runner.stop)
             try:
                 runner.start()
             except MilvusLiteError as error:
                 raise LocalMilvusError(f"data directory {self.data_dir} cannot be read: {error}") from None
-            grpc_server, self.grpc_port = start_grpc(engine, self.host, self.grpc_port, self._token)
-            stack.callback(lambda: grpc_server.stop(STOP_SECONDS).wait())
+            grpc = GrpcFace(engine, self._token)
+            if self.grpc_port is not None:
+                self.grpc_port = grpc.listen(self.host, self.grpc_port)
+            inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
-            app = Faults(build_app(Services(engine, table, runner, self._version), self._token), self.faults)
-            stack.callback(_serve_http(app, listener))
+            services = Services(engine, table, runner, self._version)
+            app = Faults(build_app(services, self._token, self._zilliz_cluster), self.faults)
+            stack.callback(_serve_http(app, listener, inner_port))
+            # Stops before HTTP does, so that calls through the shared port come to their end.
+            grpc.start()
+            stack.callback(grpc.stop, GRPC_STOP_SECONDS)
             self._running = stack.pop_all()
 
     def stop(self) -> None:
@@ -127,6 +175,8 @@ class LocalMilvus:
 
     def _make_folders(self) -> None:
         for folder in (self.data_dir, self.bucket):
+            if not isinstance(folder, Path):
+                continue
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -142,6 +192,19 @@ class LocalMilvus:
         return table
 
 
+def _check_least(least: int, unit: str, **values: float | None) -> None:
+    for name, value in values.items():
+        if value is not None and not least <= value < float("inf"):
+            raise ValueError(f"{name} must be {least} {unit} or more, got {value}")
+
+
+def _check_cluster(cluster_id: str, token: str | None) -> None:
+    if not CLUSTER_ID.fullmatch(cluster_id):
+        raise ValueError(f"zilliz_cluster must be a cluster id such as in03-local, got {cluster_id!r}")
+    if token is not None and ":" in token:
+        raise ValueError("token must be an API key on Zilliz Cloud, not user:password")
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port))
@@ -149,8 +212,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise LocalMilvusError(f"cannot listen on {host}:{port}: {error.strerror}") from None
 
 
-def _serve_http(app: ASGIApp, listener: socket.socket) -> "_HttpThread":
-    thread = _HttpThread(app, listener)
+def _serve_http(app: ASGIApp, listener: socket.socket, grpc_port: int) -> "_HttpThread":
+    thread = _HttpThread(app, listener, grpc_port)
     thread.start()
     return thread
 
@@ -158,16 +221,18 @@ def _serve_http(app: ASGIApp, listener: socket.socket) -> "_HttpThread":
 class _HttpThread(threading.Thread):
     """Uvicorn in a thread; calling it stops the server."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, grpc_port: int) -> None:
         super().__init__(name="http", daemon=True)
         self._listener = listener
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=partial(SharedPort, grpc_port=grpc_port),  # type: ignore[arg-type]
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
                 timeout_graceful_shutdown=STOP_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
         )
 

@@ -241,7 +241,6 @@ def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
                 tmp_path_factory.mktemp(conn_id),
                 bucket=bucket,
                 port=free_port(),
-                grpc_port=free_port(),
                 min_job_seconds=seconds,
             ).start()
             stack.callback(servers[conn_id].kill)

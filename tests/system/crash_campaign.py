@@ -105,7 +105,6 @@ class Campaign:
             self.folder / name,
             bucket=self.bucket,
             port=free_port(),
-            grpc_port=free_port(),
             min_job_seconds=JOB_SECONDS,
             token=f"root:{SECRET}",
             **options,

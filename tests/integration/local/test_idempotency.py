@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_milvus.local import import_routes
 from airflow_provider_milvus.local.jobs import Job, JobTable
 
 KEY = {"Idempotency-Key": "airflow/dag/task"}
@@ -108,8 +107,8 @@ def test_key_at_the_limit_is_heeded(client):
     assert client.start("rows.parquet", headers=key) == client.start("rows.parquet", headers=key)
 
 
-def test_full_house_refuses_even_a_known_key(monkeypatch, client):
-    monkeypatch.setattr(import_routes, "MAX_JOBS", 1)
+def test_full_house_refuses_even_a_known_key(serve, client):
+    client = serve(max_jobs=1)
     two_phase = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
     first = client.post("/jobs/import/create", KEY, **two_phase)["jobId"]
     answer = client.ask("/jobs/import/create", KEY, **two_phase)

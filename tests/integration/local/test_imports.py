@@ -1,5 +1,6 @@
 """Import jobs over HTTP: what create refuses, how a job ends, and what describe and list say about it."""
 
+import errno
 import json
 import re
 import time
@@ -7,6 +8,9 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from airflow_provider_milvus.local import segments
+from airflow_provider_milvus.local.jobs import JobTable
 
 
 def refusal(client, *files, **more):
@@ -139,11 +143,8 @@ def test_partition_of_a_partition_key_collection_is_2100(shared_client):
     assert (code, "partition key" in message) == (2100, True)
 
 
-def test_more_jobs_than_allowed_are_2100(serve, monkeypatch):
-    from airflow_provider_milvus.local import import_routes
-
-    monkeypatch.setattr(import_routes, "MAX_JOBS", 2)
-    client = serve(min_job_seconds=30)
+def test_more_jobs_than_allowed_are_2100(serve):
+    client = serve(min_job_seconds=30, max_jobs=2)
     client.create()
     client.start("a.json")
     client.start("a.json")
@@ -234,6 +235,34 @@ def test_dropped_collection_fails_the_job(serve, client):
     assert client.rows() == 0
 
 
+def test_dropped_collection_fails_a_job_that_waits_for_a_worker(serve, client):
+    client = serve(min_job_seconds=30, parallel_jobs=1)
+    client.create("other")
+    client.start("rows.parquet", collection="other")
+    waiting = client.start("rows.parquet")
+    client.post("/collections/drop", collectionName="c")
+    assert "dropped" in client.wait(waiting)["reason"]
+
+
+def test_full_disk_fails_the_job_with_a_reason_that_time_can_heal(client, monkeypatch):
+    def write_table(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(segments.pq, "write_table", write_table)
+        reason = client.load("rows.parquet")["reason"]
+    assert reason.startswith("disk quota exceeded, please allocate more resources")
+    assert client.load("rows.parquet")["state"] == "Completed"
+
+
+def test_full_disk_refuses_a_job_in_the_envelope(client, monkeypatch):
+    def save(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(JobTable, "save", save)
+    assert client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])["code"] == 7
+
+
 def test_dropped_partition_fails_the_job(serve, client):
     client.post("/partitions/create", collectionName="c", partitionName="p")
     client = serve(min_job_seconds=0.5)
@@ -269,6 +298,25 @@ def test_progress_only_grows_and_rows_show_at_the_end(serve, client):
         low, high = {"Pending": (0, 10), "Importing": (10, 99), "Completed": (100, 100)}[job["state"]]
         assert low <= job["progress"] <= high
         assert (job["details"] == []) == (job["progress"] < 40 or job["state"] == "Pending") or job["progress"] == 40
+
+
+def test_job_stands_at_80_percent_while_a_cluster_would_build_the_index(serve, client):
+    client = serve(min_job_seconds=2)
+    job_id = client.start("rows.parquet")
+    seen = []
+    while (job := client.post("/jobs/import/describe", jobId=job_id))["state"] != "Completed":
+        seen.append(job["progress"])
+        time.sleep(0.01)
+    assert max(set(seen), key=seen.count) == 80
+    assert not set(range(81, 99)) & set(seen)
+
+
+def test_as_many_jobs_run_side_by_side_as_are_allowed(serve, client):
+    client = serve(min_job_seconds=30, parallel_jobs=3)
+    jobs = [client.start("rows.parquet") for _ in range(5)]
+    for job_id in jobs[:3]:
+        client.wait(job_id, "Importing")
+    assert [client.wait(job_id, "Pending")["progress"] for job_id in jobs[3:]] == [0, 0]
 
 
 def test_two_jobs_run_side_by_side(serve, client):

@@ -97,6 +97,25 @@ def test_broken_collection_with_an_unfinished_job_is_refused(serve, client):
         LocalMilvus(milvus.data_dir).start()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"port": 70000}, "port must be from 0"),
+        ({"port": -1}, "port must be from 0"),
+        ({"grpc_port": 70000}, "grpc_port must be from 0"),
+        ({"token": ""}, "token must be user:password or an API key"),
+        ({"retention_seconds": float("nan")}, "retention_seconds must be 0 seconds or more, got nan"),
+        ({"min_job_seconds": -5}, "min_job_seconds must be 0 seconds or more, got -5"),
+        ({"idempotency_seconds": -1}, "idempotency_seconds must be 0 seconds or more"),
+        ({"max_jobs": 0}, "max_jobs must be 1 jobs or more"),
+        ({"parallel_jobs": 0}, "parallel_jobs must be 1 jobs or more"),
+    ],
+)
+def test_option_that_cannot_be_is_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        LocalMilvus(tmp_path, **options)
+
+
 def test_stop_and_start_again_with_the_same_object(tmp_path):
     milvus = LocalMilvus(tmp_path)
     for _ in range(2):
@@ -126,15 +145,19 @@ def test_command_says_where_it_serves_and_stops_on_a_signal(tmp_path, number):
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-@pytest.mark.parametrize("what", ["port", "grpc-port", "locked", "file"])
+@pytest.mark.parametrize("what", ["port", "grpc-port", "no port", "locked", "file", "bucket", "jobs"])
 def test_command_that_cannot_serve_says_why_in_one_line(serve, tmp_path, what):
-    milvus = serve().milvus
+    milvus = serve(grpc_port=0).milvus
     data_dir = milvus.data_dir if what == "locked" else tmp_path / "other"
     if what == "file":
         data_dir.touch()
-    port = milvus.port if what == "port" else 0
+    if what == "jobs":
+        data_dir.mkdir()
+        (data_dir / "jobs.sqlite").write_bytes(b"no database" * 100)
+    port = {"port": milvus.port, "no port": 70000}.get(what, 0)
     grpc_port = milvus.grpc_port if what == "grpc-port" else 0
     command = [*SERVE, "--data-dir", str(data_dir), "--port", str(port), "--grpc-port", str(grpc_port)]
+    command += ["--bucket", "s3://key:secret@bucket"] if what == "bucket" else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
     assert done.stderr.startswith("error: ")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -212,11 +213,13 @@ def test_commit_finds_a_collection_by_its_id(client, resting):
     assert (commit(client, resting)["state"], client.rows("d")) == ("Completed", 10)
 
 
-def test_commit_into_a_dropped_collection_fails(client, resting):
+def test_resting_job_of_a_dropped_collection_fails_and_cannot_be_committed(client, resting):
     client.post("/collections/drop", collectionName="c")
     client.create()
-    job = commit(client, resting)
-    assert (job["state"], job["reason"].endswith(" dropped"), client.rows()) == ("Failed", True, 0)
+    assert client.ask("/jobs/import/commit", jobId=resting)["code"] == 2100
+    assert re.fullmatch(r"collection \d+ dropped", client.wait(resting)["reason"])
+    assert not (client.milvus.data_dir / "import" / resting).exists()
+    assert client.rows() == 0
 
 
 def test_only_one_of_commit_and_abort_wins(client):
@@ -279,3 +282,9 @@ def test_two_phase_job_without_rows_rests_too(serve, client):
     client.wait(job_id, "Uncommitted")
     client = serve()
     assert client.wait(job_id, "Uncommitted", "Completed")["state"] == "Uncommitted"
+
+
+def test_collection_that_was_dropped_before_a_restart_fails_a_resting_job(serve, client, resting):
+    client.post("/collections/drop", collectionName="c")
+    client = serve()
+    assert client.wait(resting)["state"] == "Failed"

@@ -57,6 +57,10 @@ def test_import_endpoint_without_a_scheme_speaks_tls(settings):
     assert settings(extra={"import_endpoint": "api.example.org:443"}).import_url == "https://api.example.org:443"
 
 
+def test_import_endpoint_with_a_scheme_is_taken_as_it_is(settings):
+    assert settings(extra={"import_endpoint": "http://127.0.0.1:19530"}).import_url == "http://127.0.0.1:19530"
+
+
 def test_import_jobs_go_to_the_server_itself_by_default(settings):
     assert settings().import_url == settings().base_url
 

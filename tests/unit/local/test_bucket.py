@@ -1,11 +1,16 @@
 """Which keys lead to a file of the bucket."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from airflow_provider_milvus.local.bucket import locate
+from airflow_provider_milvus.local.bucket import FolderBucket, S3Location, open_bucket
 from airflow_provider_milvus.local.errors import ImportDataError
+
+
+def locate(bucket, key):
+    return FolderBucket(bucket).fetch(key, Path("nowhere"), lambda: None)
 
 
 @pytest.fixture
@@ -67,3 +72,35 @@ def test_pipe_is_refused_and_not_waited_for(bucket):
 def test_whatever_is_no_file_is_refused(bucket, key):
     with pytest.raises(ImportDataError):
         locate(bucket, key)
+
+
+@pytest.mark.parametrize(
+    ("url", "location"),
+    [
+        ("s3://data", S3Location("data")),
+        ("s3://data/", S3Location("data")),
+        ("s3://data/a/b/", S3Location("data", "a/b/")),
+        ("s3://data?endpoint=http://127.0.0.1:9000", S3Location("data", endpoint="http://127.0.0.1:9000")),
+        ("s3://data/a?region=eu-west-1", S3Location("data", "a/", region="eu-west-1")),
+    ],
+)
+def test_url_says_where_the_bucket_is(url, location):
+    assert S3Location.parse(url) == location
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("s3://key:secret@data", "holds credentials; give them as AWS_ACCESS_KEY_ID"),
+        ("s3://data?endpoint=http://key:secret@host", "must be http://HOST"),
+        ("s3://data?endpoint=127.0.0.1:9000", "must be http://HOST"),
+        ("s3://data?secret_key=secret", "has the setting 'secret_key'; there are endpoint and region"),
+        ("s3://", "names no bucket"),
+        ("gs://data", "not a 'gs' URL"),
+    ],
+)
+def test_url_that_cannot_be_read_is_refused_without_telling_a_secret(url, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        open_bucket(url)
+    assert "secret@" not in str(caught.value)
+    assert "=secret" not in str(caught.value)

@@ -1,0 +1,110 @@
+"""One port for both protocols, as Milvus has it: a connection's first bytes tell gRPC from REST."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+# How every connection of HTTP/2 begins (RFC 9113, section 3.4). Of all that is served here, only gRPC speaks it.
+PREFACE = b"PRI * HTTP/2.0\r\n"
+# The most bytes that wait for a side that is slow to take them.
+MAX_WAITING_BYTES = 1 << 20
+
+
+class SharedPort(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
+    """Uvicorn's own HTTP/1.1, except that a connection of HTTP/2 is tunnelled to the gRPC server.
+
+    :param grpc_port: where the gRPC server listens, on this machine's loopback address.
+    """
+
+    def __init__(self, *, grpc_port: int, **of_uvicorn: Any) -> None:
+        super().__init__(**of_uvicorn)
+        self._grpc_port = grpc_port
+        self._first: bytes | None = b""
+
+    def data_received(self, data: bytes) -> None:
+        if self._first is None:
+            super().data_received(data)
+            return
+        first = self._first = self._first + data
+        if first.startswith(PREFACE):
+            self.connections.discard(self)
+            _ClientEnd(self.transport, self.connections).open(self._grpc_port, first)
+        elif not PREFACE.startswith(first):
+            self._first = None
+            super().data_received(first)
+
+
+class _End(asyncio.Protocol):
+    """One end of a tunnel: what comes in here goes out at the other, no faster than that takes it.
+
+    An end that is closed closes the other. There is no half-closing: no gRPC client does that.
+    """
+
+    other: "_End"
+    transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        transport.set_write_buffer_limits(MAX_WAITING_BYTES)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.other.write(data)
+
+    def write(self, data: bytes) -> None:
+        if self.transport:
+            self.transport.write(data)
+
+    def close(self) -> None:
+        if self.transport:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        self.other.read(False)
+
+    def resume_writing(self) -> None:
+        self.other.read(True)
+
+    def read(self, on: bool) -> None:
+        # An end that closes still writes what waits, and would be asked to read on afterwards.
+        if self.transport and not self.transport.is_closing():
+            self.transport.resume_reading() if on else self.transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.other.close()
+
+
+class _ClientEnd(_End):
+    """The end where the client is. It is one of uvicorn's `connections`, so that a server that stops closes it."""
+
+    def __init__(self, transport: asyncio.Transport, connections: set[Any]) -> None:
+        self.other = _End()
+        self.other.other = self
+        self._connections = connections
+        connections.add(self)
+        self.connection_made(transport)
+        transport.set_protocol(self)
+
+    def open(self, port: int, first: bytes) -> None:
+        """Connect to the gRPC server, pass on the first bytes, and then all others."""
+        self.read(False)
+        self._opening = asyncio.get_running_loop().create_task(self._open(port, first))
+
+    async def _open(self, port: int, first: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self.other, "127.0.0.1", port)
+        except OSError:
+            # The server is stopping.
+            self.close()
+            return
+        self.other.write(first)
+        self.read(True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._opening.cancel()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """What uvicorn calls when it stops."""
+        self.close()
