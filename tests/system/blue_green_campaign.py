@@ -244,9 +244,7 @@ def _swap(pipeline: Pipeline, version: int) -> list[str]:
 def _pipeline(folder: Path, stack: ExitStack) -> Pipeline:
     bucket = folder / "bucket"
     bucket.mkdir()
-    milvus = local_milvus(
-        folder / "milvus", bucket=bucket, port=free_port(), grpc_port=free_port(), min_job_seconds=3, fault=FAULTS
-    ).start()
+    milvus = local_milvus(folder / "milvus", bucket=bucket, port=free_port(), min_job_seconds=3, fault=FAULTS).start()
     stack.callback(milvus.kill)
     service = standalone_airflow(
         folder / "airflow",
