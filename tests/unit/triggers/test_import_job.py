@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -338,6 +339,23 @@ async def test_look_at_a_server_is_the_same_for_all_its_watchers(milvus):
 def test_watchers_of_one_server_share_a_stream():
     keys = {MilvusImportEventTrigger(name).shared_stream_key() for name in ("docs", "images")}
     assert len(keys) == 1
+
+
+@pytest.mark.skipif(not find_spec("airflow.triggers.shared_stream"), reason="Airflow shares streams from 3.3 on")
+async def test_two_watchers_of_one_server_make_one_poll(milvus):
+    from airflow.triggers.shared_stream import SharedStreamManager
+
+    milvus.answers(LIST, listed("1"), listed("1"), listed("1"))
+    manager = SharedStreamManager()
+    watchers = enumerate([MilvusImportEventTrigger("docs"), MilvusImportEventTrigger("images")])
+    looks = [
+        manager.subscribe(trigger_id=number, trigger=watcher, key=watcher.shared_stream_key())
+        for number, watcher in watchers
+    ]
+    for _ in range(3):
+        assert [await anext(look) for look in looks] == [{"docs": ["1"]}] * 2
+    await manager.stop_all()
+    assert milvus.routes == [LIST] * 3
 
 
 @pytest.mark.parametrize("other", [{"milvus_conn_id": "other"}, {"database": "other"}, {"poll_interval": 5}])
