@@ -170,11 +170,27 @@ class Pipeline:
         """How many versions there are."""
         return sum(name.startswith(f"{ALIAS}_") for name in self._ask("collections/list"))
 
+    def serve(self, version: int) -> None:
+        """Let a version serve as an earlier run would have left it."""
+        name = f"{ALIAS}_20000101T000000_000000"
+        fields = [
+            {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+            {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": 8}},
+            {"fieldName": "version", "dataType": "Int64"},
+        ]
+        index = [{"fieldName": "vector", "metricType": "L2"}]
+        self._ask("collections/create", collectionName=name, schema={"fields": fields}, indexParams=index)
+        self._import(version, name)
+        self._ask("aliases/create", collectionName=name, aliasName=ALIAS)
+
     def import_into_what_is_served(self, version: int) -> None:
         """What the task group is there to avoid."""
+        self._import(version, ALIAS)
+
+    def _import(self, version: int, collection: str) -> None:
         self.write(version)
         files = [[f"version-{version}/{part}.parquet"] for part in range(PARTS)]
-        job_id = self._ask("jobs/import/create", collectionName=ALIAS, files=files)["jobId"]
+        job_id = self._ask("jobs/import/create", collectionName=collection, files=files)["jobId"]
         while self._ask("jobs/import/describe", jobId=job_id)["state"] != "Completed":
             time.sleep(0.1)
 

@@ -13,10 +13,9 @@ from blue_green_campaign import Pipeline, Reader
 
 @pytest.fixture(scope="module")
 def story(airflow, runs, milvus, bucket):
-    """A first version; then a swap with a killed task, and a run whose import fails, while readers read."""
+    """A swap with a killed task, and a run whose import fails, while readers read."""
     pipeline = Pipeline(airflow, milvus["milvus_default"], bucket)
-    pipeline.write(1)
-    assert pipeline.start(1).wait().state == "success"
+    pipeline.serve(1)
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(pipeline, ask)) for ask in ("query", "search")]
         pipeline.write(2)

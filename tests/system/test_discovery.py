@@ -11,10 +11,10 @@ def test_connection_type_is_listed(airflow):
     assert found["class"] == "airflow_provider_milvus.hooks.milvus.MilvusHook"
 
 
-def test_trigger_is_listed(airflow):
+def test_triggers_are_listed(airflow):
     triggers = json.loads(airflow.cli("providers", "triggers", "--output", "json"))
     names = {trigger["class"] for trigger in triggers if trigger["package_name"] == "airflow-provider-milvus"}
-    assert names == {"airflow_provider_milvus.triggers.import_job"}
+    assert names == {"airflow_provider_milvus.triggers.collection", "airflow_provider_milvus.triggers.import_job"}
 
 
 def test_provider_is_described(airflow):
