@@ -1,7 +1,7 @@
 """A Milvus that only knows import jobs: it answers `list` and `describe` from the clock, and counts what it is asked.
 
-All jobs begin at one time and last for a span that a seed gives them; their percent grows evenly, so that nearly every
-record of a list differs from the one before. It is as cheap as asyncio allows, since the figures are to be the clients'.
+All jobs begin at one time and last as long as a seed says; their percent grows evenly, so that nearly every record of a
+list differs from the one before. It is as cheap as asyncio allows, since the figures are to be the clients'.
 """
 
 from __future__ import annotations

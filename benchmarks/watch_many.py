@@ -1,9 +1,9 @@
 """What waiting for many imports costs in one triggerer, beside triggers that ask for each job in each interval.
 
-Every contestant is a process of its own that runs its triggers with Airflow's own ``TriggerRunner.run_trigger``, log and
-watchdog, against a simulated Milvus in another process. All start together and run at the same time. Their jobs begin
-with them and last for up to ten minutes. By default the first two minutes of this are watched, at full load, and what
-still waits then is cancelled; ``--full`` watches until the last job has ended.
+Every contestant is a process of its own that runs its triggers with Airflow's own ``TriggerRunner.run_trigger``, log
+and watchdog, against a simulated Milvus in another process. All start together and run at the same time. Their jobs
+begin with them and last for up to ten minutes. By default the first two minutes of this are watched, at full load, and
+what still waits then is cancelled; ``--full`` watches until the last job has ended.
 
 CPU is that of the whole process, so ``bare`` (triggers that only sleep until their job's end) is what Airflow takes
 itself. Memory is the peak since the start, less that of ``bare``, per job.
@@ -62,6 +62,7 @@ class Found:
 
     :param cpu: CPU seconds since the start, at the end of the start-up and at the end.
     :param peak: the most memory since the start, less what was taken before, in KB.
+    :param began: the time at which each trigger began.
     :param fired: the time and the status of each job's event.
     :param log: how many lines of each kind were logged.
     :param asked: the time and route of each request.
@@ -71,6 +72,7 @@ class Found:
     end: float
     cpu: tuple[float, float]
     peak: float
+    began: dict[str, float]
     fired: dict[str, tuple[float, str]]
     log: Counter[str]
     asked: list[tuple[float, str]] = field(default_factory=list)
@@ -144,17 +146,18 @@ async def run_triggers(run: Run, make: Callable[[str], Any], start: float) -> Fo
     runner = TriggerRunner()
     fired = runner.events = TimedEvents()
     await asyncio.sleep(start - time.time())
-    before, began = reset_peak(), time.process_time()
+    before, cpu_before = reset_peak(), time.process_time()
     watchdog = asyncio.create_task(runner.block_watchdog()) if run.watchdog else None
-    tasks = []
+    tasks, began = [], {}
     for number, job_id in enumerate(run.jobs.durations):
         runner.triggers[number] = {"task": None, "is_watcher": False, "name": f"benchmark/{number}", "events": 0}
         tasks.append(asyncio.create_task(runner.run_trigger(number, make(job_id))))
+        began[job_id] = time.time()
         await asyncio.sleep(0)  # as Airflow does after each
     cpu = []
     for until in (min(SETTLED_SECONDS, run.seconds), run.seconds):
         _, waiting = await asyncio.wait(tasks, timeout=max(0.0, start + until - time.time()))
-        cpu.append(time.process_time() - began)
+        cpu.append(time.process_time() - cpu_before)
     end, peak = time.time(), peak_kb() - before
     if watchdog:
         watchdog.cancel()
@@ -162,7 +165,7 @@ async def run_triggers(run: Run, make: Callable[[str], Any], start: float) -> Fo
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     events = {entry.event.payload["job_id"]: (at, entry.event.payload["status"]) for at, entry in fired}
-    return Found(start, end, (cpu[0], cpu[1]), peak, events, Counter())
+    return Found(start, end, (cpu[0], cpu[1]), peak, began, events, Counter())
 
 
 def watch(pipe: Connection, run: Run, port: int, log: Path) -> None:
@@ -251,10 +254,13 @@ def job_minutes(run: Run, found: Found) -> float:
 
 
 def lateness(run: Run, found: Found) -> list[float]:
-    """Seconds from "the server says Completed" to "the trigger fired"; a trigger that has not fired is late by now."""
-    ends = {job_id: found.start + seconds for job_id, seconds in run.jobs.durations.items()}
-    due = {job_id: at for job_id, at in ends.items() if at < found.end - GRACE_SECONDS}
-    return sorted(found.fired.get(job_id, (found.end,))[0] - at for job_id, at in due.items())
+    """Seconds from "the server says Completed and the trigger runs" to "it fired"; one that has not is late by now."""
+    late = []
+    for job_id, seconds in run.jobs.durations.items():
+        completed = max(found.start + seconds, found.began[job_id])
+        if completed < found.end - GRACE_SECONDS:
+            late.append(found.fired.get(job_id, (found.end,))[0] - completed)
+    return sorted(late)
 
 
 def asked_until(found: Found, since: float, until: float) -> Counter[str]:
