@@ -15,6 +15,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -66,7 +67,7 @@ async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> 
     watchers = _watchers.setdefault(asyncio.get_running_loop(), {})
     watcher = watchers.get(server)
     if watcher is None:
-        watcher = watchers[server] = Watcher(open_client, lambda: watchers.pop(server))
+        watcher = watchers[server] = Watcher(open_client, partial(watchers.pop, server))
     return await watcher.wait(wait)
 
 
@@ -112,6 +113,9 @@ class _Waiter:
             self.done.set_result(event)
         else:
             self.pending = self.wait.pending
+
+    def is_all_in(self, records: Mapping[str, Any]) -> bool:
+        return all(map(records.__contains__, self.pending))
 
     def schedule(self, now: float) -> None:
         """Set the time of the next look, and from when on it may be had."""
@@ -178,12 +182,14 @@ class Watcher:
         if not self._failures and soon < self._next:
             self._next = soon
             self._wake.set()
+        timer = None
         if wait.deadline is not None:
             timer = self._loop.call_later(wait.remaining + LAST_LOOK, waiter.look_back)
-            waiter.done.add_done_callback(lambda done: timer.cancel())
         try:
             return await waiter.done
         finally:
+            if timer:
+                timer.cancel()
             await self._leave(waiter)
 
     async def _leave(self, waiter: _Waiter) -> None:
@@ -236,7 +242,10 @@ class Watcher:
                 self._next = self._may_list_at
                 return
             try:
-                to_describe = await self._list(client, scope, job_ids)
+                records = await client.list_import_records(scope)
+                # Who was not due yet has been looked for as well.
+                due = [waiter for waiter in self._waiters if waiter.early <= now or waiter.is_all_in(records)]
+                to_describe = await self._compare_all(records, job_ids)
             except MilvusError as trouble:
                 self._check_credentials(trouble)
                 if trouble.retryable:
@@ -244,6 +253,13 @@ class Watcher:
                     self._miss(job_ids, trouble)
                 else:
                     self._refuse(scope)
+            else:
+                self._recover()
+                if not any(job_id in records for job_id in job_ids):
+                    self._refuse(scope)  # these credentials see nothing of it, or it is another database's
+                self._list_seconds.append(self._loop.time() - now)
+                # The best of the last times, since the others of the event loop may have had their turn in between.
+                self._may_list_at = self._loop.time() + min(self._list_seconds) * (1 / LIST_SHARE - 1)
         error = await self._describe(client, to_describe) or error
         await self._plan(due, error)
 
@@ -259,21 +275,14 @@ class Watcher:
     def _is_refused(self, scope: str | None) -> bool:
         return self._loop.time() < self._refused.get(scope, 0.0)
 
-    async def _list(self, client: Client, scope: str | None, due: Mapping[str, None]) -> list[str]:
-        """Read all jobs at once; the ids of those that have to be described."""
-        began = self._loop.time()
-        records = await client.list_import_records(scope)
-        ended = self._loop.time()
-        self._list_seconds.append(ended - began)
-        # The best of the last times, since the others of the event loop may have had their turn in between.
-        self._may_list_at = ended + min(self._list_seconds) * (1 / LIST_SHARE - 1)
-        self._recover()
-        if not any(job_id in records for job_id in due):
-            self._refuse(scope)  # these credentials see nothing of it, or it is another database's
+    async def _compare_all(self, records: Mapping[str, Mapping[str, Any]], due: Iterable[str]) -> list[str]:
+        """Tell everybody what a list says; the ids of the jobs that have to be described."""
+        now = self._loop.time()
         doubtful = [job_id for job_id in due if job_id not in records]
-        async for job_id, job in self._in_turns(list(self._jobs.items())):
-            record = records.get(job_id)
-            if record is not None and self._compare(job_id, job, record, ended):
+        # The ids alone, as so many pairs would make Python look for garbage among all it has.
+        async for job_id in self._in_turns(list(self._jobs)):
+            job, record = self._jobs.get(job_id), records.get(job_id)
+            if job and record is not None and self._compare(job_id, job, record, now):
                 doubtful.append(job_id)
         return doubtful
 
