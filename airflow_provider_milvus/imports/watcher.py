@@ -33,7 +33,7 @@ CONCURRENT = 4
 MIN_GAP = pacing.MIN_POLL_INTERVAL
 # Who is due this much of an interval later is looked for as well, or jitter would tear apart what one list can serve.
 SLACK = 0.25
-# The most of its time that the loop spends inside ``list``.
+# The most of its time that the loop spends on lists, asking and reading.
 LIST_SHARE = 0.05
 # Other triggers of the event loop get their turn after so many seconds of work.
 TURN = 0.02
@@ -245,21 +245,14 @@ class Watcher:
                 records = await client.list_import_records(scope)
                 # Who was not due yet has been looked for as well.
                 due = [waiter for waiter in self._waiters if waiter.early <= now or waiter.is_all_in(records)]
-                to_describe = await self._compare_all(records, job_ids)
+                to_describe = await self._read(scope, records, job_ids)
             except MilvusError as trouble:
                 self._check_credentials(trouble)
                 if trouble.retryable:
                     error, to_describe = trouble, ()
-                    self._miss(job_ids, trouble)
+                    await self._miss(job_ids, trouble)
                 else:
                     self._refuse(scope)
-            else:
-                self._recover()
-                if not any(job_id in records for job_id in job_ids):
-                    self._refuse(scope)  # these credentials see nothing of it, or it is another database's
-                self._list_seconds.append(self._loop.time() - now)
-                # The best of the last times, since the others of the event loop may have had their turn in between.
-                self._may_list_at = self._loop.time() + min(self._list_seconds) * (1 / LIST_SHARE - 1)
         error = await self._describe(client, to_describe) or error
         await self._plan(due, error)
 
@@ -275,15 +268,21 @@ class Watcher:
     def _is_refused(self, scope: str | None) -> bool:
         return self._loop.time() < self._refused.get(scope, 0.0)
 
-    async def _compare_all(self, records: Mapping[str, Mapping[str, Any]], due: Iterable[str]) -> list[str]:
+    async def _read(self, scope: str | None, records: Mapping[str, Mapping[str, Any]], due: Iterable[str]) -> list[str]:
         """Tell everybody what a list says; the ids of the jobs that have to be described."""
         now = self._loop.time()
+        self._recover()
         doubtful = [job_id for job_id in due if job_id not in records]
         # The ids alone, as so many pairs would make Python look for garbage among all it has.
         async for job_id in self._in_turns(list(self._jobs)):
             job, record = self._jobs.get(job_id), records.get(job_id)
             if job and record is not None and self._compare(job_id, job, record, now):
                 doubtful.append(job_id)
+        if len(doubtful) == len(due) and not any(job_id in records for job_id in due):
+            self._refuse(scope)  # these credentials see nothing of it, or it is another database's
+        self._list_seconds.append(self._loop.time() - self._last)
+        # The best of the last times, since the others of the event loop may have had their turn in between.
+        self._may_list_at = self._loop.time() + min(self._list_seconds) * (1 / LIST_SHARE - 1)
         return doubtful
 
     def _compare(self, job_id: str, job: _Job, record: Mapping[str, Any], now: float) -> bool:
@@ -317,22 +316,22 @@ class Watcher:
             for answer in answers:
                 self._check_credentials(answer)
             for job_id, answer in zip(batch, answers, strict=True):
-                self._deliver(job_id, answer)
+                await self._deliver(job_id, answer)
             trouble = [answer for answer in answers if isinstance(answer, MilvusError) and answer.retryable]
             if len(trouble) == len(batch):
-                self._miss(waiting, trouble[-1])
+                await self._miss(waiting, trouble[-1])
                 return trouble[-1]
             self._recover()
         return None
 
-    def _deliver(self, job_id: str, answer: ImportProgress | BaseException) -> None:
+    async def _deliver(self, job_id: str, answer: ImportProgress | BaseException) -> None:
         job = self._jobs.get(job_id)
         if job is None:
             return
         if isinstance(answer, MilvusError):
             if not isinstance(answer, MilvusImportJobNotFound):
                 self._suspects.add(job_id)
-            self._miss([job_id], answer)
+            await self._miss([job_id], answer)
             return
         self._suspects.discard(job_id)
         for waiter in job.waiters:
@@ -343,10 +342,10 @@ class Watcher:
             waiter.tell(waiter.wait.saw, job_id, answer)
             waiter.look_back()
 
-    def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
+    async def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
         """Tell the waiters of these jobs, each once, that there was no answer."""
         told: set[_Waiter] = set()
-        for job_id in job_ids:
+        async for job_id in self._in_turns(job_ids):
             job = self._jobs.get(job_id)
             if job is None:
                 continue
