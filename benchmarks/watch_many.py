@@ -278,22 +278,26 @@ def asked_until(found: Found, since: float, until: float) -> Counter[str]:
 
 def compare(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
     print(
-        f"\n{'':16}{'CPU of':>8}{'ms CPU per':>12}{'times':>7}{'lists':>8}{'describes':>11}{'lateness in s':>21}"
-        f"{'KB per':>9}{'own log':>9}{'blocked':>9}{'blocked':>9}"
-        f"\n{'jobs':>8} {'':7}{'a core':>8}{'job-minute':>12}{'ours':>7}{'per s':>8}{'per end':>11}"
+        f"\n{'':16}{'CPU of':>8}{'ms CPU per':>12}{'beyond':>9}{'times':>7}{'lists':>7}{'describes':>11}"
+        f"{'lateness in s':>21}{'KB per':>9}{'own log':>9}{'blocked':>9}{'blocked':>9}"
+        f"\n{'jobs':>8} {'':7}{'a core':>8}{'job-minute':>12}{'bare':>9}{'ours':>7}{'per s':>7}{'per end':>11}"
         f"{'median    p99    max':>21}{'job':>9}{'lines':>9}{'at start':>9}{'later':>9}"
     )
     for count in SIZES:
         kinds = [kind for kind in KINDS if (kind, count) in found]
-        cost = {kind: found[kind, count].cpu[1] / job_minutes(runs[kind, count], found[kind, count]) for kind in kinds}
+        cost = {
+            kind: 1000 * found[kind, count].cpu[1] / job_minutes(runs[kind, count], found[kind, count])
+            for kind in kinds
+        }
+        beyond = {kind: cost[kind] - cost["bare"] for kind in kinds}
         for kind in kinds:
             run, one = runs[kind, count], found[kind, count]
             seconds, asked, late = one.end - one.start, asked_until(one, one.start, one.end), lateness(run, one)
             memory = (one.peak - found["bare", count].peak) / count
             quantiles = f"{statistics.median(late):6.2f} {late[int(0.99 * len(late))]:6.2f} {late[-1]:6.2f}"
             print(
-                f"{count:8,} {kind:7}{one.cpu[1] / seconds:8.2%}{1000 * cost[kind]:12.3f}"
-                f"{cost[kind] / cost['ours']:7.1f}{asked['list'] / seconds:8.2f}"
+                f"{count:8,} {kind:7}{one.cpu[1] / seconds:8.2%}{cost[kind]:12.3f}{beyond[kind]:9.3f}"
+                f"{beyond[kind] / beyond['ours']:7.1f}{asked['list'] / seconds:7.2f}"
                 f"{asked['describe'] / max(1, len(one.fired)):11.2f}{quantiles:>21}"
                 f"{memory:9.1f}{one.log['own']:9,}{one.log['blocked at start']:9}{one.log['blocked']:9}"
             )

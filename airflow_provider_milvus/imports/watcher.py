@@ -45,12 +45,15 @@ LAST_LOOK = 2.0
 FRESH = 60.0
 
 
+Records = Mapping[str, Mapping[str, Any]]
+
+
 class Client(Protocol):
     """The two questions of the loop."""
 
     async def get_import_progress(self, job_id: str) -> ImportProgress: ...
 
-    async def list_import_records(self, collection_name: str | None) -> Mapping[str, Mapping[str, Any]]: ...
+    async def list_import_records(self, collection_name: str | None) -> Records: ...
 
 
 T = TypeVar("T")
@@ -262,13 +265,17 @@ class Watcher:
         name = names.pop() if len(names) == 1 else None
         return None if self._is_refused(name) else name or None
 
+    def _was_answered_for(self, job_id: str) -> bool:
+        """Whether a job is known to be there; one that was just created may not be listed yet."""
+        return job_id in self._jobs and self._jobs[job_id].collection != ""
+
     def _refuse(self, scope: str | None) -> None:
         self._refused[scope] = self._loop.time() + REFUSED
 
     def _is_refused(self, scope: str | None) -> bool:
         return self._loop.time() < self._refused.get(scope, 0.0)
 
-    async def _read(self, scope: str | None, records: Mapping[str, Mapping[str, Any]], due: Iterable[str]) -> list[str]:
+    async def _read(self, scope: str | None, records: Records, due: Iterable[str]) -> list[str]:
         """Tell everybody what a list says; the ids of the jobs that have to be described."""
         now = self._loop.time()
         self._recover()
@@ -278,7 +285,7 @@ class Watcher:
             job, record = self._jobs.get(job_id), records.get(job_id)
             if job and record is not None and self._compare(job_id, job, record, now):
                 doubtful.append(job_id)
-        if len(doubtful) == len(due) and not any(job_id in records for job_id in due):
+        if not any(job_id in records for job_id in due) and any(self._was_answered_for(job_id) for job_id in due):
             self._refuse(scope)  # these credentials see nothing of it, or it is another database's
         self._list_seconds.append(self._loop.time() - self._last)
         # The best of the last times, since the others of the event loop may have had their turn in between.

@@ -19,14 +19,17 @@ class Server:
 
     def __init__(self, clock):
         self.clock = clock
-        self.ends = {}
+        self.ends, self.collections = {}, ["c"]
         self.broken = {}
-        self.hidden = set()
+        self.hidden, self.hide_until = set(), float("inf")
         self.down = (0.0, 0.0)
         self.list_seconds = 0.0
         self.list_error = None
         self.described, self.listed, self.opened, self.closed = [], [], 0, 0
         self.attempts = []
+
+    def collection(self, job_id):
+        return self.collections[int(job_id) % len(self.collections)]
 
     def state(self, job_id):
         return "Completed" if self.clock() >= self.ends[job_id] else "Importing"
@@ -49,7 +52,7 @@ class Server:
         self.described.append(job_id)
         if job_id in self.broken:
             raise self.broken[job_id]
-        return parse_progress({"jobId": job_id, "state": self.state(job_id), "collectionName": "c"})
+        return parse_progress({"jobId": job_id, "state": self.state(job_id), "collectionName": self.collection(job_id)})
 
     async def list_import_records(self, collection_name):
         self._arrive()
@@ -59,9 +62,14 @@ class Server:
         await asyncio.sleep(self.list_seconds)
         percent = int(self.clock()) % 100
         return {
-            job_id: {"jobId": job_id, "state": self.state(job_id), "collectionName": "c", "progress": percent}
+            job_id: {
+                "jobId": job_id,
+                "state": self.state(job_id),
+                "progress": percent,
+                "collectionName": self.collection(job_id),
+            }
             for job_id in self.ends
-            if job_id not in self.hidden
+            if job_id not in self.hidden or self.clock() > self.hide_until
         }
 
 
@@ -136,6 +144,15 @@ def test_job_missing_in_the_list_is_described(run, server):
     events = run(many(20))
     assert events["3"][0]["status"] == "success"
     assert server.described.count("3") > 1
+
+
+def test_jobs_that_are_too_young_to_be_listed_are_listed_later(run, server, clock):
+    server.collections = ["a", "b"]
+    server.hidden = {str(number) for number in range(20)}
+    server.hide_until = clock() + 0.5
+    run(many(20))
+    assert set(server.described[:20]) == server.hidden
+    assert len(server.listed) > 10
 
 
 def test_list_that_is_refused_is_not_asked_for_again(run, server):
