@@ -45,6 +45,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/request_cost.py
 	$(BIN)/python benchmarks/import_speed.py
+	$(BIN)/python benchmarks/watch_many.py
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .
