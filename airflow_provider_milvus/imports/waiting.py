@@ -21,6 +21,8 @@ a person, and ``imports``, the figures of each job seen so far; a ``failed`` one
 from __future__ import annotations
 
 import logging
+import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -79,6 +81,24 @@ class ImportWait:
     :param chance: a uniform random number between two bounds.
     """
 
+    __slots__ = (
+        "_chance",
+        "_clock",
+        "_error",
+        "_failures",
+        "_jobs",
+        "_log",
+        "_max_poll_failures",
+        "_missing",
+        "_started",
+        "_trouble_since",
+        "_warned_at",
+        "deadline",
+        "goal",
+        "job_ids",
+        "poll_interval",
+    )
+
     def __init__(
         self,
         job_ids: str | Sequence[str],
@@ -89,7 +109,7 @@ class ImportWait:
         max_poll_failures: int = pacing.DEFAULT_MAX_POLL_FAILURES,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
-        chance: pacing.Chance | None = None,
+        chance: pacing.Chance = random.uniform,
     ) -> None:
         ids = as_list(job_ids)
         self.job_ids = job_ids if isinstance(job_ids, str) else ids
@@ -99,9 +119,10 @@ class ImportWait:
         self._max_poll_failures = max_poll_failures
         self._log: Log = logging.getLogger(__name__) if log is None else log
         self._clock = clock
-        self._chance = {"chance": chance} if chance else {}
+        self._chance = chance
         self._jobs = {job_id: _Job() for job_id in ids}
         self._started = clock()
+        self._missing = 0
         self._failures = 0
         self._error: MilvusError | None = None
         self._trouble_since = self._warned_at = 0.0
@@ -112,6 +133,11 @@ class ImportWait:
         return [i for i, job in self._jobs.items() if outcome(job.progress, self.goal) is not Outcome.DONE]
 
     @property
+    def remaining(self) -> float:
+        """Seconds to the deadline, infinitely many without one."""
+        return math.inf if self.deadline is None else max(0.0, self.deadline - self._clock())
+
+    @property
     def seen(self) -> list[ImportProgress]:
         """The last answer for each job that was answered for, in the order of the ids."""
         return [job.progress for job in self._jobs.values() if job.progress]
@@ -119,7 +145,7 @@ class ImportWait:
     @property
     def doubtful(self) -> bool:
         """Whether a job was not found, but not often enough to believe it, and the server answers."""
-        return not self._failures and any(job.missing for job in self._jobs.values())
+        return not self._failures and self._missing > 0
 
     def saw(self, job_id: str, progress: ImportProgress) -> None:
         """Take in an answer."""
@@ -165,12 +191,12 @@ class ImportWait:
         if self._failures:
             ceiling = pacing.ceiling(now - self._trouble_since, self.poll_interval)
             retry_after = getattr(self._error, "retry_after", None)
-            delay = pacing.backoff(self._failures, retry_after, ceiling=ceiling, **self._chance)
-        elif self.doubtful:
+            delay = pacing.backoff(self._failures, retry_after, ceiling=ceiling, chance=self._chance)
+        elif self._missing:
             delay = min(self.poll_interval, pacing.FIRST_BACKOFF)
         else:
-            delay = pacing.interval(now - self._started, self.poll_interval, **self._chance)
-        return delay if self.deadline is None else min(delay, max(0.0, self.deadline - now))
+            delay = pacing.interval(now - self._started, self.poll_interval, self._chance)
+        return delay if self.deadline is None else min(delay, self.remaining)
 
     def event(self) -> Event | None:
         """How the wait ended, or ``None`` while it goes on."""
@@ -232,6 +258,7 @@ class ImportWait:
 
     def _answered(self, job: _Job, *, missing: bool = False) -> None:
         """The server has answered: the end of any trouble with it."""
+        self._missing += missing - (job.missing > 0)
         job.missing = job.missing + 1 if missing else 0
         if self._failures:
             if not missing:

@@ -11,32 +11,41 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import random
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_milvus.imports import pacing
-from airflow_provider_milvus.imports.waiting import Event, ImportWait, as_list
+from airflow_provider_milvus.imports.waiting import TOLD_SECONDS, Event, ImportWait, as_list
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.imports import ImportProgress, ImportState, parse_job
 
 # So many jobs are cheaper to describe than to list, whatever else the server has records of.
 FEW = 4
 RUNNING = (ImportState.PENDING, ImportState.IMPORTING, ImportState.COMMITTING)
-# How many requests are under way at a time.
-CONCURRENT = 8
+# How many requests are under way at a time; httpx does more work for each, the more connections it has.
+CONCURRENT = 4
 MIN_GAP = pacing.MIN_POLL_INTERVAL
 # Who is due this much of an interval later is looked for as well, or jitter would tear apart what one list can serve.
 SLACK = 0.25
-# The most of its time that the loop spends inside ``list``.
+# The most of its time that the loop spends on lists, asking and reading.
 LIST_SHARE = 0.05
-# Other triggers of the event loop get their turn after so many records.
-RECORDS_AT_ONCE = 500
+# Other triggers of the event loop get their turn after so many seconds of work.
+TURN = 0.02
+# Refused lists are tried again after so many seconds.
+REFUSED = 300.0
+# A deadline is met so many seconds late at most, when a last look takes longer.
+LAST_LOOK = 2.0
 # Credentials that are refused are read anew from the connection, unless they are as fresh as this.
 FRESH = 60.0
+
+
+Records = Mapping[str, Mapping[str, Any]]
 
 
 class Client(Protocol):
@@ -44,9 +53,10 @@ class Client(Protocol):
 
     async def get_import_progress(self, job_id: str) -> ImportProgress: ...
 
-    async def list_import_records(self, collection_name: str | None) -> Mapping[str, Mapping[str, Any]]: ...
+    async def list_import_records(self, collection_name: str | None) -> Records: ...
 
 
+T = TypeVar("T")
 OpenClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
@@ -60,7 +70,7 @@ async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> 
     watchers = _watchers.setdefault(asyncio.get_running_loop(), {})
     watcher = watchers.get(server)
     if watcher is None:
-        watcher = watchers[server] = Watcher(open_client, lambda: watchers.pop(server))
+        watcher = watchers[server] = Watcher(open_client, partial(watchers.pop, server))
     return await watcher.wait(wait)
 
 
@@ -74,13 +84,12 @@ class _StaleClient(Exception):
 class _Waiter:
     """One wait, and when it wants to be looked for."""
 
-    __slots__ = ("context", "done", "due", "interval", "pending", "wait")
+    __slots__ = ("context", "done", "due", "early", "pending", "wait")
 
     def __init__(self, wait: ImportWait, now: float) -> None:
         self.wait = wait
         self.pending = wait.pending
-        self.due = now
-        self.interval = 0.0
+        self.due = self.early = now
         self.done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         # Airflow finds the task that a log line belongs to in here.
         self.context = contextvars.copy_context()
@@ -108,27 +117,33 @@ class _Waiter:
         else:
             self.pending = self.wait.pending
 
-    def is_due(self, now: float) -> bool:
-        return self.due - SLACK * self.interval <= now
+    def is_all_in(self, records: Mapping[str, Any]) -> bool:
+        return all(map(records.__contains__, self.pending))
 
     def schedule(self, now: float) -> None:
-        """Set the time of the next look."""
-        self.interval = self.wait.delay()
-        self.due = now + self.interval
-        if self.interval <= 0:  # its deadline has passed
+        """Set the time of the next look, and from when on it may be had."""
+        interval = self.wait.delay()
+        self.due = now + interval
+        self.early = self.due - SLACK * interval
+        if interval <= 0:  # its deadline has passed
             self.look_back()
 
 
 class _Job:
     """A job that somebody waits for, and what ``list`` last said of it."""
 
-    __slots__ = ("collection", "record", "runs", "waiters")
+    __slots__ = ("collection", "runs", "state", "tell_at", "waiters")
 
     def __init__(self) -> None:
         self.waiters: list[_Waiter] = []
-        self.record: Mapping[str, Any] | None = None
-        self.runs = False
         self.collection = ""
+        self.forget()
+
+    def forget(self) -> None:
+        """Take the next answer for news, however little it says."""
+        self.state: object = None
+        self.runs = False
+        self.tell_at = 0.0
 
 
 class Watcher:
@@ -145,7 +160,7 @@ class Watcher:
         self._waiters: dict[_Waiter, None] = {}
         self._jobs: dict[str, _Job] = {}
         self._suspects: set[str] = set()
-        self._refused: set[str | None] = set()
+        self._refused: dict[str | None, float] = {}
         self._list_seconds: deque[float] = deque(maxlen=3)
         self._may_list_at = 0.0
         self._failures = 0
@@ -161,15 +176,23 @@ class Watcher:
         waiter = _Waiter(wait, self._loop.time())
         self._waiters[waiter] = None
         for job_id in waiter.pending:
-            job = self._jobs.setdefault(job_id, _Job())
+            job = self._jobs.get(job_id)
+            if job is None:
+                job = self._jobs[job_id] = _Job()
             job.waiters.append(waiter)
-            job.record = None  # the newcomer has not heard of it
-        if not self._failures and waiter.due < self._next:
-            self._next = max(waiter.due, self._last + MIN_GAP)
+            job.forget()  # the newcomer has not heard of it
+        soon = max(waiter.due, self._last + MIN_GAP)
+        if not self._failures and soon < self._next:
+            self._next = soon
             self._wake.set()
+        timer = None
+        if wait.deadline is not None:
+            timer = self._loop.call_later(wait.remaining + LAST_LOOK, waiter.look_back)
         try:
             return await waiter.done
         finally:
+            if timer:
+                timer.cancel()
             await self._leave(waiter)
 
     async def _leave(self, waiter: _Waiter) -> None:
@@ -213,23 +236,26 @@ class Watcher:
 
     async def _look(self, client: Client) -> None:
         self._last = now = self._loop.time()
-        due = [waiter for waiter in self._waiters if waiter.is_due(now)]
+        due = [waiter for waiter in self._waiters if waiter.early <= now]
         job_ids = dict.fromkeys(job_id for waiter in due for job_id in waiter.pending)
         to_describe: Iterable[str] = job_ids
         error: MilvusError | None = None
-        if len(job_ids) > FEW and (scope := self._scope(job_ids)) not in self._refused:
+        if len(job_ids) > FEW and not self._is_refused(scope := self._scope(job_ids)):
             if now < self._may_list_at:
                 self._next = self._may_list_at
                 return
             try:
-                to_describe = await self._list(client, scope, job_ids)
+                records = await client.list_import_records(scope)
+                # Who was not due yet has been looked for as well.
+                due = [waiter for waiter in self._waiters if waiter.early <= now or waiter.is_all_in(records)]
+                to_describe = await self._read(scope, records, job_ids)
             except MilvusError as trouble:
                 self._check_credentials(trouble)
                 if trouble.retryable:
                     error, to_describe = trouble, ()
-                    self._miss(job_ids, trouble)
+                    await self._miss(job_ids, trouble)
                 else:
-                    self._refused.add(scope)
+                    self._refuse(scope)
         error = await self._describe(client, to_describe) or error
         await self._plan(due, error)
 
@@ -237,44 +263,54 @@ class Watcher:
         """The collection to list the jobs of, where they are all of one, else ``None`` for all collections."""
         names = {self._jobs[job_id].collection for job_id in job_ids if job_id in self._jobs}
         name = names.pop() if len(names) == 1 else None
-        return None if name in self._refused else name or None
+        return None if self._is_refused(name) else name or None
 
-    async def _list(self, client: Client, scope: str | None, due: Mapping[str, None]) -> list[str]:
-        """Read all jobs at once; the ids of those that have to be described."""
-        began = self._loop.time()
-        records = await client.list_import_records(scope)
-        ended = self._loop.time()
-        self._list_seconds.append(ended - began)
-        # The best of the last times, since the others of the event loop may have had their turn in between.
-        self._may_list_at = ended + min(self._list_seconds) * (1 / LIST_SHARE - 1)
+    def _was_answered_for(self, job_id: str) -> bool:
+        """Whether a job is known to be there; one that was just created may not be listed yet."""
+        return job_id in self._jobs and self._jobs[job_id].collection != ""
+
+    def _refuse(self, scope: str | None) -> None:
+        self._refused[scope] = self._loop.time() + REFUSED
+
+    def _is_refused(self, scope: str | None) -> bool:
+        return self._loop.time() < self._refused.get(scope, 0.0)
+
+    async def _read(self, scope: str | None, records: Records, due: Iterable[str]) -> list[str]:
+        """Tell everybody what a list says; the ids of the jobs that have to be described."""
+        now = self._loop.time()
         self._recover()
-        if not any(job_id in records for job_id in due):
-            self._refused.add(scope)  # these credentials see nothing of it, or it is another database's
         doubtful = [job_id for job_id in due if job_id not in records]
-        for number, (job_id, job) in enumerate(list(self._jobs.items()), 1):
-            if number % RECORDS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            record = records.get(job_id)
-            if record is not None and self._compare(job_id, job, record):
+        # The ids alone, as so many pairs would make Python look for garbage among all it has.
+        async for job_id in self._in_turns(list(self._jobs)):
+            job, record = self._jobs.get(job_id), records.get(job_id)
+            if job and record is not None and self._compare(job_id, job, record, now):
                 doubtful.append(job_id)
+        if not any(job_id in records for job_id in due) and any(self._was_answered_for(job_id) for job_id in due):
+            self._refuse(scope)  # these credentials see nothing of it, or it is another database's
+        self._list_seconds.append(self._loop.time() - self._last)
+        # The best of the last times, since the others of the event loop may have had their turn in between.
+        self._may_list_at = self._loop.time() + min(self._list_seconds) * (1 / LIST_SHARE - 1)
         return doubtful
 
-    def _compare(self, job_id: str, job: _Job, record: Mapping[str, Any]) -> bool:
+    def _compare(self, job_id: str, job: _Job, record: Mapping[str, Any], now: float) -> bool:
         """Tell the waiters of a job what changed; whether it must be described."""
-        changed = record != job.record
+        state = record.get("state")
+        changed = state != job.state or now >= job.tell_at
         if job.runs and not changed:
-            return False  # the usual case, a thousand times over
+            return False  # the usual case, ten thousand times over
         listed = parse_job(record)
-        job.record = record
+        if changed:
+            job.state = state
+            # Jobs that were started together are not told of together.
+            job.tell_at = now + random.uniform(1.0, 2.0) * TOLD_SECONDS
         job.collection = listed.collection_name
         job.runs = listed.state in RUNNING
         if listed.state in (ImportState.COMPLETED, ImportState.FAILED):
             return True
         if not job.runs:
             return changed or any(waiter.wait.goal is listed.state for waiter in job.waiters)
-        if changed:
-            for waiter in job.waiters:
-                waiter.tell(waiter.wait.glimpsed, job_id, listed)
+        for waiter in job.waiters:
+            waiter.tell(waiter.wait.glimpsed, job_id, listed)
         return False
 
     async def _describe(self, client: Client, job_ids: Iterable[str]) -> MilvusError | None:
@@ -287,22 +323,22 @@ class Watcher:
             for answer in answers:
                 self._check_credentials(answer)
             for job_id, answer in zip(batch, answers, strict=True):
-                self._deliver(job_id, answer)
+                await self._deliver(job_id, answer)
             trouble = [answer for answer in answers if isinstance(answer, MilvusError) and answer.retryable]
             if len(trouble) == len(batch):
-                self._miss(waiting, trouble[-1])
+                await self._miss(waiting, trouble[-1])
                 return trouble[-1]
             self._recover()
         return None
 
-    def _deliver(self, job_id: str, answer: ImportProgress | BaseException) -> None:
+    async def _deliver(self, job_id: str, answer: ImportProgress | BaseException) -> None:
         job = self._jobs.get(job_id)
         if job is None:
             return
         if isinstance(answer, MilvusError):
             if not isinstance(answer, MilvusImportJobNotFound):
                 self._suspects.add(job_id)
-            self._miss([job_id], answer)
+            await self._miss([job_id], answer)
             return
         self._suspects.discard(job_id)
         for waiter in job.waiters:
@@ -313,14 +349,14 @@ class Watcher:
             waiter.tell(waiter.wait.saw, job_id, answer)
             waiter.look_back()
 
-    def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
+    async def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
         """Tell the waiters of these jobs, each once, that there was no answer."""
         told: set[_Waiter] = set()
-        for job_id in job_ids:
+        async for job_id in self._in_turns(job_ids):
             job = self._jobs.get(job_id)
             if job is None:
                 continue
-            job.record = None  # so that the next answer is told, however little it says
+            job.forget()
             for waiter in job.waiters:
                 if waiter not in told:
                     told.add(waiter)
@@ -331,9 +367,7 @@ class Watcher:
 
     async def _plan(self, due: list[_Waiter], error: MilvusError | None) -> None:
         now = self._loop.time()
-        for number, waiter in enumerate(due, 1):
-            if number % RECORDS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async for waiter in self._in_turns(due):
             waiter.schedule(now)
         if error is not None:
             self._failures += 1
@@ -342,10 +376,19 @@ class Watcher:
             ceiling = pacing.ceiling(now - self._trouble_since, longest)
             self._next = now + pacing.backoff(self._failures, getattr(error, "retry_after", None), ceiling=ceiling)
             for waiter in due:
-                waiter.due = self._next
+                waiter.due = waiter.early = self._next
             return
         earliest = min((waiter.due for waiter in self._waiters if not waiter.done.done()), default=now)
         self._next = max(earliest, self._last + MIN_GAP)
+
+    async def _in_turns(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """The items, with a turn for the others of the event loop now and then."""
+        until = self._loop.time() + TURN
+        for item in items:
+            yield item
+            if self._loop.time() >= until:
+                await asyncio.sleep(0)
+                until = self._loop.time() + TURN
 
     def _recover(self) -> None:
         self._failures, self._trouble_since = 0, 0.0

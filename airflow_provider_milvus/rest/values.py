@@ -28,14 +28,18 @@ def records(value: Any) -> list[Mapping[str, Any]]:
 
 def first(data: Mapping[str, Any], *names: str) -> Any:
     """The first of these fields that is there and not ``null``."""
-    return next((data[name] for name in names if data.get(name) is not None), None)
+    for name in names:
+        value = data.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def text(value: Any) -> str:
     """A string for a string or a number, else an empty one."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return str(value)
+    if isinstance(value, str):  # ten thousand of them in one list
+        return value
+    return "" if isinstance(value, bool) or not isinstance(value, int | float) else str(value)
 
 
 def count(value: Any) -> int:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
@@ -97,11 +98,11 @@ class MilvusImportTrigger(BaseTrigger):
             poll_interval=self.poll_interval,
             deadline=self.deadline,
             max_poll_failures=self.max_poll_failures,
-            log=self.log,
+            log=self.logger(),  # one for all
         )
         event = await imports.watcher.watch(
             (self.milvus_conn_id, self.database),
-            lambda: MilvusAsyncHook(self.milvus_conn_id, self.database),
+            partial(MilvusAsyncHook, self.milvus_conn_id, self.database),
             wait,
         )
         await asyncio.sleep(MIN_AGE - (time.monotonic() - started))

@@ -136,22 +136,35 @@ class Clock:
 
 
 class ClockLoop(asyncio.SelectorEventLoop):
-    """An event loop in the time of a clock: where it would wait for a timer, the time passes at once."""
+    """An event loop in the time of a clock: where it would wait for a timer, the time passes at once.
+
+    While a thread works for it no time passes.
+    """
 
     def __init__(self, clock):
         super().__init__()
         self.time = clock
+        self.threads = 0
         select = self._selector.select
 
         def pass_time(timeout):
-            if not timeout:
-                return select(timeout)
+            if self.threads or not timeout:
+                return select(None if timeout else timeout)
             found = select(0)
             if not found:
                 clock.sleep(timeout)
             return found
 
         self._selector.select = pass_time
+
+    def run_in_executor(self, executor, function, *arguments):
+        def done(future):
+            self.threads -= 1
+
+        self.threads += 1
+        future = super().run_in_executor(executor, function, *arguments)
+        future.add_done_callback(done)
+        return future
 
 
 @pytest.fixture

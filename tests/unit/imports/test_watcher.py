@@ -19,14 +19,17 @@ class Server:
 
     def __init__(self, clock):
         self.clock = clock
-        self.ends = {}
+        self.ends, self.collections = {}, ["c"]
         self.broken = {}
-        self.hidden = set()
+        self.hidden, self.hide_until = set(), float("inf")
         self.down = (0.0, 0.0)
         self.list_seconds = 0.0
         self.list_error = None
         self.described, self.listed, self.opened, self.closed = [], [], 0, 0
         self.attempts = []
+
+    def collection(self, job_id):
+        return self.collections[int(job_id) % len(self.collections)]
 
     def state(self, job_id):
         return "Completed" if self.clock() >= self.ends[job_id] else "Importing"
@@ -49,7 +52,7 @@ class Server:
         self.described.append(job_id)
         if job_id in self.broken:
             raise self.broken[job_id]
-        return parse_progress({"jobId": job_id, "state": self.state(job_id), "collectionName": "c"})
+        return parse_progress({"jobId": job_id, "state": self.state(job_id), "collectionName": self.collection(job_id)})
 
     async def list_import_records(self, collection_name):
         self._arrive()
@@ -57,10 +60,16 @@ class Server:
         if self.list_error:
             raise self.list_error
         await asyncio.sleep(self.list_seconds)
+        percent = int(self.clock()) % 100
         return {
-            job_id: {"jobId": job_id, "state": self.state(job_id), "collectionName": "c"}
+            job_id: {
+                "jobId": job_id,
+                "state": self.state(job_id),
+                "progress": percent,
+                "collectionName": self.collection(job_id),
+            }
             for job_id in self.ends
-            if job_id not in self.hidden
+            if job_id not in self.hidden or self.clock() > self.hide_until
         }
 
 
@@ -137,11 +146,56 @@ def test_job_missing_in_the_list_is_described(run, server):
     assert server.described.count("3") > 1
 
 
+def test_jobs_that_are_too_young_to_be_listed_are_listed_later(run, server, clock):
+    server.collections = ["a", "b"]
+    server.hidden = {str(number) for number in range(20)}
+    server.hide_until = clock() + 0.5
+    run(many(20))
+    assert set(server.described[:20]) == server.hidden
+    assert len(server.listed) > 10
+
+
 def test_list_that_is_refused_is_not_asked_for_again(run, server):
     server.list_error = REFUSED
     events = run(many(20))
     assert {event["status"] for event, _ in events.values()} == {"success"}
     assert len(server.listed) <= 2
+
+
+def test_list_that_was_refused_is_tried_again_after_some_minutes(run, server):
+    server.list_error = REFUSED
+    run(many(20, seconds=2 * watcher.REFUSED + 60))
+    assert 3 <= len(server.listed) <= 6
+
+
+def test_one_list_serves_those_who_came_at_other_times(server, clock, clock_loop):
+    ids = list(many(200))
+    server.ends = dict.fromkeys(ids, clock() + 500.0)
+
+    async def one(job_id, after):
+        await asyncio.sleep(after)
+        return await watcher.watch("server", server.open_client, ImportWait(job_id, poll_interval=5.0, clock=clock))
+
+    async def one_after_another():
+        await asyncio.gather(*(one(job_id, number / 8) for number, job_id in enumerate(ids)))
+
+    with asyncio.Runner(loop_factory=clock_loop) as runner:
+        runner.run(one_after_another())
+    grown_up = [at for at in server.attempts if 1_200 <= at < 1_450]
+    assert len(grown_up) <= 250 / 4.5 + 1
+
+
+def test_running_job_is_told_of_once_a_minute(run, server):
+    class Lines(list):
+        def info(self, line, job_id, *figures):
+            self.append((job_id, figures))
+
+        warning = info
+
+    lines = Lines()
+    run(many(20, seconds=600.0), log=lines)
+    assert {job_id for job_id, _ in lines} == set(server.ends)
+    assert len(lines) <= 20 * 11
 
 
 def test_error_of_one_job_fails_no_other(run, server):
@@ -173,6 +227,18 @@ def test_deadline_of_one_ends_no_other(server, clock, clock_loop):
 
     with asyncio.Runner(loop_factory=clock_loop) as runner:
         assert [event["status"] for event in runner.run(both())] == ["timeout", "success"]
+
+
+def test_deadline_is_met_while_a_list_is_slow(run, server, clock):
+    server.list_seconds = 100.0
+    events = run(many(20, seconds=1_000.0), deadline=clock() + 30)
+    assert {event["status"] for event, _ in events.values()} == {"timeout"}
+    assert clock() <= 1_030 + watcher.LAST_LOOK
+
+
+def test_job_that_ended_right_before_the_deadline_has_succeeded(run, clock):
+    events = run(many(20, seconds=119.9), deadline=clock() + 120)
+    assert {event["status"] for event, _ in events.values()} == {"success"}
 
 
 def test_one_client_serves_all_and_is_closed_by_the_last(run, server):

@@ -33,12 +33,7 @@ def event_loop_policy(clock_loop):
 
 
 @pytest.fixture(autouse=True)
-def time(package_clock, monkeypatch):
-    async def to_thread(function, *arguments):
-        return function(*arguments)
-
-    # The clock's time would pass while the thread works.
-    monkeypatch.setattr("airflow_provider_milvus.hooks.milvus.asyncio.to_thread", to_thread)
+def time(package_clock):
     return package_clock
 
 
