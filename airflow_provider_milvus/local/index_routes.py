@@ -1,13 +1,13 @@
 """The REST routes of indexes: `/v2/vectordb/indexes/*`."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import IndexNotFoundError
 from milvus_lite.schema.types import DataType
 
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
 from airflow_provider_milvus.local.wire import required
 
@@ -37,6 +37,13 @@ class IndexReq(CollectionNameReq):
     """Body of `describe` and `drop`."""
 
     index_name: str = required()
+
+
+@dataclass(kw_only=True)
+class AlterReq(IndexReq):
+    """Body of `alter_properties`."""
+
+    properties: dict[str, Any] = required()
 
 
 def build_indexes(collection: Collection, index_params: list[IndexParam]) -> None:
@@ -98,6 +105,12 @@ def drop(services: Services, request: IndexReq) -> None:
         collection.drop_index(request.index_name)
 
 
+def alter_properties(services: Services, request: AlterReq) -> NoReturn:
+    """Refused: an index of Milvus Lite has no properties."""
+    request.collection(services)
+    raise not_supported("altering the properties of an index")
+
+
 def _existing(collection: Collection, name: str) -> dict[str, Any]:
     there: dict[str, Any] | None = collection.get_index_info(name)
     if there is None:
@@ -110,4 +123,5 @@ ROUTES: Routes = {
     "/indexes/list": (CollectionNameReq, list_indexes),
     "/indexes/describe": (IndexReq, describe),
     "/indexes/drop": (IndexReq, drop),
+    "/indexes/alter_properties": (AlterReq, alter_properties),
 }

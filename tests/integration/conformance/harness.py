@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,7 @@ class Server:
 
     def __init__(self, milvus: LocalMilvus, token: str | None) -> None:
         self._token = token
-        self._connection = http.client.HTTPConnection(milvus.host, milvus.port, timeout=WAIT_SECONDS)
+        self._address = milvus.host, milvus.port
         self._made: dict[str, Any] = {}
         write_files(milvus.bucket)
         self.call(Call("collections/create", collection("c")), {})
@@ -235,13 +235,10 @@ class Server:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         if self._token is not None and "Authorization" not in headers:
             headers = {"Authorization": f"Bearer {self._token}", **headers}
-        try:
-            self._connection.request(method, path, content, {"Content-Type": "application/json", **headers})
-            response = self._connection.getresponse()
+        with closing(http.client.HTTPConnection(*self._address, timeout=WAIT_SECONDS)) as connection:
+            connection.request(method, path, content, {"Content-Type": "application/json", **headers})
+            response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
-        except http.client.HTTPException:
-            self._connection.close()
-            raise
 
     def _filled(self, value: Any, values: dict[str, Any]) -> Any:
         if isinstance(value, dict):

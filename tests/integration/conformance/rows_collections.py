@@ -231,7 +231,7 @@ STATES = [
         "rename",
         "one that is not there",
         {"collectionName": "nowhere", "newCollectionName": "{row}"},
-        refused(100, "nowhere"),
+        refused(100, "collection not found"),
     ),
     _row("rename-no-name", "rename", "no new name", OWN, refused(1802, "NewCollectionName")),
     _row(
@@ -257,7 +257,7 @@ STATES = [
         "refresh_load",
         "a released one",
         OWN,
-        refused(101, "not loaded"),
+        refused(101, "collection not loaded"),
         "7.2, 8",
         before=(RELEASE,),
     ),
@@ -282,7 +282,7 @@ STATES = [
         "get_load_state",
         "of an unknown partition",
         {**OWN, "partitionNames": ["nowhere"]},
-        refused(200, "nowhere"),
+        refused(200, "partition not found"),
     ),
     _row("stats", "get_stats", "three rows", OWN, success({"rowCount": 3}), before=(THREE_ROWS,)),
     _row(
@@ -308,7 +308,7 @@ STATES = [
             action,
             "an unknown collection",
             {"collectionName": "nowhere"},
-            refused(100, "nowhere"),
+            refused(100, "collection not found"),
             "8, 11.1",
         )
         for action in (

@@ -49,7 +49,11 @@ def _keyed(save="first", collection="{own}", headers=KEY, **more) -> Call:
 REFUSALS = [
     _create("unknown-db", "2.3 row 1", "an unknown database", refused(800, "database not found"), dbName="nowhere"),
     _create(
-        "unknown-collection", "2.3 row 2", "an unknown collection", refused(100, "nowhere"), collectionName="nowhere"
+        "unknown-collection",
+        "2.3 row 2",
+        "an unknown collection",
+        refused(100, "collection not found"),
+        collectionName="nowhere",
     ),
     _options("backup-no-partition", {"backup": "true"}, refused(1101, "partition not specified"), "2.3 row 3"),
     _options("l0-loaded", {"l0_import": "true"}, _import_failed("release"), "2.3 row 4"),
@@ -187,7 +191,7 @@ FORMATS = [
 OPTIONS = [
     *(
         _options(f"timeout-{number}", {"timeout": text}, CREATED)
-        for number, text in enumerate(("300s", "90m", "1h45m", "1.5h", "100ms", "0", "+5s"))
+        for number, text in enumerate(("300s", "90m", "1h45m", "1.5h", "100ms", "1h0m5s"))
     ),
     *(
         _options(f"bad-timeout-{number}", {"timeout": text}, _import_failed("parse timeout failed"), "2.3 row 13")
@@ -233,7 +237,7 @@ KEYS = [
         "a key whose job was aborted",
         success({"jobId": "{first}"}),
         before=(
-            _keyed(options={"auto_commit": "false"}),
+            _keyed(files=[["none.json"]], options={"auto_commit": "false"}),
             resting("{first}"),
             Call("jobs/import/abort", {"jobId": "{first}"}),
         ),

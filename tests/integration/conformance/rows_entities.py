@@ -59,7 +59,7 @@ ROWS = [
         "insert",
         "an unknown partition",
         {"data": DATA[0], "partitionName": "nowhere"},
-        refused(200, "nowhere"),
+        refused(200, "partition not found"),
     ),
     _row(
         "upsert",
@@ -133,7 +133,7 @@ ROWS = [
         "query",
         "an unknown partition",
         {"filter": "id >= 0", "partitionNames": ["nowhere"]},
-        refused(200, "nowhere"),
+        refused(200, "partition not found"),
     ),
     _row("query-bad-filter", "query", "a filter that makes no sense", {"filter": "id >>> 3"}, refused(1100)),
     _row(
@@ -141,7 +141,7 @@ ROWS = [
         "query",
         "a released collection",
         {"filter": "id >= 0"},
-        refused(101, "not loaded"),
+        refused(101, "collection not loaded"),
         RELEASE,
         section="8, 11.3",
     ),
@@ -172,7 +172,7 @@ ROWS = [
         "search",
         "a released collection",
         NEAR,
-        refused(101, "not loaded"),
+        refused(101, "collection not loaded"),
         RELEASE,
         section="8, 11.3",
     ),
@@ -199,7 +199,7 @@ ROWS = [
             f"entities/{action}",
             "an unknown collection",
             {"collectionName": "nowhere", **more},
-            refused(100, "nowhere"),
+            refused(100, "collection not found"),
         )
         for action, more in (
             ("query", {"filter": "id > 0"}),

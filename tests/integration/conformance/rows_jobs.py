@@ -2,7 +2,7 @@
 
 import re
 
-from harness import ABSENT, FILES, TWO_PHASE, Call, Row, Some, collection, ended, refused, resting, started, success
+from harness import ABSENT, TWO_PHASE, Call, Row, Some, collection, ended, refused, resting, started, success
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 ID = re.compile(r"\d{16,19}")
@@ -71,7 +71,6 @@ DESCRIBE = [
         createTime=TIME,
         reason=re.compile(r".*missing\.parquet.*importing data failed \(PreImportTask\)"),
     ),
-    *_is("running", "4.2, 4.3", progress=0),
     *_is("no rows", "5.2", state="Completed", importedRows=0, totalRows=0, progress=100),
     *_is("resting", "4.3", state="Uncommitted", progress=99, importedRows=10, totalRows=10, completeTime=""),
     *_is("resting without rows", "5.2, 7.1", state="Uncommitted", importedRows=0, totalRows=0, progress=99),
@@ -235,7 +234,7 @@ LIST = [
         ),
     ),
     _list("none", "a collection without jobs", {"collectionName": "{own}"}, success({"records": []})),
-    _list("unknown", "an unknown collection", {"collectionName": "nowhere"}, refused(100, "nowhere")),
+    _list("unknown", "an unknown collection", {"collectionName": "nowhere"}, refused(100, "collection not found")),
     _list("numeric", "collectionName 5", {"collectionName": 5}, refused(1801, "cannot unmarshal")),
     _list(
         "no-paging",

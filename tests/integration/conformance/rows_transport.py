@@ -190,7 +190,7 @@ ROWS = [
         "collections/describe",
         "an unknown collection",
         {"collectionName": "nowhere"},
-        refused(100, "nowhere"),
+        refused(100, "collection not found"),
     ),
     Row(
         "int64-as-numbers",
@@ -228,6 +228,15 @@ ROWS = [
         {"collectionName": "c"},
         success({"has": True}),
         headers={"Request-Timeout": "60"},
+    ),
+    Row(
+        "request-timeout-over",
+        "1.4, 1.5",
+        "collections/has",
+        "Request-Timeout: 0, which is too short",
+        {"collectionName": "c"},
+        refused(10001, "request timeout", status=408),
+        headers={"Request-Timeout": "0"},
     ),
     Row(
         "request-timeout-no-number",

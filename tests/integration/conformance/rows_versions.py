@@ -87,6 +87,16 @@ ROWS = [
         refused(100),
     ),
     _row(
+        "timeout",
+        "2.4",
+        "1.4",
+        "collections/has",
+        "Request-Timeout: 0, which is too short: the bare word",
+        {"collectionName": "c"},
+        plain(408, "timeout"),
+        headers={"Request-Timeout": "0"},
+    ),
+    _row(
         "unknown-job",
         "2.4",
         "4.6",

@@ -305,12 +305,16 @@ def test_deleted_rows_are_gone(post):
         ("search", {"data": [[1, 2]], "annsField": "vector"}),
         ("search", {"data": ["x"], "annsField": "vector"}),
         ("search", {"data": [[1, 2, 3, 4]], "annsField": "vector", "searchParams": {"params": 3}}),
-        ("insert", {"data": ["x"]}),
-        ("insert", {"data": {"id": "x", "vector": [0, 0, 0, 0]}}),
-        ("insert", {"data": {"id": 9, "vector": [0, 0]}}),
         ("delete", {"filter": "id >>> 3"}),
     ],
 )
 def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
     assert ask(f"/entities/{route}", **body)["code"] == 1100
+    assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+@pytest.mark.parametrize("data", [["x"], {"id": "x", "vector": [0, 0, 0, 0]}, {"id": 9, "vector": [0, 0]}])
+@pytest.mark.parametrize("route", ["insert", "upsert"])
+def test_rows_that_do_not_fit_are_1804(ask, post, route, data):
+    assert ask(f"/entities/{route}", data=data)["code"] == 1804
     assert post("/collections/get_stats") == {"rowCount": 6}
