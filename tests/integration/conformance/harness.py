@@ -17,6 +17,7 @@ from airflow_provider_milvus.local import LocalMilvus
 
 BASE = "/v2/vectordb/"
 WAIT_SECONDS = 30
+MAX_SHOWN = 140
 TOKEN = "root:Milvus"
 # What a row can be run on; each is started when its first row comes.
 SERVERS: dict[str, dict[str, Any]] = {
@@ -405,7 +406,18 @@ def _show(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def shown_case(row: Row) -> str:
+    """The case, and the server if it is not the ordinary one."""
+    return row.case if row.on == "3.0" else f"{row.case} ({row.on})"
+
+
+def table_line(*cells: str) -> str:
+    """A line of a table in Markdown."""
+    escaped = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    return "| " + " | ".join(escaped) + " |\n"
+
+
 def _masked(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", "<time>", text)
     text = re.sub(r"\d{15,}", "<id>", text)
-    return text if len(text) <= 200 else text[:199] + "…"
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

@@ -1,8 +1,12 @@
 """Each rule of Milvus's REST API that the local Milvus keeps, one test each; see docs/conformance.md."""
 
+from pathlib import Path
+
 import pytest
-from harness import Servers, holds, show_answer, show_expected
+from harness import Servers, holds, show_answer, show_expected, shown_case, table_line
 from rows import ROWS
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +19,15 @@ def servers(tmp_path_factory):
 def test_rule_holds(servers, row):
     expected, answer = servers.run(row)
     assert holds(expected, answer), f"expected {show_expected(expected)}, got {show_answer(expected, answer)}"
+
+
+def test_page_shows_these_rows_and_that_all_hold():
+    page = DOCUMENT.read_text()
+    rows = [
+        table_line(row.id, row.section, row.route, shown_case(row), f"`{show_expected(row.expected)}`") for row in ROWS
+    ]
+    assert [row for row in rows if row.rstrip("\n") not in page] == []
+    assert f"{len(ROWS)} of {len(ROWS)} rules hold" in page
 
 
 def test_rows_have_names_of_their_own():
