@@ -34,6 +34,7 @@ from airflow_provider_milvus.local.segments import SegmentWriter
 logger = logging.getLogger(__name__)
 
 WORKERS = 2
+MAX_FILE_BYTES = 16 << 30
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
 ABORTED = "import job aborted by user"
@@ -255,6 +256,8 @@ class ImportTask:
     def _count(self, file: FileProgress) -> None:
         paths = self._locate(file)
         file.size = sum(path.stat().st_size for path in paths)
+        if file.size > MAX_FILE_BYTES:
+            raise ImportDataError(f"the file has {file.size} bytes, the most that is imported is {MAX_FILE_BYTES}")
         with reading("file"):
             file.total_rows = open_reader(paths, self._job.options).count_rows()
         self._check_alive()

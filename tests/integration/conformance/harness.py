@@ -275,6 +275,8 @@ def write_files(bucket: Path) -> None:
     (bucket / "three.json").write_text(json.dumps({"rows": [{"vector": [1, 2, 3, 4]}] * 3}))
     (bucket / "three.jsonl").write_text('{"vector": [1, 2, 3, 4]}\n' * 3)
     (bucket / "three.csv").write_text('vector\n"[1, 2, 3, 4]"\n' * 1 + '"[1, 2, 3, 4]"\n' * 2)
+    with (bucket / "huge.json").open("wb") as file:
+        file.truncate((16 << 30) + 1)  # all of it a hole, which takes no space
     (bucket / "short.json").write_text('[{"vector": [1, 2]}]')
 
 

@@ -430,6 +430,15 @@ EFFECTS = [
         before=(started("job", files=[["../rows.parquet"]]), ended("{job}")),
     ),
     Row(
+        "rows-too-big",
+        "5.5",
+        "jobs/import/describe",
+        "a file of more than 16 GB",
+        {"jobId": "{job}"},
+        success(Some(state="Failed", reason=re.compile(r".*huge\.json.*17179869184.*"))),
+        before=(started("job", files=[["huge.json"]]), ended("{job}")),
+    ),
+    Row(
         "rows-mismatch",
         "4.5",
         "jobs/import/describe",
