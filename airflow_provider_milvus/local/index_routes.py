@@ -12,6 +12,7 @@ from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Se
 from airflow_provider_milvus.local.wire import required
 
 INVALID_PARAMETER = 1100
+AUTOMATIC = "AUTOINDEX"
 DEFAULT_METRICS = {DataType.FLOAT_VECTOR: "COSINE", DataType.SPARSE_FLOAT_VECTOR: "IP"}
 
 
@@ -50,9 +51,14 @@ def build_indexes(collection: Collection, index_params: list[IndexParam]) -> Non
     """Create each index; one that is there already in the same form is left alone, as by Milvus."""
     kinds = {one.name: one.dtype for one in collection.schema.fields}
     for param in index_params:
+        kind = kinds.get(param.field_name)
+        index_type = param.index_type or str(param.params.get("index_type") or AUTOMATIC)
+        if kind == DataType.SPARSE_FLOAT_VECTOR and index_type == AUTOMATIC:
+            # Milvus Lite would refuse to choose.
+            index_type = "SPARSE_INVERTED_INDEX"
         wanted = {
-            "index_type": param.index_type or str(param.params.get("index_type") or "AUTOINDEX"),
-            "metric_type": param.metric_type or DEFAULT_METRICS.get(kinds.get(param.field_name)),
+            "index_type": index_type,
+            "metric_type": param.metric_type or DEFAULT_METRICS.get(kind),
             "params": {key: value for key, value in param.params.items() if key != "index_type"},
         }
         there = collection.get_index_info(param.field_name)

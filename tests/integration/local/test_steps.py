@@ -181,6 +181,14 @@ def test_index_is_dropped_and_created(ask, post):
     assert post("/indexes/describe", indexName="vector")[0]["indexType"] == "HNSW"
 
 
+def test_sparse_vector_needs_no_index_type(shared_client):
+    shared_client.create("sparse", fields=[{"fieldName": "sparse", "dataType": "SparseFloatVector"}])
+    for _ in range(2):
+        shared_client.post("/indexes/create", collectionName="sparse", indexParams=[{"fieldName": "sparse"}])
+    shared_client.post("/collections/load", collectionName="sparse")
+    assert sorted(shared_client.post("/indexes/list", collectionName="sparse")) == ["sparse", "vector"]
+
+
 def test_same_index_again_is_no_error_and_another_is(ask, post):
     post("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "L2"}])
     answer = ask("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
