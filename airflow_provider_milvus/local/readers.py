@@ -7,17 +7,20 @@ Formats and options follow Milvus's import (`import-data.md`, `importutilv2`).
 
 import csv
 import json
+import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Protocol, TextIO, TypeAlias
+from typing import IO, Any, AnyStr, Generic, Protocol, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.json_text import parse, refuse_constant, unique_keys
 
 Rows = list[dict[str, Any]]
 Batch: TypeAlias = "pa.RecordBatch | Rows"
@@ -26,8 +29,12 @@ BATCH_ROWS = 8192
 TEXT_BATCH_ROWS = 1024
 CHUNK_CHARS = 1 << 20
 # One row of text may not be larger; without a bound, a file with an unclosed brace would be read whole.
-MAX_ROW_CHARS = 64 << 20
+MAX_ROW_CHARS = 16 << 20
+TOO_LONG = f"the row is longer than {MAX_ROW_CHARS} characters"
 MAX_ERROR_CHARS = 300
+# So many closing braces are tried as the end of an object.
+FEW_BRACES = 8
+NO_SPACE = re.compile(r"[^ \t\r\n]")
 
 
 class Reader(Protocol):
@@ -153,8 +160,12 @@ class JsonLinesReader:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         row = 0
-        with reading("JSON Lines file"), self._path.open(encoding="utf-8-sig") as file:
-            while line := file.readline(MAX_ROW_CHARS):
+        with reading("JSON Lines file"), self._path.open("rb") as file:
+            if file.read(len(BOM_UTF8)) != BOM_UTF8:
+                file.seek(0)
+            while line := file.readline(MAX_ROW_CHARS + 1):
+                if len(line) > MAX_ROW_CHARS:
+                    raise ImportDataError(TOO_LONG, row=row)
                 if line.strip():
                     yield _parse_line(line, row)
                     row += 1
@@ -171,27 +182,66 @@ class CsvReader:
         csv.field_size_limit(MAX_ROW_CHARS)
 
     def count_rows(self) -> int:
-        return sum(1 for _ in self._rows())
+        # A row ends with the line that leaves no quote open, which is all that counting needs to know.
+        records = 0
+        with reading("CSV file"), self._path.open("rb") as file:
+            lines = _CsvLines(file, b'"')
+            for line in lines:
+                if not lines.open_quote and (line.strip(b"\r\n") or not records):
+                    records += 1
+                    lines.end_row(records - 1)
+        if lines.open_quote:
+            raise ImportDataError("a quoted cell does not end")
+        if not records:
+            raise ImportDataError("the file has no header line")
+        return records - 1
 
     def batches(self) -> Iterator[Batch]:
         return _batched(self._rows())
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        with reading("CSV file"), self._path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=self._separator, strict=True)
-            header = next(lines, None)
+        with reading("CSV file"), self._path.open(encoding="utf-8-sig", newline="\n") as file:
+            lines = _CsvLines(file, '"')
+            records = csv.reader(lines, delimiter=self._separator, strict=True)
+            header = next(records, None)
             if header is None:
                 raise ImportDataError("the file has no header line")
             if len(set(header)) != len(header):
                 raise ImportDataError("two columns have the same name")
             row = 0
-            for cells in lines:
+            for cells in records:
+                lines.end_row(row + 1)
                 if not cells:
                     continue
+                if lines.open_quote:
+                    raise ImportDataError("a quote in a cell that is not quoted", row=row)
                 if len(cells) != len(header):
                     raise ImportDataError(f"{len(cells)} cells for {len(header)} columns", row=row)
                 yield dict(zip(header, cells, strict=True))
                 row += 1
+
+
+class _CsvLines(Generic[AnyStr]):
+    """The lines of a CSV file, as long as no row of them is too long."""
+
+    def __init__(self, file: IO[AnyStr], quote: AnyStr) -> None:
+        self._file: IO[AnyStr] = file
+        self._quote: AnyStr = quote
+        self._left = MAX_ROW_CHARS
+        self._row = 0
+        self.open_quote = False
+
+    def end_row(self, rows: int) -> None:
+        """Allow as much again; a quoted cell makes one row of many lines."""
+        self._row, self._left = rows, MAX_ROW_CHARS
+
+    def __iter__(self) -> Iterator[AnyStr]:
+        while line := self._file.readline(self._left + 1):
+            self._left -= len(line)
+            if self._left < 0:
+                raise ImportDataError(TOO_LONG, row=self._row)
+            self.open_quote ^= line.count(self._quote) % 2 == 1
+            yield line
 
 
 class _JsonStream:
@@ -201,7 +251,7 @@ class _JsonStream:
         self._file = file
         self._buffer = ""
         self._at = 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        self._decoder = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=refuse_constant)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         if self._peek() == "[":
@@ -240,7 +290,8 @@ class _JsonStream:
                 raise ImportDataError("expected ',' or ']' after a row", row=row - 1)
 
     def _value(self, row: int) -> Any:
-        self._peek()
+        if self._peek() == "{" and (value := self._small_object()) is not None:
+            return value
         while True:
             try:
                 value, self._at = self._decoder.raw_decode(self._buffer, self._at)
@@ -251,13 +302,29 @@ class _JsonStream:
             except ValueError as error:
                 raise ImportDataError(str(error), row=row) from None
 
+    def _small_object(self) -> Any:
+        """The object that begins here, if it has few braces and is all in the buffer; the fast way for most rows."""
+        end = self._at
+        for _ in range(FEW_BRACES):
+            end = self._buffer.find("}", end) + 1
+            if not end:
+                break
+            try:
+                value = parse(self._buffer[self._at : end])
+            except (ValueError, RecursionError):
+                continue
+            self._at = end
+            return value
+        return None
+
     def _peek(self) -> str:
         """The next character that is no white space, or "" at the end of the file."""
         while True:
-            while self._at < len(self._buffer):
-                if not self._buffer[self._at].isspace():
-                    return self._buffer[self._at]
-                self._at += 1
+            found = NO_SPACE.search(self._buffer, self._at)
+            if found:
+                self._at = found.start()
+                return found.group()
+            self._at = len(self._buffer)
             if not self._read_more():
                 return ""
 
@@ -282,20 +349,9 @@ def _may_be_cut(error: json.JSONDecodeError, buffer: str) -> bool:
     return error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - longest_token
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        raise ValueError("duplicate key in a JSON object")
-    return unique
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-def _parse_line(line: str, row: int) -> dict[str, Any]:
+def _parse_line(line: bytes, row: int) -> dict[str, Any]:
     try:
-        value = json.loads(line, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        value = parse(line)
     except RecursionError:
         raise ImportDataError("nested too deeply", row=row) from None
     except ValueError as error:
