@@ -29,6 +29,8 @@ from airflow_provider_milvus.local.json_text import parse
 from airflow_provider_milvus.local.readers import Batch, Rows
 
 META = "$meta"
+# A cluster refuses a VarChar without max_length, or with a greater one.
+MAX_TEXT_BYTES = 65535
 NUMBERS = frozenset((int, float))
 INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
 # Milvus Lite knows how to parse these from Python values only.
@@ -317,8 +319,8 @@ def _check_finite(field: FieldSchema, flat: pa.Array, rows: np.ndarray[Any, Any]
 
 def _check_scalars(field: FieldSchema, column: pa.Array) -> None:
     """What Milvus checks of scalars when it imports, and Milvus Lite does not or not alike when it inserts."""
-    if field.dtype == DataType.VARCHAR and field.max_length is not None:
-        _check_limit(field, pc.binary_length(column), field.max_length, "bytes", "max_length")
+    if field.dtype == DataType.VARCHAR:
+        _check_limit(field, pc.binary_length(column), field.max_length or MAX_TEXT_BYTES, "bytes", "max_length")
     if field.dtype == DataType.ARRAY and field.max_capacity is not None:
         _check_limit(field, pc.list_value_length(column), field.max_capacity, "elements", "max_capacity")
     if field.dtype in (DataType.FLOAT, DataType.DOUBLE):

@@ -17,16 +17,25 @@ from typing import IO, Any, AnyStr, Generic, Protocol, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.json_text import parse, refuse_constant, unique_keys
 
 Rows = list[dict[str, Any]]
+# A row of text, and how many characters it had.
+SizedRow: TypeAlias = tuple[dict[str, Any], int]
 Batch: TypeAlias = "pa.RecordBatch | Rows"
 
 BATCH_ROWS = 8192
 TEXT_BATCH_ROWS = 1024
+TEXT_BATCH_CHARS = 16 << 20
+# No column of a batch takes more.
+BATCH_BYTES = 64 << 20
+BUFFER_BYTES = 1 << 20
+# What a number takes at most, however small a file makes it.
+VALUE_BYTES = 8
 CHUNK_CHARS = 1 << 20
 # One row of text may not be larger; without a bound, a file with an unclosed brace would be read whole.
 MAX_ROW_CHARS = 16 << 20
@@ -91,11 +100,54 @@ class ParquetReader:
             return int(file.metadata.num_rows)
 
     def batches(self) -> Iterator[Batch]:
-        with reading("Parquet file"), pq.ParquetFile(self._path) as file:
-            names = file.schema_arrow.names
-            if len(set(names)) != len(names):
-                raise ImportDataError("two columns have the same name")
-            yield from file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+        with reading("Parquet file"):
+            with pq.ParquetFile(self._path) as file:
+                names = file.schema_arrow.names
+                if len(set(names)) != len(names):
+                    raise ImportDataError("two columns have the same name")
+                texts = [name for name in names if _is_text(file.schema_arrow.field(name).type)]
+                rows = _batch_rows(file.metadata)
+            # Texts come as indices into their dictionary: one long text in a million rows would be a million copies.
+            # Without pre-buffering, and with a buffer, no more than some pages of a row group are in memory.
+            with pq.ParquetFile(self._path, read_dictionary=texts, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=rows, use_threads=False):
+                    yield from _decoded(batch)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """How many rows to read at once, so that a batch stays small whatever the file says it holds."""
+    heaviest = 1.0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for index in range(group.num_columns):
+            column = group.column(index)
+            size = max(column.num_values * VALUE_BYTES, column.total_uncompressed_size)
+            heaviest = max(heaviest, size / max(1, group.num_rows))
+    if heaviest > BATCH_BYTES:
+        raise ImportDataError(f"a row has {heaviest:,.0f} bytes, the most is {BATCH_BYTES:,}")
+    return min(BATCH_ROWS, int(BATCH_BYTES / heaviest))
+
+
+def _decoded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch with its texts, cut in pieces that stay small."""
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)
+            sizes += lengths.fill_null(0).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < batch.num_rows:
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + BATCH_BYTES, "right")))
+        piece = batch.slice(start, stop - start)
+        columns = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in piece.columns]
+        yield pa.RecordBatch.from_arrays(columns, names=piece.schema.names)
+        start = stop
 
 
 class NumpyReader:
@@ -114,9 +166,13 @@ class NumpyReader:
 
     def batches(self) -> Iterator[Batch]:
         arrays = self._open()
-        for start in range(0, self.count_rows(), BATCH_ROWS):
+        heaviest = max(1, *(array[:1].nbytes for array in arrays.values()))
+        if heaviest > BATCH_BYTES:
+            raise ImportDataError(f"a row has {heaviest:,} bytes, the most is {BATCH_BYTES:,}")
+        rows = min(BATCH_ROWS, BATCH_BYTES // heaviest)
+        for start in range(0, self.count_rows(), rows):
             with reading("NumPy files"):
-                columns = {name: _to_arrow(array[start : start + BATCH_ROWS]) for name, array in arrays.items()}
+                columns = {name: _to_arrow(array[start : start + rows]) for name, array in arrays.items()}
                 yield pa.RecordBatch.from_pydict(columns)
 
     def _open(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -141,7 +197,7 @@ class JsonReader:
     def batches(self) -> Iterator[Batch]:
         return _batched(self._rows())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[SizedRow]:
         with reading("JSON file"), self._path.open(encoding="utf-8-sig") as file:
             yield from _JsonStream(file).rows()
 
@@ -158,7 +214,7 @@ class JsonLinesReader:
     def batches(self) -> Iterator[Batch]:
         return _batched(self._rows())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[SizedRow]:
         row = 0
         with reading("JSON Lines file"), self._path.open("rb") as file:
             if file.read(len(BOM_UTF8)) != BOM_UTF8:
@@ -167,7 +223,7 @@ class JsonLinesReader:
                 if len(line) > MAX_ROW_CHARS:
                     raise ImportDataError(TOO_LONG, row=row)
                 if line.strip():
-                    yield _parse_line(line, row)
+                    yield _parse_line(line, row), len(line)
                     row += 1
 
 
@@ -199,7 +255,7 @@ class CsvReader:
     def batches(self) -> Iterator[Batch]:
         return _batched(self._rows())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[SizedRow]:
         with reading("CSV file"), self._path.open(encoding="utf-8-sig", newline="\n") as file:
             lines = _CsvLines(file, '"')
             records = csv.reader(lines, delimiter=self._separator, strict=True)
@@ -210,14 +266,14 @@ class CsvReader:
                 raise ImportDataError("two columns have the same name")
             row = 0
             for cells in records:
-                lines.end_row(row + 1)
+                size = lines.end_row(row + 1)
                 if not cells:
                     continue
                 if lines.open_quote:
                     raise ImportDataError("a quote in a cell that is not quoted", row=row)
                 if len(cells) != len(header):
                     raise ImportDataError(f"{len(cells)} cells for {len(header)} columns", row=row)
-                yield dict(zip(header, cells, strict=True))
+                yield dict(zip(header, cells, strict=True)), size
                 row += 1
 
 
@@ -231,9 +287,11 @@ class _CsvLines(Generic[AnyStr]):
         self._row = 0
         self.open_quote = False
 
-    def end_row(self, rows: int) -> None:
-        """Allow as much again; a quoted cell makes one row of many lines."""
+    def end_row(self, rows: int) -> int:
+        """Allow as much again, as a quoted cell makes one row of many lines; the size of the row that ends here."""
+        size = MAX_ROW_CHARS - self._left
         self._row, self._left = rows, MAX_ROW_CHARS
+        return size
 
     def __iter__(self) -> Iterator[AnyStr]:
         while line := self._file.readline(self._left + 1):
@@ -251,9 +309,10 @@ class _JsonStream:
         self._file = file
         self._buffer = ""
         self._at = 0
+        self._dropped = 0
         self._decoder = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=refuse_constant)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[SizedRow]:
         if self._peek() == "[":
             yield from self._array()
         elif self._peek() == "{":
@@ -263,7 +322,7 @@ class _JsonStream:
         if self._peek():
             raise ImportDataError("text after the end of the JSON value")
 
-    def _rows_of_object(self) -> Iterator[dict[str, Any]]:
+    def _rows_of_object(self) -> Iterator[SizedRow]:
         self._expect("{")
         if self._value(0) != "rows":
             raise ImportDataError("expected the key 'rows'")
@@ -271,7 +330,7 @@ class _JsonStream:
         yield from self._array()
         self._expect("}")
 
-    def _array(self) -> Iterator[dict[str, Any]]:
+    def _array(self) -> Iterator[SizedRow]:
         self._expect("[")
         if self._peek() == "]":
             self._at += 1
@@ -280,7 +339,9 @@ class _JsonStream:
         while True:
             if self._peek() != "{":
                 raise ImportDataError("a row must be an object", row=row)
-            yield self._value(row)
+            start = self._dropped + self._at
+            value = self._value(row)
+            yield value, self._dropped + self._at - start
             row += 1
             separator = self._peek()
             self._at += 1
@@ -339,6 +400,7 @@ class _JsonStream:
             return False
         # Reading at least as much as is kept keeps re-parsing of one long row linear.
         more = self._file.read(max(CHUNK_CHARS, len(kept)))
+        self._dropped += self._at
         self._buffer, self._at = kept + more, 0
         return bool(more)
 
@@ -361,13 +423,15 @@ def _parse_line(line: bytes, row: int) -> dict[str, Any]:
     return value
 
 
-def _batched(rows: Iterator[dict[str, Any]]) -> Iterator[Rows]:
+def _batched(rows: Iterator[SizedRow]) -> Iterator[Rows]:
     batch: Rows = []
-    for row in rows:
+    chars = 0
+    for row, size in rows:
         batch.append(row)
-        if len(batch) == TEXT_BATCH_ROWS:
+        chars += size
+        if len(batch) == TEXT_BATCH_ROWS or chars >= TEXT_BATCH_CHARS:
             yield batch
-            batch = []
+            batch, chars = [], 0
     if batch:
         yield batch
 

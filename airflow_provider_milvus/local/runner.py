@@ -28,6 +28,7 @@ from airflow_provider_milvus.local.jobs import (
     JobTable,
     Publication,
 )
+from airflow_provider_milvus.local.memory import require_memory
 from airflow_provider_milvus.local.readers import open_reader, reading
 from airflow_provider_milvus.local.segments import SegmentWriter
 
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 WORKERS = 2
 MAX_FILE_BYTES = 16 << 30
+# Every row takes a sequence number for good, and a file can announce more rows than there are numbers.
+MAX_FILE_ROWS = 1 << 36
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
 ABORTED = "import job aborted by user"
@@ -260,6 +263,8 @@ class ImportTask:
             raise ImportDataError(f"the file has {file.size} bytes, the most that is imported is {MAX_FILE_BYTES}")
         with reading("file"):
             file.total_rows = open_reader(paths, self._job.options).count_rows()
+        if file.total_rows > MAX_FILE_ROWS:
+            raise ImportDataError(f"the file announces {file.total_rows} rows, the most is {MAX_FILE_ROWS}")
         self._check_alive()
         file.state = PENDING
 
@@ -289,6 +294,7 @@ class ImportTask:
             # The sequence numbers were reserved for the rows counted before; more would collide.
             if file.imported_rows + rows.num_rows > file.total_rows:
                 raise ImportDataError("the file has more rows than it announced")
+            require_memory()
             writer.append(rows)
             file.imported_rows += rows.num_rows
             self._advance(40 + 30 * self._job.imported_rows // max(1, self._job.total_rows))
