@@ -60,7 +60,7 @@ def write_csv_cell(path):
 
 
 def write_nested_json(path):
-    path.write_bytes(b'[{"vector": ' + b"[" + b"[]," * (1 << 20) + b"[]]}]")
+    path.write_bytes(b'[{"vector": ' + b"[" + b"[]," * (1 << 19) + b"[]]}]")
 
 
 def write_heavy_json_lines(path):
@@ -75,8 +75,8 @@ def write_text_bomb(path):
 
 
 def write_page_bomb(path):
-    """A hundred megabytes of zeros in the list of one row."""
-    zeros = pa.ListArray.from_arrays(pa.array([0, 1 << 25], pa.int32()), pa.nulls(1 << 25, pa.float32()).fill_null(0))
+    """Sixty-four megabytes of zeros in the list of one row."""
+    zeros = pa.ListArray.from_arrays(pa.array([0, 1 << 24], pa.int32()), pa.nulls(1 << 24, pa.float32()).fill_null(0))
     pq.write_table(pa.table({"vector": zeros}), path, compression="zstd")
 
 
