@@ -41,6 +41,7 @@ test-floor: .venv-floor/ready
 crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/imports/test_submission_histories.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_hostile_input.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_crashes.py
 	$(BIN)/python tests/system/crash_campaign.py
 
 conformance: .venv/ready
