@@ -31,6 +31,7 @@ from airflow_provider_milvus.local.readers import Batch, Rows
 META = "$meta"
 # A cluster refuses a VarChar without max_length, or with a greater one.
 MAX_TEXT_BYTES = 65535
+MAX_CAPACITY = 4096
 NUMBERS = frozenset((int, float))
 INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
 # Milvus Lite knows how to parse these from Python values only.
@@ -74,6 +75,16 @@ class Converter:
             schema, fields=[field for field in schema.fields if field.dtype != DataType.FLOAT_VECTOR]
         )
         self._by_row = derive is not None or any(field.dtype in PARSED_BY_ROW for field in self._fields)
+
+    @property
+    def columns(self) -> dict[str, int | None]:
+        """The columns that are looked at, each with the most values that a row of it may have, or None."""
+        most = {DataType.FLOAT_VECTOR: "dim", DataType.ARRAY: "max_capacity"}
+        known = {
+            field.name: getattr(field, most[field.dtype]) or MAX_CAPACITY if field.dtype in most else None
+            for field in self._schema.fields
+        }
+        return {**known, META: None}
 
     def convert(self, batch: Batch) -> pa.RecordBatch:
         """The batch in the collection's types. Raises ImportDataError, its row counted within the batch."""

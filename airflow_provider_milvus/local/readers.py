@@ -9,7 +9,7 @@ import csv
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
@@ -46,6 +46,10 @@ FEW_BRACES = 8
 NO_SPACE = re.compile(r"[^ \t\r\n]")
 
 
+# The names of columns, each with the most values that one row may have, or None.
+Fields: TypeAlias = Mapping[str, int | None]
+
+
 class Reader(Protocol):
     """One file, or one set of `.npy` files."""
 
@@ -56,11 +60,15 @@ class Reader(Protocol):
         """The rows, in file order. Raises ImportDataError with the row counted from 0."""
 
 
-def open_reader(paths: list[Path], options: dict[str, str]) -> Reader:
-    """The reader for these files by their extension. `options` are the job's (`sep` for CSV)."""
+def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | None = None) -> Reader:
+    """The reader for these files by their extension. `options` are the job's (`sep` for CSV).
+
+    `fields` are the columns that are wanted, each with the most values that a row of it may have if that is known;
+    a reader need not read others. Default: all.
+    """
     match paths[0].suffix:
         case ".parquet":
-            return ParquetReader(paths[0])
+            return ParquetReader(paths[0], fields)
         case ".npy":
             return NumpyReader(paths)
         case ".json":
@@ -92,8 +100,9 @@ def reading(what: str) -> Iterator[None]:
 class ParquetReader:
     """A Parquet file, read batch by batch."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fields: Fields | None) -> None:
         self._path = path
+        self._fields = fields
 
     def count_rows(self) -> int:
         with reading("Parquet file"), pq.ParquetFile(self._path) as file:
@@ -105,31 +114,39 @@ class ParquetReader:
                 names = file.schema_arrow.names
                 if len(set(names)) != len(names):
                     raise ImportDataError("two columns have the same name")
-                texts = [name for name in names if _is_text(file.schema_arrow.field(name).type)]
-                rows = _batch_rows(file.metadata)
+                wanted = [name for name in names if self._fields is None or name in self._fields]
+                texts = [name for name in wanted if _is_text(file.schema_arrow.field(name).type)]
+                rows = self._batch_rows(file.metadata, wanted)
             # Texts come as indices into their dictionary: one long text in a million rows would be a million copies.
             # Without pre-buffering, and with a buffer, no more than some pages of a row group are in memory.
             with pq.ParquetFile(self._path, read_dictionary=texts, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
-                for batch in file.iter_batches(batch_size=rows, use_threads=False):
+                for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                     yield from _decoded(batch)
+
+    def _batch_rows(self, metadata: pq.FileMetaData, wanted: list[str]) -> int:
+        """How many rows to read at once, so that a batch stays small whatever the file holds."""
+        heaviest = 1.0
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            for column in map(group.column, range(group.num_columns)):
+                name = column.path_in_schema.partition(".")[0]
+                if name in wanted:
+                    self._check_values(name, column.num_values, group.num_rows)
+                    size = max(column.num_values * VALUE_BYTES, column.total_uncompressed_size)
+                    heaviest = max(heaviest, size / max(1, group.num_rows))
+        if heaviest > BATCH_BYTES:
+            raise ImportDataError(f"a row has {heaviest:,.0f} bytes, the most is {BATCH_BYTES:,}")
+        return min(BATCH_ROWS, int(BATCH_BYTES / heaviest))
+
+    def _check_values(self, name: str, values: int, rows: int) -> None:
+        # The other rows may be empty, so that one alone has them all: maybe more than memory can hold.
+        most = self._fields.get(name) if self._fields is not None else None
+        if most is not None and values > rows * max(1, most) and values * VALUE_BYTES > BATCH_BYTES:
+            raise ImportDataError(f"{values:,} values in {rows:,} rows, a row has at most {most:,}", field=name)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
-
-
-def _batch_rows(metadata: pq.FileMetaData) -> int:
-    """How many rows to read at once, so that a batch stays small whatever the file says it holds."""
-    heaviest = 1.0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for index in range(group.num_columns):
-            column = group.column(index)
-            size = max(column.num_values * VALUE_BYTES, column.total_uncompressed_size)
-            heaviest = max(heaviest, size / max(1, group.num_rows))
-    if heaviest > BATCH_BYTES:
-        raise ImportDataError(f"a row has {heaviest:,.0f} bytes, the most is {BATCH_BYTES:,}")
-    return min(BATCH_ROWS, int(BATCH_BYTES / heaviest))
 
 
 def _decoded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -286,7 +286,7 @@ class ImportTask:
             self._engine.functions_of(collection),
             null_key=self._job.options.get("nullkey", "") if file.paths[0].endswith(".csv") else None,
         )
-        for batch in open_reader(self._locate(file), self._job.options).batches():
+        for batch in open_reader(self._locate(file), self._job.options, converter.columns).batches():
             try:
                 rows = converter.convert(batch)
             except ImportDataError as error:

@@ -75,8 +75,9 @@ def write_text_bomb(path):
 
 
 def write_page_bomb(path):
-    """Sixty-four megabytes of zeros in the list of one row."""
-    zeros = pa.ListArray.from_arrays(pa.array([0, 1 << 24], pa.int32()), pa.nulls(1 << 24, pa.float32()).fill_null(0))
+    """Millions of zeros in the list of the first row, and nothing in the others."""
+    offsets = pa.array([0, *[1 << 24] * 8192], pa.int32())
+    zeros = pa.ListArray.from_arrays(offsets, pa.nulls(1 << 24, pa.float32()).fill_null(0))
     pq.write_table(pa.table({"vector": zeros}), path, compression="zstd")
 
 
