@@ -29,7 +29,7 @@ FORMATS = ("parquet", "npy", "jsonl", "json", "csv")
 DIM, BATCH_ROWS = 128, 10_000
 # What takes long enough with few rows.
 SLOW, SLOW_ROWS = ("jsonl", "json", "csv", "insert over gRPC"), 300_000
-POLL_SECONDS, TIMEOUT_SECONDS = 0.02, 1800
+POLL_SECONDS, TIMEOUT_SECONDS = 0.1, 1800
 SCHEMA = {
     "fields": [
         {"fieldName": "id", "dataType": "Int64", "isPrimary": True},

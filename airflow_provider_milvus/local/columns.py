@@ -62,10 +62,17 @@ class Converter:
         self._schema = schema
         self._properties = properties
         self._derive = derive
+        self._is_dynamic = schema.enable_dynamic_field
         self._null_key = null_key
         self._outputs = {name for function in schema.functions for name in function.output_field_names}
         self._fields = [field for field in schema.fields if not field.auto_id]
         self._generated = [field.name for field in schema.fields if field.auto_id]
+        self._not_provided = {*self._outputs, *self._generated}
+        self._written_otherwise = [
+            field
+            for field in self._fields
+            if null_key is not None or field.dtype in (DataType.SPARSE_FLOAT_VECTOR, DataType.JSON)
+        ]
         stored = build_data_schema(schema)
         self._types = {field.name: stored.field(field.name).type for field in self._fields}
         self.stored = pa.schema([field for field in stored if field.name in self._types or field.name == META])
@@ -157,10 +164,11 @@ class Converter:
         return pa.RecordBatch.from_arrays(columns, schema=self.stored)
 
     def _record(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
-        self._check_row_names(number, row)
+        if not self._not_provided.isdisjoint(row):
+            self._check_row_names(number, row)
         # Milvus Lite validates a row after it has got its primary key; any will do here.
         record = dict(row) | dict.fromkeys(self._generated, number)
-        for field in self._fields:
+        for field in self._written_otherwise:
             value = record.get(field.name)
             if value is None:
                 continue
@@ -193,12 +201,13 @@ class Converter:
             ) from None
 
     def _validated_meta(self, number: int, record: dict[str, Any]) -> str | None:
+        meta: str | None
         vectors = {field.name: record.pop(field.name, None) for field in self._vectors}
         try:
             for field in self._vectors:
                 _check_vector(field, vectors[field.name], number)
             validate_record(record, self._without_vectors, default_properties=self._properties)
-            meta: str | None = separate_dynamic_fields(record, self._without_vectors)[1]
+            meta = separate_dynamic_fields(record, self._without_vectors)[1] if self._is_dynamic else None
         except (SchemaValidationError, ValueError, TypeError) as error:
             raise ImportDataError(str(error), row=number) from None
         record.update(vectors)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 _decode = msgspec.json.Decoder().decode
+_skim = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def parse(text: str | bytes) -> Any:
@@ -22,6 +23,20 @@ def parse(text: str | bytes) -> Any:
     if not _keeps_every_key(text, value):
         value = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
     return value
+
+
+def skim(text: str | bytes) -> dict[str, Any]:
+    """An empty object for the text of any object, in a third of the time: no key is compared, no value is made.
+
+    Raises ValueError or RecursionError for a text that is no JSON, or no object.
+    """
+    try:
+        _skim(text)
+    except msgspec.ValidationError:
+        raise ValueError("expected an object") from None
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+    return {}
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import csv
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import IO, Any, AnyStr, Generic, Protocol, TextIO, TypeAlias
+from typing import Any, BinaryIO, Protocol, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,11 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from airflow_provider_milvus.local.errors import ImportDataError
-from airflow_provider_milvus.local.json_text import parse, refuse_constant, unique_keys
+from airflow_provider_milvus.local.json_text import parse, refuse_constant, skim, unique_keys
 
 Rows = list[dict[str, Any]]
 # A row of text, and how many characters it had.
 SizedRow: TypeAlias = tuple[dict[str, Any], int]
+# What reads a row, or only sees to it that it could be read.
+Read: TypeAlias = Callable[[str | bytes], Any]
 Batch: TypeAlias = "pa.RecordBatch | Rows"
 
 BATCH_ROWS = 8192
@@ -209,14 +211,14 @@ class JsonReader:
         self._path = path
 
     def count_rows(self) -> int:
-        return sum(1 for _ in self._rows())
+        return sum(1 for _ in self._rows(skim))
 
     def batches(self) -> Iterator[Batch]:
-        return _batched(self._rows())
+        return _batched(self._rows(parse))
 
-    def _rows(self) -> Iterator[SizedRow]:
+    def _rows(self, read: Read) -> Iterator[SizedRow]:
         with reading("JSON file"), self._path.open(encoding="utf-8-sig") as file:
-            yield from _JsonStream(file).rows()
+            yield from _JsonStream(file, read).rows()
 
 
 class JsonLinesReader:
@@ -226,21 +228,19 @@ class JsonLinesReader:
         self._path = path
 
     def count_rows(self) -> int:
-        return sum(1 for _ in self._rows())
+        return sum(1 for _ in self._rows(skim))
 
     def batches(self) -> Iterator[Batch]:
-        return _batched(self._rows())
+        return _batched(self._rows(parse))
 
-    def _rows(self) -> Iterator[SizedRow]:
+    def _rows(self, read: Read) -> Iterator[SizedRow]:
         row = 0
-        with reading("JSON Lines file"), self._path.open("rb") as file:
-            if file.read(len(BOM_UTF8)) != BOM_UTF8:
-                file.seek(0)
+        with reading("JSON Lines file"), _open_text(self._path) as file:
             while line := file.readline(MAX_ROW_CHARS + 1):
                 if len(line) > MAX_ROW_CHARS:
                     raise ImportDataError(TOO_LONG, row=row)
-                if line.strip():
-                    yield _parse_line(line, row), len(line)
+                if not line.isspace():
+                    yield _parse_line(line, row, read), len(line)
                     row += 1
 
 
@@ -257,8 +257,8 @@ class CsvReader:
     def count_rows(self) -> int:
         # A row ends with the line that leaves no quote open, which is all that counting needs to know.
         records = 0
-        with reading("CSV file"), self._path.open("rb") as file:
-            lines = _CsvLines(file, b'"')
+        with reading("CSV file"), _open_text(self._path) as file:
+            lines = _CsvLines(file)
             for line in lines:
                 if not lines.open_quote and (line.strip(b"\r\n") or not records):
                     records += 1
@@ -273,9 +273,9 @@ class CsvReader:
         return _batched(self._rows())
 
     def _rows(self) -> Iterator[SizedRow]:
-        with reading("CSV file"), self._path.open(encoding="utf-8-sig", newline="\n") as file:
-            lines = _CsvLines(file, '"')
-            records = csv.reader(lines, delimiter=self._separator, strict=True)
+        with reading("CSV file"), _open_text(self._path) as file:
+            lines = _CsvLines(file)
+            records = csv.reader(map(bytes.decode, lines), delimiter=self._separator, strict=True)
             header = next(records, None)
             if header is None:
                 raise ImportDataError("the file has no header line")
@@ -294,12 +294,11 @@ class CsvReader:
                 row += 1
 
 
-class _CsvLines(Generic[AnyStr]):
+class _CsvLines:
     """The lines of a CSV file, as long as no row of them is too long."""
 
-    def __init__(self, file: IO[AnyStr], quote: AnyStr) -> None:
-        self._file: IO[AnyStr] = file
-        self._quote: AnyStr = quote
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
         self._left = MAX_ROW_CHARS
         self._row = 0
         self.open_quote = False
@@ -310,20 +309,21 @@ class _CsvLines(Generic[AnyStr]):
         self._row, self._left = rows, MAX_ROW_CHARS
         return size
 
-    def __iter__(self) -> Iterator[AnyStr]:
+    def __iter__(self) -> Iterator[bytes]:
         while line := self._file.readline(self._left + 1):
             self._left -= len(line)
             if self._left < 0:
                 raise ImportDataError(TOO_LONG, row=self._row)
-            self.open_quote ^= line.count(self._quote) % 2 == 1
+            self.open_quote ^= line.count(b'"') % 2 == 1
             yield line
 
 
 class _JsonStream:
     """A reader of one JSON text that keeps no more of it than the row being read."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, read: Read) -> None:
         self._file = file
+        self._read = read
         self._buffer = ""
         self._at = 0
         self._dropped = 0
@@ -388,7 +388,7 @@ class _JsonStream:
             if not end:
                 break
             try:
-                value = parse(self._buffer[self._at : end])
+                value = self._read(self._buffer[self._at : end])
             except (ValueError, RecursionError):
                 continue
             self._at = end
@@ -428,9 +428,17 @@ def _may_be_cut(error: json.JSONDecodeError, buffer: str) -> bool:
     return error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - longest_token
 
 
-def _parse_line(line: bytes, row: int) -> dict[str, Any]:
+def _open_text(path: Path) -> BinaryIO:
+    """A text file as bytes, behind the mark that some programs put before it."""
+    file = path.open("rb", BUFFER_BYTES)
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    return file
+
+
+def _parse_line(line: bytes, row: int, read: Read) -> dict[str, Any]:
     try:
-        value = parse(line)
+        value = read(line)
     except RecursionError:
         raise ImportDataError("nested too deeply", row=row) from None
     except ValueError as error:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.local.json_text import parse
+from airflow_provider_milvus.local.json_text import parse, skim
 
 TEXTS = st.text() | st.sampled_from([":", '"', "\\", "a:b", "\\u003a", "http://x"])
 VALUES = st.recursive(
@@ -47,6 +47,22 @@ def test_key_that_is_there_twice_is_found_however_it_is_written(text):
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(ValueError, match=r"malformed|truncated|utf-8"):
         parse(text)
+
+
+@given(value=VALUES, ascii_only=st.booleans())
+def test_skimming_takes_what_is_an_object(value, ascii_only):
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    if isinstance(value, dict):
+        assert skim(text) == skim(text.encode()) == {}
+    else:
+        with pytest.raises(ValueError, match="expected an object"):
+            skim(text)
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": [1,}', '{"a": NaN}', '{"a": 1} x', '{"a": 01}'])
+def test_skimming_refuses_what_is_no_json(text):
+    with pytest.raises(ValueError, match=r"JSON|truncated"):
+        skim(text)
 
 
 def test_number_of_any_length_is_kept():
