@@ -6,7 +6,7 @@ BIN := .venv/bin
 FLOOR_BIN := .venv-floor/bin
 PYTEST := -q -p no:cacheprovider
 
-.PHONY: help demo airflow test lint types unit integration system test-floor crash-test bench format clean
+.PHONY: help demo airflow test lint types unit integration system test-floor crash-test conformance bench format clean
 
 help:
 	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
@@ -14,6 +14,7 @@ help:
 	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and look at the rows"
+	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make bench       the figures of benchmarks/"
 
 demo: .venv/ready
@@ -39,8 +40,13 @@ test-floor: .venv-floor/ready
 
 crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/imports/test_submission_histories.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_hostile_input.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_crashes.py
 	$(BIN)/python tests/system/crash_campaign.py
 	$(BIN)/python tests/system/blue_green_campaign.py
+
+conformance: .venv/ready
+	$(BIN)/python tests/integration/conformance/table.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/import_time.py

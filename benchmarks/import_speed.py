@@ -1,8 +1,11 @@
 """What importing costs beside inserting: the same rows through the local Milvus's import and Milvus Lite's insert.
 
 Every contestant runs in a fresh process that does all the work, client and server alike; rows of one int64 and 128
-floats come from one Parquet file. Timed are the job from its create to Completed, and the insert calls alone, without
-the making of their batches. Figures are medians; the peak is the most resident memory the process ever had.
+floats come from one file of each format. Timed are the job from its create to Completed, and the insert calls alone,
+without the making of their batches. Figures are medians; the peak is the most resident memory the process ever had.
+
+All rows end up in memory, as Milvus Lite has it. What a file costs beside them is measured by reading and converting it
+without keeping the rows: that peak must not grow with the file.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 # Rows, and how often each contestant runs.
-SIZES = {300_000: 3, 1_000_000: 1}
+SIZES = {100_000: 3, 300_000: 3, 1_000_000: 1}
+DEFAULT_SIZES = [100_000, 300_000]
+FORMATS = ("parquet", "npy", "jsonl", "json", "csv")
 DIM, BATCH_ROWS = 128, 10_000
-# A server that has to take what pymilvus sends over gRPC; one size is enough to see what the wire costs.
-GRPC_ROWS = 300_000
-POLL_SECONDS, TIMEOUT_SECONDS = 0.02, 1800
-FILE = "rows.parquet"
+# What takes long enough with few rows.
+SLOW, SLOW_ROWS = ("jsonl", "json", "csv", "insert over gRPC"), 300_000
+POLL_SECONDS, TIMEOUT_SECONDS = 0.1, 1800
 SCHEMA = {
     "fields": [
         {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
@@ -34,7 +38,7 @@ SCHEMA = {
 }
 
 
-def write_rows(path: Path, rows: int) -> None:
+def write_parquet(path: Path, rows: int) -> None:
     """A Parquet file of random vectors, as lists of any length: that is what pandas and pymilvus write."""
     import numpy as np
     import pyarrow as pa
@@ -49,6 +53,45 @@ def write_rows(path: Path, rows: int) -> None:
             ids = pa.array(np.arange(start, start + BATCH_ROWS))
             columns = [ids, pa.ListArray.from_arrays(offsets, vectors)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def write_npy(parquet: Path, folder: Path) -> list[str]:
+    """A set of arrays; the vectors are written piece by piece."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(parquet)
+    rows = file.metadata.num_rows
+    ids = np.lib.format.open_memmap(folder / "id.npy", "w+", np.int64, (rows,))
+    vectors = np.lib.format.open_memmap(folder / "vector.npy", "w+", np.float32, (rows, DIM))
+    at = 0
+    for batch in file.iter_batches(BATCH_ROWS):
+        ids[at : at + batch.num_rows] = batch.column(0)
+        vectors[at : at + batch.num_rows] = batch.column(1).flatten().to_numpy().reshape(-1, DIM)
+        at += batch.num_rows
+    return ["id.npy", "vector.npy"]
+
+
+def write_text(parquet: Path, folder: Path, kind: str) -> list[str]:
+    """A file of JSON, JSON Lines or CSV, its numbers written as Python writes them."""
+    path = folder / f"rows.{kind}"
+    with path.open("w") as file:
+        file.write({"json": "[", "csv": "id,vector\n"}.get(kind, ""))
+        between = ""
+        for batch in batches(parquet):
+            for row in batch:
+                text = f'{row["id"]},"{row["vector"]}"' if kind == "csv" else json.dumps(row)
+                file.write(between + text)
+                between = ",\n" if kind == "json" else "\n"
+        file.write("]" if kind == "json" else "\n")
+    return [path.name]
+
+
+def write_format(parquet: Path, kind: str) -> list[str]:
+    """The rows in another format, beside the Parquet file; the files' names."""
+    if kind == "parquet":
+        return [parquet.name]
+    return write_npy(parquet, parquet.parent) if kind == "npy" else write_text(parquet, parquet.parent, kind)
 
 
 def batches(path: Path) -> Iterator[list[dict[str, Any]]]:
@@ -70,14 +113,14 @@ def post(uri: str, path: str, body: dict[str, Any]) -> Any:
     return decoded["data"]
 
 
-def import_job(path: Path, data_dir: Path) -> tuple[float, int]:
+def import_job(path: Path, data_dir: Path, files: list[str]) -> tuple[float, int]:
     """Import through REST."""
     from airflow_provider_milvus.local import LocalMilvus
 
     with LocalMilvus(data_dir, bucket=path.parent) as milvus:
         post(milvus.uri, "collections/create", {"collectionName": "rows", "schema": SCHEMA})
         start = time.perf_counter()
-        request = {"collectionName": "rows", "files": [[path.name]]}
+        request = {"collectionName": "rows", "files": [files]}
         job = post(milvus.uri, "jobs/import/create", request)
         while (progress := post(milvus.uri, "jobs/import/describe", job))["state"] != "Completed":
             if progress["state"] == "Failed" or time.perf_counter() - start > TIMEOUT_SECONDS:
@@ -87,7 +130,29 @@ def import_job(path: Path, data_dir: Path) -> tuple[float, int]:
         return seconds, post(milvus.uri, "collections/get_stats", {"collectionName": "rows"})["rowCount"]
 
 
-def engine_insert(path: Path, data_dir: Path) -> tuple[float, int]:
+def read_only(path: Path, data_dir: Path, files: list[str]) -> tuple[float, int]:
+    """Read and convert as an import does, and keep nothing."""
+    from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
+
+    from airflow_provider_milvus.local.columns import Converter
+    from airflow_provider_milvus.local.readers import open_reader
+
+    fields = [
+        FieldSchema("id", DataType.INT64, is_primary=True),
+        FieldSchema("vector", DataType.FLOAT_VECTOR, dim=DIM),
+    ]
+    null_key = "" if files[0].endswith(".csv") else None
+    converter = Converter(CollectionSchema(fields), {}, None, null_key=null_key)
+    start = time.perf_counter()
+    reader = open_reader([path.parent / file for file in files], {})
+    counted = reader.count_rows()
+    rows = sum(converter.convert(batch).num_rows for batch in reader.batches())
+    if rows != counted:
+        raise RuntimeError(f"{counted} rows were counted and {rows} read")
+    return time.perf_counter() - start, rows
+
+
+def engine_insert(path: Path, data_dir: Path, files: list[str]) -> tuple[float, int]:
     """Insert into Milvus Lite's own engine, without any wire."""
     from milvus_lite.db import MilvusLite
     from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
@@ -104,7 +169,7 @@ def engine_insert(path: Path, data_dir: Path) -> tuple[float, int]:
     return seconds, rows
 
 
-def grpc_insert(path: Path, data_dir: Path) -> tuple[float, int]:
+def grpc_insert(path: Path, data_dir: Path, files: list[str]) -> tuple[float, int]:
     """Insert with pymilvus over gRPC; client and server share the process."""
     from pymilvus import MilvusClient
 
@@ -127,7 +192,7 @@ def timed_inserts(path: Path, insert: Any) -> float:
     return seconds
 
 
-CONTESTANTS = {"import": import_job, "insert": engine_insert, "insert over gRPC": grpc_insert}
+CONTESTANTS = {"import": import_job, "read": read_only, "insert": engine_insert, "insert over gRPC": grpc_insert}
 
 
 def peak_megabytes() -> float:
@@ -136,50 +201,66 @@ def peak_megabytes() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def run_contestant(name: str, path: Path) -> None:
+def run_contestant(name: str, path: Path, files: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        seconds, rows = CONTESTANTS[name](path, Path(folder) / "data")
+        seconds, rows = CONTESTANTS[name](path, Path(folder) / "data", files)
         print(json.dumps([seconds, rows, peak_megabytes()]))
 
 
-def measure(name: str, path: Path, rows: int) -> tuple[float, float]:
-    """Seconds and peak megabytes of one contestant in a fresh process."""
-    command = [sys.executable, __file__, "--contestant", name, "--file", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    seconds, stored, peak = json.loads(done.stdout.splitlines()[-1])
-    if stored != rows:
-        raise RuntimeError(f"{name} stored {stored} of {rows} rows")
-    return seconds, peak
+def measure(name: str, path: Path, rows: int, repeats: int, files: list[str]) -> tuple[float, float]:
+    """Seconds and peak megabytes of one contestant, each time in a fresh process; the medians."""
+    command = [sys.executable, __file__, "--contestant", name, "--path", str(path), "--files", *files]
+    runs = []
+    for _ in range(repeats):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        seconds, stored, peak = json.loads(done.stdout.splitlines()[-1])
+        if stored != rows:
+            raise RuntimeError(f"{name} stored {stored} of {rows} rows")
+        runs.append((seconds, peak))
+    return statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
 
 
-def compare(rows: int, repeats: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FILE
-        write_rows(path, rows)
-        names = [name for name in CONTESTANTS if name != "insert over gRPC" or rows <= GRPC_ROWS]
-        runs = [{name: measure(name, path, rows) for name in names} for _ in range(repeats)]
-    found = {name: [statistics.median(run[name][i] for run in runs) for i in (0, 1)] for name in names}
-    base_seconds, base_peak = found["insert"]
+def compare(rows: int, repeats: int, formats: list[str]) -> None:
+    """Measure all contestants with this many rows, and print what they took."""
     print(f"\n{rows:,} rows of {DIM} floats, median of {repeats}")
-    for name, (seconds, peak) in found.items():
-        speed = f"{rows / seconds:9,.0f} rows/s  {base_seconds / seconds:6.2f} x insert's speed"
-        memory = f"peak {peak:6,.0f} MB  {peak - base_peak:+6,.0f} MB  {peak / base_peak:5.2f} x"
-        print(f"  {name:18} {seconds:7.2f} s  {speed}  {memory}", flush=True)
+    print(f"  {'':18} {'seconds':>8} {'rows/s':>9} {'x insert':>9} {'peak MB':>8} {'reading alone: peak MB':>23}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        write_parquet(path, rows)
+        base, peak = measure("insert", path, rows, repeats, [])
+        print(f"  {'insert':18} {base:8.2f} {rows / base:9,.0f} {1:9.2f} {peak:8,.0f}", flush=True)
+        for name in [*formats, "insert over gRPC"]:
+            if name in SLOW and rows > SLOW_ROWS:
+                continue
+            if name == "insert over gRPC":
+                seconds, peak = measure(name, path, rows, repeats, [])
+                reading = ""
+            else:
+                files = write_format(path, name)
+                seconds, peak = measure("import", path, rows, repeats, files)
+                reading = f"{measure('read', path, rows, 1, files)[1]:23,.0f}"
+                for file in files if name != "parquet" else []:
+                    (path.parent / file).unlink()
+            speed = f"{seconds:8.2f} {rows / seconds:9,.0f} {base / seconds:9.2f}"
+            print(f"  {name:18} {speed} {peak:8,.0f} {reading}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="*", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--rows", type=int, nargs="*", choices=SIZES, default=DEFAULT_SIZES)
+    parser.add_argument("--formats", nargs="*", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--repeats", type=int, help="how often each contestant runs (3, and 1 with a million rows)")
     parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--files", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:
-        run_contestant(options.contestant, options.file)
+        run_contestant(options.contestant, options.path, options.files)
         return
     for rows in options.rows:
-        compare(rows, SIZES[rows])
+        compare(rows, options.repeats or SIZES[rows], options.formats)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The HTTP face: which route goes where, who may come in, and what an answer looks like."""
 
+import asyncio
 import base64
 import hmac
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -38,15 +40,22 @@ logger = logging.getLogger(__name__)
 
 BASE = "/v2/vectordb"
 NOT_AUTHENTICATED = MilvusError(1800, "user hasn't authenticated")
+TIMED_OUT = MilvusError(10001, "request timeout")
 UNEXPECTED = 65535
 DISK_LIMIT = 7
 INVALID_PARAMETER = 1100
-CODES: dict[type[Exception], int] = {
-    CollectionNotFoundError: 100,
-    CollectionNotLoadedError: 101,
-    PartitionNotFoundError: 200,
-    IndexNotFoundError: 700,
-    DatabaseNotFoundError: 800,
+ERRORS: dict[type[Exception], tuple[int, str]] = {
+    CollectionNotFoundError: (100, "collection not found"),
+    CollectionNotLoadedError: (101, "collection not loaded"),
+    PartitionNotFoundError: (200, "partition not found"),
+    IndexNotFoundError: (700, "index not found"),
+    DatabaseNotFoundError: (800, "database not found"),
+}
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "POST, OPTIONS, GET, PUT, DELETE",
 }
 
 ROUTES: Routes = {
@@ -82,9 +91,12 @@ def _endpoint(
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
     async def endpoint(http: HttpRequest) -> Response:
         body = await http.body()
-        if token is not None and not authenticated(http.headers.get("authorization", ""), token):
-            return JSONResponse(failure(NOT_AUTHENTICATED), status_code=401)
-        return await run_in_threadpool(_answer, services, kind, handler, http.headers, body)
+        authorization = http.headers.get("authorization", "")
+        if token is not None and not authenticated(authorization, token):
+            return _not_authenticated(authorization)
+        work = asyncio.ensure_future(run_in_threadpool(_answer, services, kind, handler, http.headers, body))
+        await asyncio.wait([work], timeout=_timeout(http.headers))
+        return work.result() if work.done() else _timed_out(services)
 
     return endpoint
 
@@ -103,14 +115,33 @@ def _as_milvus_error(error: Exception) -> MilvusError:
     """Milvus answers nearly every error with HTTP 200 and a code."""
     if isinstance(error, MilvusError):
         return error
-    if type(error) in CODES:
-        return MilvusError(CODES[type(error)], str(error))
+    if type(error) in ERRORS:
+        code, text = ERRORS[type(error)]
+        return MilvusError(code, f"{error}: {text}")
     if isinstance(error, MilvusLiteError | ValueError | TypeError | NotImplementedError):
         return MilvusError(INVALID_PARAMETER, f"{error}: invalid parameter")
     if is_disk_full(error):
         return MilvusError(DISK_LIMIT, f"disk limit exceeded: {error}")
     logger.error("unexpected error", exc_info=error)
     return MilvusError(UNEXPECTED, f"{type(error).__name__}: {error}")
+
+
+def _not_authenticated(authorization: str) -> Response:
+    basic = authorization.lower().startswith("basic ")
+    headers = {"WWW-Authenticate": 'Basic realm="Milvus"'} if basic else None
+    return JSONResponse(failure(NOT_AUTHENTICATED), status_code=401, headers=headers)
+
+
+def _timeout(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the client gives the server; the work itself goes on behind a timeout, as in Milvus."""
+    text = headers.get("request-timeout", "")
+    return float(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else None
+
+
+def _timed_out(services: Services) -> Response:
+    if services.version.timeout_is_json:
+        return JSONResponse(failure(TIMED_OUT), status_code=408)
+    return PlainTextResponse("timeout", status_code=408)
 
 
 def authenticated(authorization: str, token: str) -> bool:
@@ -126,5 +157,7 @@ def authenticated(authorization: str, token: str) -> bool:
     return hmac.compare_digest(credentials.encode(), token.encode())
 
 
-async def _not_found(_http: HttpRequest, _error: Exception) -> Response:
+async def _not_found(http: HttpRequest, _error: Exception) -> Response:
+    if http.method == "OPTIONS":
+        return Response(status_code=204, headers=CORS)
     return PlainTextResponse("404 page not found", status_code=404)

@@ -1,13 +1,13 @@
 """The REST routes of collections: `/v2/vectordb/collections/*`."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from milvus_lite.engine.collection import Collection
-from milvus_lite.exceptions import CollectionNotLoadedError, IndexNotFoundError
+from milvus_lite.exceptions import CollectionNotLoadedError, IndexNotFoundError, PartitionNotFoundError
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.index_routes import IndexParam, build_indexes
 from airflow_provider_milvus.local.schemas import TYPES, Schema, describe_field
 from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
@@ -38,6 +38,21 @@ class RenameReq(CollectionNameReq):
     """Body of `rename`."""
 
     new_collection_name: str = required()
+    new_db_name: str = ""
+
+
+@dataclass(kw_only=True)
+class LoadStateReq(CollectionNameReq):
+    """Body of `get_load_state`."""
+
+    partition_names: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class CompactionReq(Request):
+    """Body of `get_compaction_state`."""
+
+    job_id: Any = required()
 
 
 def create(services: Services, request: CollectionReq) -> None:
@@ -118,8 +133,16 @@ def drop(services: Services, request: CollectionNameReq) -> None:
         services.engine.db.drop_collection(request.collection_name, database_name=request.db_name)
 
 
+def truncate(services: Services, request: CollectionNameReq) -> None:
+    """Remove all rows of the collection, and nothing else of it."""
+    with services.engine.write_lock:
+        services.engine.db.truncate_collection(request.collection_name, database_name=request.db_name)
+
+
 def rename(services: Services, request: RenameReq) -> None:
     """Give the collection another name."""
+    if request.new_db_name not in ("", request.db_name):
+        raise not_supported("moving a collection to another database (newDbName)")
     with services.engine.write_lock:
         services.engine.db.rename_collection(
             request.collection_name, request.new_collection_name, database_name=request.db_name
@@ -152,9 +175,11 @@ def release(services: Services, request: CollectionNameReq) -> None:
         request.collection(services).release()
 
 
-def get_load_state(services: Services, request: CollectionNameReq) -> dict[str, Any]:
-    """How far the collection is loaded."""
-    state = _load_state(request.collection(services))
+def get_load_state(services: Services, request: LoadStateReq) -> dict[str, Any]:
+    """How far the collection is loaded, and so each of its partitions."""
+    collection = request.collection(services)
+    require_partitions(collection, request.partition_names)
+    state = _load_state(collection)
     return {"loadState": state, "loadProgress": 100} if state == "LoadStateLoaded" else {"loadState": state}
 
 
@@ -167,6 +192,24 @@ def flush(services: Services, request: CollectionNameReq) -> None:
     """Write rows in memory to segment files."""
     with services.engine.write_lock:
         request.collection(services).flush()
+
+
+def compact(services: Services, request: CollectionNameReq) -> NoReturn:
+    """Refused: Milvus Lite compacts by itself."""
+    request.collection(services)
+    raise not_supported("compaction on request")
+
+
+def get_compaction_state(services: Services, request: CompactionReq) -> NoReturn:
+    """Refused: Milvus Lite compacts by itself."""
+    raise not_supported("compaction on request")
+
+
+def require_partitions(collection: Collection, names: list[str]) -> None:
+    """Raises PartitionNotFoundError, which Milvus Lite itself does not when it reads."""
+    for name in names:
+        if not collection.has_partition(name):
+            raise PartitionNotFoundError(name)
 
 
 def require_loaded(collection: Collection) -> None:
@@ -188,11 +231,14 @@ ROUTES: Routes = {
     "/collections/list": (Request, list_collections),
     "/collections/describe": (CollectionNameReq, describe),
     "/collections/drop": (CollectionNameReq, drop),
+    "/collections/truncate": (CollectionNameReq, truncate),
     "/collections/rename": (RenameReq, rename),
     "/collections/load": (CollectionNameReq, load),
     "/collections/refresh_load": (CollectionNameReq, refresh_load),
     "/collections/release": (CollectionNameReq, release),
-    "/collections/get_load_state": (CollectionNameReq, get_load_state),
+    "/collections/get_load_state": (LoadStateReq, get_load_state),
     "/collections/get_stats": (CollectionNameReq, get_stats),
     "/collections/flush": (CollectionNameReq, flush),
+    "/collections/compact": (CollectionNameReq, compact),
+    "/collections/get_compaction_state": (CompactionReq, get_compaction_state),
 }

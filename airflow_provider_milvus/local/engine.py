@@ -29,6 +29,7 @@ from milvus_lite.storage.segment import Segment
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
 
+DEFAULT_DATABASE = "default"
 Records = list[dict[str, Any]]
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}", re.ASCII)
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}", re.ASCII)
@@ -66,6 +67,21 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
             # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name.
             if loaded:
                 self.get_collection(new_name, *args, **kwargs).load()
+
+    def truncate_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
+        with self._catalog_lock:
+            before = self.get_collection(name, database_name=database_name)
+            before.flush()
+            number, seq = Path(before.data_dir, "collection_id"), before._manifest.current_seq
+            kept = number.read_text() if number.exists() else None
+            super().truncate_collection(name, database_name=database_name)
+            # Milvus Lite makes all of it anew; a running import knows the collection by its id, and has numbers of it.
+            fresh = self.get_collection(name, database_name=database_name)
+            if kept is not None:
+                number.write_text(kept)
+            fresh._next_seq = fresh._next_auto_id = seq + 1
+            fresh._manifest.current_seq = seq
+            fresh._manifest.save()
 
     def resolve_collection_name(self, name: str, *args: Any, **kwargs: Any) -> str:
         resolved: str = super().resolve_collection_name(name, *args, **kwargs)

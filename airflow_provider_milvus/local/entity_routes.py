@@ -1,5 +1,7 @@
 """The REST routes of entities: `/v2/vectordb/entities/*`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -7,14 +9,16 @@ from typing import Any
 import numpy as np
 from milvus_lite.analyzer.sparse import bytes_to_sparse
 from milvus_lite.engine.collection import Collection
+from milvus_lite.exceptions import SchemaValidationError
 from milvus_lite.schema.types import DataType
 
-from airflow_provider_milvus.local.collection_routes import require_loaded
+from airflow_provider_milvus.local.collection_routes import require_loaded, require_partitions
 from airflow_provider_milvus.local.errors import MilvusError
-from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
+from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
 from airflow_provider_milvus.local.wire import required
 
 INVALID_PARAMETER = 1100
+INVALID_DATA = 1804
 COUNT = "count(*)"
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 16384
@@ -72,15 +76,15 @@ class DeleteReq(CollectionNameReq):
 
 def query(services: Services, request: QueryReq) -> list[dict[str, Any]]:
     """The rows for which the filter holds, or their number."""
-    collection = _loaded(services, request)
+    collection = _readable(services, request)
     partitions = request.partition_names or None
     if COUNT in request.output_fields:
         if not request.filter and partitions is None:
-            return [{COUNT: collection.num_entities}]
+            return _shown(request, collection, [{COUNT: collection.num_entities}])
         rows = collection.query(
             request.filter or None, output_fields=[_primary(collection)], partition_names=partitions
         )
-        return [{COUNT: len(rows)}]
+        return _shown(request, collection, [{COUNT: len(rows)}])
     rows = collection.query(
         request.filter or None,
         output_fields=_fields(request.output_fields),
@@ -88,12 +92,12 @@ def query(services: Services, request: QueryReq) -> list[dict[str, Any]]:
         limit=_limit(request.limit),
         offset=request.offset,
     )
-    return [_plain(row) for row in rows]
+    return _shown(request, collection, rows)
 
 
 def search(services: Services, request: SearchReq) -> list[dict[str, Any]]:
     """The nearest rows of each vector, one vector's after the other's."""
-    collection = _loaded(services, request)
+    collection = _readable(services, request)
     metric = request.search_params.get("metricType")
     params = request.search_params.get("params") or {}
     if not isinstance(params, dict):
@@ -112,34 +116,37 @@ def search(services: Services, request: SearchReq) -> list[dict[str, Any]]:
         search_params=params,
     )
     primary = _primary(collection)
-    return [
-        _plain({**hit["entity"], primary: hit["id"], "distance": hit["distance"]}) for hits in found for hit in hits
-    ]
+    hits = [hit for hits in found for hit in hits]
+    rows = [{**hit["entity"], primary: hit["id"], "distance": hit["distance"]} for hit in hits]
+    return _shown(request, collection, rows)
 
 
 def get(services: Services, request: GetReq) -> list[dict[str, Any]]:
     """The rows with these primary keys."""
     keys = request.id if isinstance(request.id, list) else [request.id]
-    rows = _loaded(services, request).get(
+    collection = _readable(services, request)
+    rows = collection.get(
         keys, partition_names=request.partition_names or None, output_fields=_fields(request.output_fields)
     )
-    return [_plain(row) for row in rows]
+    return _shown(request, collection, rows)
 
 
 def insert(services: Services, request: DataReq) -> dict[str, Any]:
     """Insert rows."""
     with services.engine.write_lock:
         collection = request.collection(services)
-        keys = collection.insert(_rows(request, collection), **_partition(request.partition_name))
-    return {"insertCount": len(keys), "insertIds": _plain(keys)}
+        with _inserting():
+            keys = collection.insert(_rows(request, collection), **_partition(request.partition_name))
+    return {"insertCount": len(keys), "insertIds": _shown_keys(request, keys)}
 
 
 def upsert(services: Services, request: DataReq) -> dict[str, Any]:
     """Insert rows, each in place of the one with its primary key."""
     with services.engine.write_lock:
         collection = request.collection(services)
-        keys = collection.upsert(_rows(request, collection), **_partition(request.partition_name))
-    return {"upsertCount": len(keys), "upsertIds": _plain(keys)}
+        with _inserting():
+            keys = collection.upsert(_rows(request, collection), **_partition(request.partition_name))
+    return {"upsertCount": len(keys), "upsertIds": _shown_keys(request, keys)}
 
 
 def delete(services: Services, request: DeleteReq) -> None:
@@ -150,6 +157,21 @@ def delete(services: Services, request: DeleteReq) -> None:
         primary = _primary(collection)
         rows = collection.query(request.filter, output_fields=[primary], partition_names=partitions)
         collection.delete([row[primary] for row in rows], **_partition(request.partition_name))
+
+
+def _readable(services: Services, request: QueryReq | SearchReq | GetReq) -> Collection:
+    collection = _loaded(services, request)
+    require_partitions(collection, request.partition_names)
+    return collection
+
+
+@contextmanager
+def _inserting() -> Iterator[None]:
+    """Tell of rows that do not fit as Milvus does."""
+    try:
+        yield
+    except (SchemaValidationError, ValueError, TypeError, OverflowError) as error:
+        raise MilvusError(INVALID_DATA, f"{error}: fail to deal the insert data") from None
 
 
 def _loaded(services: Services, request: CollectionNameReq) -> Collection:
@@ -188,9 +210,28 @@ def _vector(value: Any) -> Any:
 def _rows(request: DataReq, collection: Collection) -> list[dict[str, Any]]:
     rows = request.data if isinstance(request.data, list) else [request.data]
     if not all(isinstance(row, dict) for row in rows):
-        raise MilvusError(INVALID_PARAMETER, "data must be a row or a list of rows: invalid parameter")
+        raise ValueError("data must be a row or a list of rows")
     sparse = [one.name for one in collection.schema.fields if one.dtype == DataType.SPARSE_FLOAT_VECTOR]
     return [{**row, **{name: _vector(row[name]) for name in sparse if name in row}} for row in rows]
+
+
+def _shown(request: Request, collection: Collection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as JSON. A client can ask for Int64 as text, as JavaScript has no such numbers."""
+    shown = [_plain(row) for row in rows]
+    if _wants_text(request):
+        for name in [COUNT, *(one.name for one in collection.schema.fields if one.dtype == DataType.INT64)]:
+            for row in shown:
+                if row.get(name) is not None:
+                    row[name] = str(row[name])
+    return shown
+
+
+def _shown_keys(request: Request, keys: list[Any]) -> list[Any]:
+    return [str(key) for key in keys] if _wants_text(request) else _plain(keys)
+
+
+def _wants_text(request: Request) -> bool:
+    return request.headers.get("accept-type-allow-int64", "").lower() == "false"
 
 
 def _plain(value: Any) -> Any:

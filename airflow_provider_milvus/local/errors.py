@@ -13,6 +13,11 @@ class MilvusError(Exception):
         self.message = message
 
 
+def not_supported(what: str) -> MilvusError:
+    """The refusal of what a cluster can do and Milvus Lite cannot."""
+    return MilvusError(3000, f"{what} is not supported by the local Milvus: operation not supported")
+
+
 class ImportDataError(Exception):
     """Data that cannot be imported: what is wrong, and in which row (counted from 0) and field if known."""
 

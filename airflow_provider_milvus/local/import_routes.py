@@ -21,6 +21,8 @@ PARTITION_NOT_FOUND = 200
 IMPORT_FAILED = 2100
 MAX_FILE_GROUPS = 1024
 MAX_KEY_BYTES = 256
+# Python refuses to read numbers of thousands of digits; leading zeros are no reason to refuse.
+MAX_ID_CHARS = 100
 INVALID_JSON = 1801
 DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"[+]?((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
@@ -88,10 +90,7 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
 
 def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
     """State, progress and figures of one job. The job is found by its id alone, whatever the database."""
-    try:
-        job_id = int(request.job_id) if re.fullmatch(r"[+-]?\d{1,19}", request.job_id, re.ASCII) else None
-    except ValueError:
-        job_id = None
+    job_id = _parse_id(request.job_id)
     if job_id is None:
         raise MilvusError(IMPORT_FAILED, f"parse job id failed, jobID={request.job_id}, err=%w: importing data failed")
     services.runner.expire()
@@ -158,10 +157,11 @@ def abort(services: Services, request: JobIDReq) -> None:
 
 
 def _two_phase_job(services: Services, request: JobIDReq, action: str) -> Job:
-    if not re.fullmatch(r"[+-]?\d{1,19}", request.job_id, re.ASCII):
+    job_id = _parse_id(request.job_id)
+    if job_id is None:
         raise MilvusError(INVALID_PARAMETER, f"invalid job id {request.job_id!r}: invalid parameter")
     services.runner.expire()
-    job = services.table.get(int(request.job_id))
+    job = services.table.get(job_id)
     if job is None:
         raise _import_failed(f"import job not found, jobID={request.job_id}")
     if job.auto_commit:
@@ -169,10 +169,19 @@ def _two_phase_job(services: Services, request: JobIDReq, action: str) -> Job:
     return job
 
 
+def _parse_id(text: str) -> int | None:
+    """A job id as a 64-bit integer."""
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or len(text) > MAX_ID_CHARS:
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None
+
+
 def unknown_to(version: Version) -> set[str]:
     """The routes that a version does not have."""
     unknown = set() if version.describe else {"/jobs/import/describe"}
-    return unknown if version.two_phase else unknown | {"/jobs/import/commit", "/jobs/import/abort"}
+    newest = {"/jobs/import/commit", "/jobs/import/abort", "/collections/truncate"}
+    return unknown if version.two_phase else unknown | newest
 
 
 def _check_target(request: ImportReq, collection: Collection, *, has_partition_key: bool) -> None:

@@ -1,17 +1,18 @@
 """The REST routes of indexes: `/v2/vectordb/indexes/*`."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import IndexNotFoundError
 from milvus_lite.schema.types import DataType
 
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
 from airflow_provider_milvus.local.wire import required
 
 INVALID_PARAMETER = 1100
+AUTOMATIC = "AUTOINDEX"
 DEFAULT_METRICS = {DataType.FLOAT_VECTOR: "COSINE", DataType.SPARSE_FLOAT_VECTOR: "IP"}
 
 
@@ -39,13 +40,25 @@ class IndexReq(CollectionNameReq):
     index_name: str = required()
 
 
+@dataclass(kw_only=True)
+class AlterReq(IndexReq):
+    """Body of `alter_properties`."""
+
+    properties: dict[str, Any] = required()
+
+
 def build_indexes(collection: Collection, index_params: list[IndexParam]) -> None:
     """Create each index; one that is there already in the same form is left alone, as by Milvus."""
     kinds = {one.name: one.dtype for one in collection.schema.fields}
     for param in index_params:
+        kind = kinds.get(param.field_name)
+        index_type = param.index_type or str(param.params.get("index_type") or AUTOMATIC)
+        if kind == DataType.SPARSE_FLOAT_VECTOR and index_type == AUTOMATIC:
+            # Milvus Lite would refuse to choose.
+            index_type = "SPARSE_INVERTED_INDEX"
         wanted = {
-            "index_type": param.index_type or str(param.params.get("index_type") or "AUTOINDEX"),
-            "metric_type": param.metric_type or DEFAULT_METRICS.get(kinds.get(param.field_name)),
+            "index_type": index_type,
+            "metric_type": param.metric_type or DEFAULT_METRICS.get(kind),
             "params": {key: value for key, value in param.params.items() if key != "index_type"},
         }
         there = collection.get_index_info(param.field_name)
@@ -98,6 +111,12 @@ def drop(services: Services, request: IndexReq) -> None:
         collection.drop_index(request.index_name)
 
 
+def alter_properties(services: Services, request: AlterReq) -> NoReturn:
+    """Refused: an index of Milvus Lite has no properties."""
+    request.collection(services)
+    raise not_supported("altering the properties of an index")
+
+
 def _existing(collection: Collection, name: str) -> dict[str, Any]:
     there: dict[str, Any] | None = collection.get_index_info(name)
     if there is None:
@@ -110,4 +129,5 @@ ROUTES: Routes = {
     "/indexes/list": (CollectionNameReq, list_indexes),
     "/indexes/describe": (IndexReq, describe),
     "/indexes/drop": (IndexReq, drop),
+    "/indexes/alter_properties": (AlterReq, alter_properties),
 }

@@ -1,8 +1,10 @@
 """The REST routes of partitions: `/v2/vectordb/partitions/*`."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from airflow_provider_milvus.local.engine import check_partition_name
+from airflow_provider_milvus.local.errors import not_supported
 from airflow_provider_milvus.local.services import CollectionNameReq, Routes, Services
 from airflow_provider_milvus.local.wire import required
 
@@ -12,6 +14,13 @@ class PartitionReq(CollectionNameReq):
     """A request about one partition."""
 
     partition_name: str = required()
+
+
+@dataclass(kw_only=True)
+class PartitionsReq(CollectionNameReq):
+    """A request about several partitions."""
+
+    partition_names: list[str] = required()
 
 
 def create(services: Services, request: PartitionReq) -> None:
@@ -47,10 +56,24 @@ def get_stats(services: Services, request: PartitionReq) -> dict[str, int]:
     return {"rowCount": request.collection(services).partition_num_entities(request.partition_name)}
 
 
+def load(services: Services, request: PartitionsReq) -> NoReturn:
+    """Refused: Milvus Lite loads a whole collection."""
+    request.collection(services)
+    raise not_supported("loading partitions")
+
+
+def release(services: Services, request: PartitionsReq) -> NoReturn:
+    """Refused: Milvus Lite releases a whole collection."""
+    request.collection(services)
+    raise not_supported("releasing partitions")
+
+
 ROUTES: Routes = {
     "/partitions/create": (PartitionReq, create),
     "/partitions/drop": (PartitionReq, drop),
     "/partitions/has": (PartitionReq, has),
     "/partitions/list": (CollectionNameReq, list_partitions),
     "/partitions/get_stats": (PartitionReq, get_stats),
+    "/partitions/load": (PartitionsReq, load),
+    "/partitions/release": (PartitionsReq, release),
 }

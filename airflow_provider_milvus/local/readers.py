@@ -7,27 +7,49 @@ Formats and options follow Milvus's import (`import-data.md`, `importutilv2`).
 
 import csv
 import json
-from collections.abc import Iterator
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, Protocol, TextIO, TypeAlias
+from typing import Any, BinaryIO, Protocol, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.json_text import parse, refuse_constant, skim, unique_keys
 
 Rows = list[dict[str, Any]]
+# A row of text, and how many characters it had.
+SizedRow: TypeAlias = tuple[dict[str, Any], int]
+# What reads a row, or only sees to it that it could be read.
+Read: TypeAlias = Callable[[str | bytes], Any]
 Batch: TypeAlias = "pa.RecordBatch | Rows"
 
 BATCH_ROWS = 8192
 TEXT_BATCH_ROWS = 1024
+TEXT_BATCH_CHARS = 16 << 20
+# No column of a batch takes more.
+BATCH_BYTES = 64 << 20
+BUFFER_BYTES = 1 << 20
+# What a number takes at most, however small a file makes it.
+VALUE_BYTES = 8
 CHUNK_CHARS = 1 << 20
 # One row of text may not be larger; without a bound, a file with an unclosed brace would be read whole.
-MAX_ROW_CHARS = 64 << 20
+MAX_ROW_CHARS = 16 << 20
+TOO_LONG = f"the row is longer than {MAX_ROW_CHARS} characters"
 MAX_ERROR_CHARS = 300
+# So many closing braces are tried as the end of an object.
+FEW_BRACES = 8
+NO_SPACE = re.compile(r"[^ \t\r\n]")
+
+
+# The names of columns, each with the most values that one row may have, or None.
+Fields: TypeAlias = Mapping[str, int | None]
 
 
 class Reader(Protocol):
@@ -40,11 +62,15 @@ class Reader(Protocol):
         """The rows, in file order. Raises ImportDataError with the row counted from 0."""
 
 
-def open_reader(paths: list[Path], options: dict[str, str]) -> Reader:
-    """The reader for these files by their extension. `options` are the job's (`sep` for CSV)."""
+def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | None = None) -> Reader:
+    """The reader for these files by their extension. `options` are the job's (`sep` for CSV).
+
+    `fields` are the columns that are wanted, each with the most values that a row of it may have if that is known;
+    a reader need not read others. Default: all.
+    """
     match paths[0].suffix:
         case ".parquet":
-            return ParquetReader(paths[0])
+            return ParquetReader(paths[0], fields)
         case ".npy":
             return NumpyReader(paths)
         case ".json":
@@ -76,19 +102,71 @@ def reading(what: str) -> Iterator[None]:
 class ParquetReader:
     """A Parquet file, read batch by batch."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fields: Fields | None) -> None:
         self._path = path
+        self._fields = fields
 
     def count_rows(self) -> int:
         with reading("Parquet file"), pq.ParquetFile(self._path) as file:
             return int(file.metadata.num_rows)
 
     def batches(self) -> Iterator[Batch]:
-        with reading("Parquet file"), pq.ParquetFile(self._path) as file:
-            names = file.schema_arrow.names
-            if len(set(names)) != len(names):
-                raise ImportDataError("two columns have the same name")
-            yield from file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+        with reading("Parquet file"):
+            with pq.ParquetFile(self._path) as file:
+                names = file.schema_arrow.names
+                if len(set(names)) != len(names):
+                    raise ImportDataError("two columns have the same name")
+                wanted = [name for name in names if self._fields is None or name in self._fields]
+                texts = [name for name in wanted if _is_text(file.schema_arrow.field(name).type)]
+                rows = self._batch_rows(file.metadata, wanted)
+            # Texts come as indices into their dictionary: one long text in a million rows would be a million copies.
+            # Without pre-buffering, and with a buffer, no more than some pages of a row group are in memory.
+            with pq.ParquetFile(self._path, read_dictionary=texts, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
+                    yield from _decoded(batch)
+
+    def _batch_rows(self, metadata: pq.FileMetaData, wanted: list[str]) -> int:
+        """How many rows to read at once, so that a batch stays small whatever the file holds."""
+        heaviest = 1.0
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            for column in map(group.column, range(group.num_columns)):
+                name = column.path_in_schema.partition(".")[0]
+                if name in wanted:
+                    self._check_values(name, column.num_values, group.num_rows)
+                    size = max(column.num_values * VALUE_BYTES, column.total_uncompressed_size)
+                    heaviest = max(heaviest, size / max(1, group.num_rows))
+        if heaviest > BATCH_BYTES:
+            raise ImportDataError(f"a row has {heaviest:,.0f} bytes, the most is {BATCH_BYTES:,}")
+        return min(BATCH_ROWS, int(BATCH_BYTES / heaviest))
+
+    def _check_values(self, name: str, values: int, rows: int) -> None:
+        # The other rows may be empty, so that one alone has them all: maybe more than memory can hold.
+        most = self._fields.get(name) if self._fields is not None else None
+        if most is not None and values > rows * max(1, most) and values * VALUE_BYTES > BATCH_BYTES:
+            raise ImportDataError(f"{values:,} values in {rows:,} rows, a row has at most {most:,}", field=name)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _decoded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch with its texts, cut in pieces that stay small."""
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type):
+            lengths = pc.binary_length(column.dictionary).take(column.indices)
+            sizes += lengths.fill_null(0).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < batch.num_rows:
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + BATCH_BYTES, "right")))
+        piece = batch.slice(start, stop - start)
+        columns = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in piece.columns]
+        yield pa.RecordBatch.from_arrays(columns, names=piece.schema.names)
+        start = stop
 
 
 class NumpyReader:
@@ -107,9 +185,13 @@ class NumpyReader:
 
     def batches(self) -> Iterator[Batch]:
         arrays = self._open()
-        for start in range(0, self.count_rows(), BATCH_ROWS):
+        heaviest = max(1, *(array[:1].nbytes for array in arrays.values()))
+        if heaviest > BATCH_BYTES:
+            raise ImportDataError(f"a row has {heaviest:,} bytes, the most is {BATCH_BYTES:,}")
+        rows = min(BATCH_ROWS, BATCH_BYTES // heaviest)
+        for start in range(0, self.count_rows(), rows):
             with reading("NumPy files"):
-                columns = {name: _to_arrow(array[start : start + BATCH_ROWS]) for name, array in arrays.items()}
+                columns = {name: _to_arrow(array[start : start + rows]) for name, array in arrays.items()}
                 yield pa.RecordBatch.from_pydict(columns)
 
     def _open(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -129,14 +211,14 @@ class JsonReader:
         self._path = path
 
     def count_rows(self) -> int:
-        return sum(1 for _ in self._rows())
+        return sum(1 for _ in self._rows(skim))
 
     def batches(self) -> Iterator[Batch]:
-        return _batched(self._rows())
+        return _batched(self._rows(parse))
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self, read: Read) -> Iterator[SizedRow]:
         with reading("JSON file"), self._path.open(encoding="utf-8-sig") as file:
-            yield from _JsonStream(file).rows()
+            yield from _JsonStream(file, read).rows()
 
 
 class JsonLinesReader:
@@ -146,17 +228,19 @@ class JsonLinesReader:
         self._path = path
 
     def count_rows(self) -> int:
-        return sum(1 for _ in self._rows())
+        return sum(1 for _ in self._rows(skim))
 
     def batches(self) -> Iterator[Batch]:
-        return _batched(self._rows())
+        return _batched(self._rows(parse))
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self, read: Read) -> Iterator[SizedRow]:
         row = 0
-        with reading("JSON Lines file"), self._path.open(encoding="utf-8-sig") as file:
-            while line := file.readline(MAX_ROW_CHARS):
-                if line.strip():
-                    yield _parse_line(line, row)
+        with reading("JSON Lines file"), _open_text(self._path) as file:
+            while line := file.readline(MAX_ROW_CHARS + 1):
+                if len(line) > MAX_ROW_CHARS:
+                    raise ImportDataError(TOO_LONG, row=row)
+                if not line.isspace():
+                    yield _parse_line(line, row, read), len(line)
                     row += 1
 
 
@@ -171,39 +255,81 @@ class CsvReader:
         csv.field_size_limit(MAX_ROW_CHARS)
 
     def count_rows(self) -> int:
-        return sum(1 for _ in self._rows())
+        # A row ends with the line that leaves no quote open, which is all that counting needs to know.
+        records = 0
+        with reading("CSV file"), _open_text(self._path) as file:
+            lines = _CsvLines(file)
+            for line in lines:
+                if not lines.open_quote and (line.strip(b"\r\n") or not records):
+                    records += 1
+                    lines.end_row(records - 1)
+        if lines.open_quote:
+            raise ImportDataError("a quoted cell does not end")
+        if not records:
+            raise ImportDataError("the file has no header line")
+        return records - 1
 
     def batches(self) -> Iterator[Batch]:
         return _batched(self._rows())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        with reading("CSV file"), self._path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=self._separator, strict=True)
-            header = next(lines, None)
+    def _rows(self) -> Iterator[SizedRow]:
+        with reading("CSV file"), _open_text(self._path) as file:
+            lines = _CsvLines(file)
+            records = csv.reader(map(bytes.decode, lines), delimiter=self._separator, strict=True)
+            header = next(records, None)
             if header is None:
                 raise ImportDataError("the file has no header line")
             if len(set(header)) != len(header):
                 raise ImportDataError("two columns have the same name")
             row = 0
-            for cells in lines:
+            for cells in records:
+                size = lines.end_row(row + 1)
                 if not cells:
                     continue
+                if lines.open_quote:
+                    raise ImportDataError("a quote in a cell that is not quoted", row=row)
                 if len(cells) != len(header):
                     raise ImportDataError(f"{len(cells)} cells for {len(header)} columns", row=row)
-                yield dict(zip(header, cells, strict=True))
+                yield dict(zip(header, cells, strict=True)), size
                 row += 1
+
+
+class _CsvLines:
+    """The lines of a CSV file, as long as no row of them is too long."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = MAX_ROW_CHARS
+        self._row = 0
+        self.open_quote = False
+
+    def end_row(self, rows: int) -> int:
+        """Allow as much again, as a quoted cell makes one row of many lines; the size of the row that ends here."""
+        size = MAX_ROW_CHARS - self._left
+        self._row, self._left = rows, MAX_ROW_CHARS
+        return size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self._file.readline(self._left + 1):
+            self._left -= len(line)
+            if self._left < 0:
+                raise ImportDataError(TOO_LONG, row=self._row)
+            self.open_quote ^= line.count(b'"') % 2 == 1
+            yield line
 
 
 class _JsonStream:
     """A reader of one JSON text that keeps no more of it than the row being read."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, read: Read) -> None:
         self._file = file
+        self._read = read
         self._buffer = ""
         self._at = 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        self._dropped = 0
+        self._decoder = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=refuse_constant)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[SizedRow]:
         if self._peek() == "[":
             yield from self._array()
         elif self._peek() == "{":
@@ -213,7 +339,7 @@ class _JsonStream:
         if self._peek():
             raise ImportDataError("text after the end of the JSON value")
 
-    def _rows_of_object(self) -> Iterator[dict[str, Any]]:
+    def _rows_of_object(self) -> Iterator[SizedRow]:
         self._expect("{")
         if self._value(0) != "rows":
             raise ImportDataError("expected the key 'rows'")
@@ -221,7 +347,7 @@ class _JsonStream:
         yield from self._array()
         self._expect("}")
 
-    def _array(self) -> Iterator[dict[str, Any]]:
+    def _array(self) -> Iterator[SizedRow]:
         self._expect("[")
         if self._peek() == "]":
             self._at += 1
@@ -230,7 +356,9 @@ class _JsonStream:
         while True:
             if self._peek() != "{":
                 raise ImportDataError("a row must be an object", row=row)
-            yield self._value(row)
+            start = self._dropped + self._at
+            value = self._value(row)
+            yield value, self._dropped + self._at - start
             row += 1
             separator = self._peek()
             self._at += 1
@@ -240,7 +368,8 @@ class _JsonStream:
                 raise ImportDataError("expected ',' or ']' after a row", row=row - 1)
 
     def _value(self, row: int) -> Any:
-        self._peek()
+        if self._peek() == "{" and (value := self._small_object()) is not None:
+            return value
         while True:
             try:
                 value, self._at = self._decoder.raw_decode(self._buffer, self._at)
@@ -251,13 +380,29 @@ class _JsonStream:
             except ValueError as error:
                 raise ImportDataError(str(error), row=row) from None
 
+    def _small_object(self) -> Any:
+        """The object that begins here, if it has few braces and is all in the buffer; the fast way for most rows."""
+        end = self._at
+        for _ in range(FEW_BRACES):
+            end = self._buffer.find("}", end) + 1
+            if not end:
+                break
+            try:
+                value = self._read(self._buffer[self._at : end])
+            except (ValueError, RecursionError):
+                continue
+            self._at = end
+            return value
+        return None
+
     def _peek(self) -> str:
         """The next character that is no white space, or "" at the end of the file."""
         while True:
-            while self._at < len(self._buffer):
-                if not self._buffer[self._at].isspace():
-                    return self._buffer[self._at]
-                self._at += 1
+            found = NO_SPACE.search(self._buffer, self._at)
+            if found:
+                self._at = found.start()
+                return found.group()
+            self._at = len(self._buffer)
             if not self._read_more():
                 return ""
 
@@ -272,6 +417,7 @@ class _JsonStream:
             return False
         # Reading at least as much as is kept keeps re-parsing of one long row linear.
         more = self._file.read(max(CHUNK_CHARS, len(kept)))
+        self._dropped += self._at
         self._buffer, self._at = kept + more, 0
         return bool(more)
 
@@ -282,20 +428,17 @@ def _may_be_cut(error: json.JSONDecodeError, buffer: str) -> bool:
     return error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - longest_token
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        raise ValueError("duplicate key in a JSON object")
-    return unique
+def _open_text(path: Path) -> BinaryIO:
+    """A text file as bytes, behind the mark that some programs put before it."""
+    file = path.open("rb", BUFFER_BYTES)
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    return file
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON value")
-
-
-def _parse_line(line: str, row: int) -> dict[str, Any]:
+def _parse_line(line: bytes, row: int, read: Read) -> dict[str, Any]:
     try:
-        value = json.loads(line, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        value = read(line)
     except RecursionError:
         raise ImportDataError("nested too deeply", row=row) from None
     except ValueError as error:
@@ -305,13 +448,15 @@ def _parse_line(line: str, row: int) -> dict[str, Any]:
     return value
 
 
-def _batched(rows: Iterator[dict[str, Any]]) -> Iterator[Rows]:
+def _batched(rows: Iterator[SizedRow]) -> Iterator[Rows]:
     batch: Rows = []
-    for row in rows:
+    chars = 0
+    for row, size in rows:
         batch.append(row)
-        if len(batch) == TEXT_BATCH_ROWS:
+        chars += size
+        if len(batch) == TEXT_BATCH_ROWS or chars >= TEXT_BATCH_CHARS:
             yield batch
-            batch = []
+            batch, chars = [], 0
     if batch:
         yield batch
 

@@ -29,6 +29,7 @@ from airflow_provider_milvus.local.jobs import (
     JobTable,
     Publication,
 )
+from airflow_provider_milvus.local.memory import require_memory
 from airflow_provider_milvus.local.readers import open_reader, reading
 from airflow_provider_milvus.local.segments import SegmentWriter
 
@@ -40,6 +41,8 @@ WORKERS = 2
 MAX_FILE_BYTES = 16 << 30
 # How soon a job that only waits notices that it was aborted.
 CHECK_SECONDS = 0.1
+# Every row takes a sequence number for good, and a file can announce more rows than there are numbers.
+MAX_FILE_ROWS = 1 << 36
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
 DISK_FULL = "disk quota exceeded, please allocate more resources"
@@ -300,6 +303,8 @@ class ImportTask:
         paths = self._fetch(file)
         with reading("file"):
             file.total_rows = open_reader(paths, self._job.options).count_rows()
+        if file.total_rows > MAX_FILE_ROWS:
+            raise ImportDataError(f"the file announces {file.total_rows} rows, the most is {MAX_FILE_ROWS}")
         self._check_alive()
         file.state = PENDING
 
@@ -322,7 +327,7 @@ class ImportTask:
             self._engine.functions_of(collection),
             null_key=self._job.options.get("nullkey", "") if file.paths[0].endswith(".csv") else None,
         )
-        for batch in open_reader(self._fetch(file), self._job.options).batches():
+        for batch in open_reader(self._fetch(file), self._job.options, converter.columns).batches():
             try:
                 rows = converter.convert(batch)
             except ImportDataError as error:
@@ -330,6 +335,7 @@ class ImportTask:
             # The sequence numbers were reserved for the rows counted before; more would collide.
             if file.imported_rows + rows.num_rows > file.total_rows:
                 raise ImportDataError("the file has more rows than it announced")
+            require_memory()
             writer.append(rows)
             file.imported_rows += rows.num_rows
             self._advance(40 + 30 * self._job.imported_rows // max(1, self._job.total_rows))

@@ -20,6 +20,7 @@ class Version:
     :param extensions: the file types that can be imported.
     :param two_phase: whether there are `auto_commit`, `commit` and `abort` (from 3.0).
     :param idempotency_keys: whether `create` heeds the header `Idempotency-Key` (from 2.6.24 and 3.0.2).
+    :param timeout_is_json: whether a request that took too long is told so in JSON (from Nov 2024).
     :param retention: seconds for which the record of an ended job is kept.
     """
 
@@ -31,6 +32,7 @@ class Version:
     extensions: tuple[str, ...] = (".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".npy")
     two_phase: bool = True
     idempotency_keys: bool = True
+    timeout_is_json: bool = True
     retention: float = 48 * HOUR
 
 
@@ -45,6 +47,7 @@ VERSIONS = {
         extensions=(".json", ".parquet", ".npy"),
         two_phase=False,
         idempotency_keys=False,
+        timeout_is_json=False,
         retention=3 * HOUR,
     ),
     "2.5": Version(

@@ -109,7 +109,7 @@ def _check_required(request: Any) -> None:
 
 def missing_field(kind: type[Any], field: str) -> MilvusError:
     """The refusal of a request without a required field, which is spelt in snake case here."""
-    name = "".join(part.title() for part in field.split("_"))
+    name = "".join("ID" if part == "id" else part.title() for part in field.split("_"))
     return MilvusError(
         MISSING_PARAMETER,
         f"missing required parameters, error: Key: '{kind.__name__}.{name}' "

@@ -151,6 +151,17 @@ def command(tmp_path):
         one.process.communicate(timeout=30)
 
 
+@pytest.fixture(scope="module")
+def shared_command(tmp_path_factory):
+    """A client of such a process for all tests of a module, with a collection ``c``."""
+    process = Process(tmp_path_factory.mktemp("process"))
+    found = Client(process)
+    found.create()
+    yield found
+    process.process.kill()
+    process.process.communicate(timeout=30)
+
+
 @pytest.fixture
 def client(serve):
     """A client of a local Milvus that has a collection ``c`` and a file ``rows.parquet`` of ten rows for it."""

@@ -1,8 +1,14 @@
-"""Whatever is sent and whatever lies in the bucket: the server answers, the job ends, and the next import succeeds."""
+"""Whatever is sent and whatever lies in the bucket: the server answers, the job ends, and the next import succeeds.
 
+`make crash-test` sends sixteen times as much.
+"""
+
+import csv
 import dataclasses
 import io
 import json
+import os
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +19,18 @@ from hypothesis import strategies as st
 
 from airflow_provider_milvus.local.app import ROUTES
 
-BOUNDED = settings(
-    max_examples=15,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+
+def bounded(examples):
+    """So many examples, or as many times more as the profile has more than the quick one."""
+    return settings(
+        max_examples=examples * settings().max_examples // QUICK,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+QUICK = 300
 UNEXPECTED = 65535
 
 KEYS = sorted(
@@ -51,10 +63,29 @@ def check_envelope(client, route, body):
     assert "data" in answer if answer["code"] == 0 else isinstance(answer["message"], str)
 
 
-@settings(BOUNDED, max_examples=200)
+@bounded(200)
 @given(route=st.sampled_from(sorted(ROUTES)), body=st.binary(max_size=200) | VALUES)
 def test_any_bytes_are_answered_in_the_envelope(shared_client, route, body):
     check_envelope(shared_client, route, body)
+
+
+# With the control character 0x7f in it, a request is no HTTP.
+HEADER_TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"))
+HEADERS = ["Authorization", "DB-Name", "Request-Timeout", "Accept-Type-Allow-Int64", "Idempotency-Key", "Content-Type"]
+
+
+@bounded(100)
+@given(
+    route=st.sampled_from(sorted(ROUTES)),
+    headers=st.dictionaries(
+        st.sampled_from(HEADERS),
+        NAMES.filter("\0".__ne__) | HEADER_TEXTS,
+    ),
+)
+def test_any_headers_are_answered_in_the_envelope(shared_client, route, headers):
+    status, _, content = shared_client.send(route, {"collectionName": "c", "files": [["rows.parquet"]]}, **headers)
+    # A timeout of no seconds is over at once.
+    assert (status, json.loads(content)["code"]) == (408, 10001) if status == 408 else status == 200
 
 
 @pytest.fixture
@@ -67,13 +98,13 @@ def victim(shared_client):
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
-@BOUNDED
+@bounded(15)
 @given(body=BODIES)
 def test_any_values_are_answered_in_the_envelope(victim, route, body):
     check_envelope(victim, route, body)
 
 
-@settings(BOUNDED, max_examples=30)
+@bounded(30)
 @given(path=st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#%"), max_size=30))
 def test_any_other_route_is_a_plain_404(shared_client, path):
     status, _, body = shared_client.send(f"/{path}/nowhere", {})
@@ -126,7 +157,7 @@ def every_type(shared_client):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(BOUNDED, max_examples=40)
+@bounded(20)
 @given(data=st.data())
 def test_import_of_a_broken_file_ends_and_names_the_file(every_type, name, data):
     content = data.draw(st.binary(max_size=200) | damaged(FILES[name]))
@@ -138,10 +169,151 @@ def test_import_of_a_broken_file_ends_and_names_the_file(every_type, name, data)
     assert every_type.rows("files") == before + job["importedRows"]
 
 
+TYPES = [
+    pa.null(),
+    pa.bool_(),
+    pa.int8(),
+    pa.uint64(),
+    pa.float16(),
+    pa.float64(),
+    pa.string(),
+    pa.large_string(),
+    pa.binary(),
+    pa.date32(),
+    pa.timestamp("ns"),
+    pa.decimal128(5),
+    pa.list_(pa.int8()),
+    pa.list_(pa.float32(), 4),
+    pa.list_(pa.string()),
+    pa.large_list(pa.float64()),
+    pa.struct([("a", pa.int8())]),
+    pa.map_(pa.string(), pa.int8()),
+    pa.dictionary(pa.int8(), pa.string()),
+]
+CELLS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def typed(draw, name):
+    """A sound file of this format, with values that the collection may or may not take."""
+    columns = draw(st.lists(st.sampled_from(["id", "vector", "text", "doc", "$meta", "x"]), min_size=1, unique=True))
+    rows = draw(st.integers(0, 3))
+    file = io.BytesIO()
+    match name.rpartition(".")[2]:
+        case "parquet":
+            kinds = {column: draw(st.sampled_from(TYPES)) for column in columns}
+            pq.write_table(pa.table({column: some(draw, kind, rows) for column, kind in kinds.items()}), file)
+        case "npy":
+            shape = draw(st.lists(st.integers(0, 5), min_size=1, max_size=3))
+            np.save(
+                file, np.ones(shape, draw(st.sampled_from(["?", "i1", ">u8", "f2", "f4", ">f8", "c8", "U3", "S2"])))
+            )
+        case "csv":
+            lines = [columns, *([draw(st.text(max_size=9)) for _ in columns] for _ in range(rows))]
+            text = io.StringIO()
+            csv.writer(text).writerows(lines)
+            file.write(text.getvalue().encode("utf-8", "surrogatepass"))
+        case kind:
+            made = [{column: draw(CELLS) for column in columns} for _ in range(rows)]
+            file.write(("\n".join(map(json.dumps, made)) if kind == "jsonl" else json.dumps(made)).encode())
+    return file.getvalue()
+
+
+def some(draw, kind, rows):
+    """A column of this type, with a few values that are not null."""
+    texts = [draw(st.sampled_from(["", "1", "[1, 2, 3, 4]", "{}", '{"a": 1}', "nan"])) for _ in range(rows)]
+    try:
+        return pa.array(texts).cast(kind)
+    except pa.ArrowException:
+        return pa.nulls(rows, kind)
+
+
+@pytest.mark.parametrize("name", FILES)
+@bounded(20)
+@given(data=st.data())
+def test_import_of_a_file_of_other_types_ends(every_type, name, data):
+    (every_type.milvus.bucket / name).write_bytes(data.draw(typed(name)))
+    before = every_type.rows("files")
+    job = every_type.load(name, collection="files")
+    if job["state"] == "Failed":
+        assert job["reason"].startswith(f"file '{name}': ")
+    assert every_type.rows("files") == before + job["importedRows"]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_whole_file_is_imported_after_broken_ones(every_type, name):
     (every_type.milvus.bucket / name).write_bytes(FILES[name])
     assert every_type.load(name, collection="files")["importedRows"] == 9
+
+
+# -- files that are not the bucket's -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def outside(shared_client, tmp_path_factory):
+    """A folder beside the bucket with a sound file, and ways there out of the bucket."""
+    folder = tmp_path_factory.mktemp("outside")
+    bucket = shared_client.milvus.bucket
+    (folder / "secret.parquet").write_bytes((bucket / "rows.parquet").read_bytes())
+    (bucket / "out").symlink_to(folder)
+    (bucket / "out.parquet").symlink_to(folder / "secret.parquet")
+    (bucket / "loop.parquet").symlink_to("loop.parquet")
+    (bucket / "folder.parquet").mkdir()
+    os.mkfifo(bucket / "pipe.parquet")
+    shared_client.create("inside")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def opened(outside):
+    """Every path out there that Python opens; C++ opens Parquet files, but not before Python has looked at them."""
+    paths = []
+
+    def watch(event, arguments):
+        if event == "open" and str(arguments[0]).startswith((str(outside), "/etc/passwd", "/etc/hosts")):
+            paths.append(arguments[0])
+
+    sys.addaudithook(watch)
+    return paths
+
+
+PARTS = st.sampled_from(["..", ".", "", "out", "secret.parquet", "out.parquet", "loop.parquet", "folder.parquet"])
+WAYS = st.sampled_from(
+    [
+        "/etc/passwd.json",
+        "file:///etc/hosts.json",
+        "//x/y.json",
+        "C:\\x.json",
+        "~/.ssh/id.json",
+        "\0.json",
+        "%2e%2e/a.csv",
+    ]
+)
+
+
+@bounded(60)
+@given(path=WAYS | st.lists(PARTS, min_size=1, max_size=6).map("/".join), absolute=st.booleans())
+def test_no_path_leads_out_of_the_bucket(shared_client, outside, opened, path, absolute):
+    path = f"{outside}/{path}" if absolute else path
+    answer = shared_client.ask("/jobs/import/create", collectionName="inside", files=[[path]])
+    if answer["code"] == 0:
+        assert shared_client.wait(answer["data"]["jobId"])["state"] == "Failed"
+    assert shared_client.rows("inside") == 0
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    "path", ["pipe.parquet", "folder.parquet", "loop.parquet", "out.parquet", "out/secret.parquet"]
+)
+def test_what_is_no_file_of_the_bucket_fails_its_job(shared_client, outside, path):
+    assert shared_client.load(path, collection="inside")["state"] == "Failed"
+
+
+# -- and afterwards ----------------------------------------------------------------------------------------
 
 
 def test_import_succeeds_after_all_that(shared_client):

@@ -152,6 +152,15 @@ def test_more_jobs_than_allowed_are_2100(serve):
     assert (code, "The number of jobs has reached the limit" in message) == (2100, True)
 
 
+def test_request_that_took_too_long_is_carried_out_all_the_same(client):
+    body = {"collectionName": "c", "files": [["rows.parquet"]]}
+    status, _, content = client.send("/jobs/import/create", body, **{"Request-Timeout": "0"})
+    assert (status, json.loads(content)) == (408, {"code": 10001, "message": "request timeout"})
+    while not (records := client.post("/jobs/import/list", collectionName="c")["records"]):
+        time.sleep(0.02)
+    assert (client.wait(records[0]["jobId"])["state"], client.rows()) == ("Completed", 10)
+
+
 # -- how a job fails ---------------------------------------------------------------------------------------
 
 

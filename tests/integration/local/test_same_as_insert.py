@@ -2,15 +2,12 @@
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pymilvus
 import pytest
-from pymilvus import CollectionSchema, DataType, FieldSchema
-from pymilvus.bulk_writer import BulkFileType, LocalBulkWriter
 
 FIELDS = [
     {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
@@ -28,25 +25,6 @@ FIELDS = [
     {"fieldName": "maybe", "dataType": "Int32", "nullable": True},
     {"fieldName": "filled", "dataType": "Int32", "defaultValue": 7},
 ]
-SCHEMA = CollectionSchema(
-    [
-        FieldSchema("id", DataType.INT64, is_primary=True),
-        FieldSchema("vector", DataType.FLOAT_VECTOR, dim=2),
-        FieldSchema("sparse", DataType.SPARSE_FLOAT_VECTOR),
-        FieldSchema("flag", DataType.BOOL),
-        FieldSchema("tiny", DataType.INT8),
-        FieldSchema("small", DataType.INT16),
-        FieldSchema("middle", DataType.INT32),
-        FieldSchema("single", DataType.FLOAT),
-        FieldSchema("double", DataType.DOUBLE),
-        FieldSchema("text", DataType.VARCHAR, max_length=20),
-        FieldSchema("doc", DataType.JSON),
-        FieldSchema("tags", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=4, max_length=5),
-        FieldSchema("maybe", DataType.INT32, nullable=True),
-        FieldSchema("filled", DataType.INT32, default_value=7),
-    ],
-    enable_dynamic_field=True,
-)
 ROWS = [
     {
         "id": 2**53 + n,
@@ -190,20 +168,3 @@ def test_partition_key_leads_to_the_same_partitions(serve, kind):
     ]
     assert counts[0] == counts[1]
     assert sum(count > 0 for count in counts[0]) > 3
-
-
-@pytest.mark.parametrize("kind", [BulkFileType.PARQUET, BulkFileType.JSON, BulkFileType.CSV])
-def test_files_of_pymilvus_own_writer_are_read(create, tmp_path, kind):
-    client = create("c")
-    writer = LocalBulkWriter(SCHEMA, str(tmp_path / "written"), file_type=kind)
-    for row, fields in zip(ROWS, DYNAMIC, strict=True):
-        writer.append_row(row | fields | {"sparse": {int(index): value for index, value in row["sparse"].items()}})
-    writer.commit()
-    (path,) = (Path(path) for batch in writer.batch_files for path in batch)
-    path.rename(client.milvus.bucket / path.name)
-    job = client.load(path.name)
-    assert (job["state"], job["importedRows"]) == ("Completed", 5), job
-    rows = client.post("/entities/query", collectionName="c", filter="id >= 0")
-    assert [(row["text"], row["colour"], row["tags"], row["maybe"]) for row in rows] == [
-        (row["text"], fields["colour"], row["tags"], row["maybe"]) for row, fields in zip(ROWS, DYNAMIC, strict=True)
-    ]

@@ -181,6 +181,14 @@ def test_index_is_dropped_and_created(ask, post):
     assert post("/indexes/describe", indexName="vector")[0]["indexType"] == "HNSW"
 
 
+def test_sparse_vector_needs_no_index_type(shared_client):
+    shared_client.create("sparse", fields=[{"fieldName": "sparse", "dataType": "SparseFloatVector"}])
+    for _ in range(2):
+        shared_client.post("/indexes/create", collectionName="sparse", indexParams=[{"fieldName": "sparse"}])
+    shared_client.post("/collections/load", collectionName="sparse")
+    assert sorted(shared_client.post("/indexes/list", collectionName="sparse")) == ["sparse", "vector"]
+
+
 def test_same_index_again_is_no_error_and_another_is(ask, post):
     post("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "L2"}])
     answer = ask("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
@@ -305,12 +313,16 @@ def test_deleted_rows_are_gone(post):
         ("search", {"data": [[1, 2]], "annsField": "vector"}),
         ("search", {"data": ["x"], "annsField": "vector"}),
         ("search", {"data": [[1, 2, 3, 4]], "annsField": "vector", "searchParams": {"params": 3}}),
-        ("insert", {"data": ["x"]}),
-        ("insert", {"data": {"id": "x", "vector": [0, 0, 0, 0]}}),
-        ("insert", {"data": {"id": 9, "vector": [0, 0]}}),
         ("delete", {"filter": "id >>> 3"}),
     ],
 )
 def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
     assert ask(f"/entities/{route}", **body)["code"] == 1100
+    assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+@pytest.mark.parametrize("data", [["x"], {"id": "x", "vector": [0, 0, 0, 0]}, {"id": 9, "vector": [0, 0]}])
+@pytest.mark.parametrize("route", ["insert", "upsert"])
+def test_rows_that_do_not_fit_are_1804(ask, post, route, data):
+    assert ask(f"/entities/{route}", data=data)["code"] == 1804
     assert post("/collections/get_stats") == {"rowCount": 6}

@@ -208,6 +208,14 @@ def test_renamed_collection_gets_the_rows_and_no_number_twice(client, resting):
     assert len(set(ids(client))) == 25
 
 
+def test_truncated_collection_gets_the_rows_and_no_number_twice(client, resting):
+    client.load("rows.parquet")
+    client.post("/collections/truncate", collectionName="c")
+    insert(client, 15)
+    commit(client, resting)
+    assert len(set(ids(client))) == 25
+
+
 def test_commit_finds_a_collection_by_its_id(client, resting):
     client.post("/collections/rename", collectionName="c", newCollectionName="d")
     assert (commit(client, resting)["state"], client.rows("d")) == ("Completed", 10)

@@ -50,6 +50,41 @@ def test_parquet_with_one_name_twice_is_refused(tmp_path):
     assert "same name" in str(refusal(tmp_path / "a.parquet"))
 
 
+def test_parquet_of_heavy_rows_is_read_in_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_BYTES", 8000)
+    pq.write_table(pa.table({"vector": [[0.0] * 100] * 25}), tmp_path / "a.parquet")
+    reader = readers.open_reader([tmp_path / "a.parquet"], {})
+    assert [batch.num_rows for batch in reader.batches()] == [10, 10, 5]
+
+
+def test_parquet_row_that_is_too_heavy_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_BYTES", 700)
+    pq.write_table(pa.table({"vector": [[0.0] * 100]}), tmp_path / "a.parquet")
+    assert "a row has 8" in str(refusal(tmp_path / "a.parquet"))
+
+
+def test_parquet_row_with_all_the_values_of_its_group_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_BYTES", 700)
+    pq.write_table(pa.table({"vector": [[0.0] * 100, *[[]] * 99]}), tmp_path / "a.parquet")
+    reader = readers.open_reader([tmp_path / "a.parquet"], {}, {"vector": 1})
+    with pytest.raises(ImportDataError, match="199 values in 100 rows, a row has at most 1"):
+        list(reader.batches())
+
+
+def test_parquet_texts_that_are_stored_once_are_copied_in_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_BYTES", 4000)
+    pq.write_table(pa.table({"a": ["x" * 1000] * 6 + [None], "b": ["y"] * 7}), tmp_path / "a.parquet")
+    batches = list(readers.open_reader([tmp_path / "a.parquet"], {}).batches())
+    assert [batch.num_rows for batch in batches] == [3, 4]
+    assert pa.Table.from_batches(batches).to_pydict() == {"a": ["x" * 1000] * 6 + [None], "b": ["y"] * 7}
+
+
+def test_parquet_columns_that_nobody_wants_are_not_read(tmp_path):
+    pq.write_table(pa.table({"a": [1], "b": [2]}), tmp_path / "a.parquet")
+    (batch,) = readers.open_reader([tmp_path / "a.parquet"], {}, {"b": None, "c": None}).batches()
+    assert batch.to_pydict() == {"b": [2]}
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 10, b"no parquet at all"])
 def test_broken_parquet_is_refused(text, content):
     assert "cannot read Parquet file" in str(refusal(text("a.parquet", content)))
@@ -129,6 +164,40 @@ def test_broken_json_line_names_the_row(text, line):
     assert refusal(text("a.jsonl", '{"a": 1}\n' + line)).row == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "row", "end"),
+    [
+        ("a.json", "[", '{"a": "%s"}', "]"),
+        ("a.jsonl", "", '{"a": "%s"}', ""),
+        ("a.csv", "a\n", "%s", ""),
+    ],
+)
+def test_long_rows_of_text_come_in_small_batches(text, monkeypatch, name, start, row, end):
+    monkeypatch.setattr(readers, "TEXT_BATCH_CHARS", 250)
+    between = ",\n" if name == "a.json" else "\n"
+    path = text(name, start + between.join([row % ("x" * 100)] * 7) + end)
+    assert [len(batch) for batch in readers.open_reader([path], {}).batches()] == [3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", '{"a": 1}\n{"a": "xxxxxxxxxx"}'),
+        ("a.csv", "a\n1\nxxxxxxxxxxxxxxxxxxx"),
+        ("a.csv", 'a\n1\n"x\nx\nx\nx\nx\nx'),
+    ],
+)
+def test_row_of_text_that_is_too_long_is_refused(text, monkeypatch, name, content):
+    monkeypatch.setattr(readers, "MAX_ROW_CHARS", 10)
+    assert refusal(text(name, content)).row == 1
+
+
+def test_csv_quote_in_a_cell_that_is_not_quoted_is_refused(text):
+    path = text("a.csv", 'a,b\n1,2\n5" wide,3\n')
+    with pytest.raises(ImportDataError, match="a quote in a cell that is not quoted"):
+        list(readers.open_reader([path], {}).batches())
+
+
 def test_csv_cells_are_text(text):
     content = 'id,note\r\n1,"a ""quoted"", cell"\n2,"two\nlines"\n'
     assert read(text("a.csv", content)) == [{"id": "1", "note": 'a "quoted", cell'}, {"id": "2", "note": "two\nlines"}]
@@ -160,6 +229,19 @@ def test_numpy_files_are_the_columns(tmp_path):
         {"id": 1, "vector": [1.0, 2.0], "name": "a"},
         {"id": 2, "vector": [3.0, 4.0], "name": "b"},
     ]
+
+
+def test_numpy_rows_that_weigh_much_come_in_small_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_BYTES", 4000)
+    np.save(tmp_path / "vector.npy", np.zeros((25, 100), np.float32))
+    reader = readers.open_reader([tmp_path / "vector.npy"], {})
+    assert [batch.num_rows for batch in reader.batches()] == [10, 10, 5]
+
+
+def test_numpy_row_that_is_too_heavy_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_BYTES", 399)
+    np.save(tmp_path / "vector.npy", np.zeros((2, 100), np.float32))
+    assert "a row has 400 bytes" in str(refusal(tmp_path / "vector.npy"))
 
 
 def test_numpy_files_may_be_empty_arrays(tmp_path):

@@ -76,7 +76,7 @@ def test_wrong_type_is_1801_and_names_the_field(body):
 @pytest.mark.parametrize("body", [b"{}", b"null", b'{"jobId": ""}', b'{"jobId": null}'])
 def test_missing_required_field_is_1802(body):
     error = refusal(body)
-    assert (error.code, "'SampleReq.JobId'" in error.message) == (1802, True)
+    assert (error.code, "'SampleReq.JobID'" in error.message) == (1802, True)
 
 
 def test_required_field_of_a_nested_object_is_1802():

@@ -1,0 +1,101 @@
+"""The rules of the reference that the local Milvus does not keep, and why."""
+
+# Section, what a cluster does, what the local Milvus does, and the reason.
+DEVIATIONS = [
+    ("1.1", "serves the v1 API below /v1", "404", "Imports of self-hosted Milvus are not in it."),
+    ("1.2", "answers with X-Milvus-Trace-Id", "no such header", "There is nothing that it could be looked up in."),
+    (
+        "1.2, 6.2",
+        "takes API keys, users and their privileges: 403",
+        "one token, whose bearer may do all",
+        "Milvus Lite has no users. The fault `403` stands in for a refusal.",
+    ),
+    (
+        "1.4",
+        "500 after a panic of a handler",
+        "200 and code 65535",
+        "Python has no panics; a bug is told in the envelope.",
+    ),
+    (
+        "1.5",
+        "gives up after a time of its own",
+        "only after that of Request-Timeout",
+        "Milvus Lite loads and indexes within the request, where a cluster does it later.",
+    ),
+    (
+        "2.3 row 15",
+        "refuses paths of its own storage",
+        "looks for the file",
+        "The bucket is a folder of its own, which holds nothing but the user's files.",
+    ),
+    ("2.3 rows 16, 17", "restores backups", "no binlog to import", "Milvus Lite writes no binlogs."),
+    ("2.3 row 18", "2101 on the newest line", "2100", "That is what released versions answer."),
+    ("2.3 row 19", "refuses imports of a replicating cluster", "never does", "Milvus Lite does not replicate."),
+    (
+        "2.3 row 21",
+        "1 while the coordinator starts",
+        "refuses to connect",
+        "It listens only when it can serve. The fault `code` stands in for it.",
+    ),
+    (
+        "2.6",
+        "honours skip_disk_quota_check, storage_version, start_ts, end_ts, ezk",
+        "ignores them",
+        "They are about backups and quotas.",
+    ),
+    (
+        "4.2",
+        "lists no files of a job that failed before it imported",
+        "lists them with their reasons",
+        "So that a client can name every bad file.",
+    ),
+    ("4.4", "shows rows of sorting and of building indexes", "no such phases", "Milvus Lite does both when it loads."),
+    (
+        "5.1",
+        "checks timeouts and dropped collections every two minutes",
+        "at every step",
+        "Nobody waits two minutes for a test.",
+    ),
+    (
+        "5.6",
+        "112 for a schema change while an import runs (newest master)",
+        "no such refusal",
+        "No released version does it, and Milvus Lite has no schema changes.",
+    ),
+    (
+        "7.2",
+        "shows imported rows of a loaded collection after refresh_load",
+        "at once",
+        "Milvus Lite reads segments as soon as they are there.",
+    ),
+    ("8", "1807 for too many loads and flushes", "no such limit", "The faults `429` and `code` stand in for it."),
+    (
+        "9.1",
+        "keeps all rows of one primary key",
+        "shows the newest",
+        "That is how Milvus Lite reads segments; with generated keys nothing differs.",
+    ),
+    (
+        "11.1",
+        "binary, Float16, BFloat16 and Int8 vectors, several dense vectors, VarChar keys that generate themselves",
+        "1100",
+        "Milvus Lite cannot store them.",
+    ),
+    (
+        "11.1",
+        "functions",
+        "1100",
+        "The REST spelling of functions is not carried over; pymilvus can create them over gRPC.",
+    ),
+    (
+        "11.1",
+        "description, shardsNum, partitionsNum, consistencyLevel, ttlSeconds, isClusteringKey",
+        "ignored; describe tells the truth",
+        "Milvus Lite has one shard, 16 buckets, and is always strongly consistent.",
+    ),
+    ("11.1", "rename into another database", "3000", "Milvus Lite cannot move a collection."),
+    ("11.1", "compacts on request", "3000", "Milvus Lite compacts by itself."),
+    ("11.2", "names an index as indexName says", "after its field", "Milvus Lite knows no other name."),
+    ("11.2", "alters properties of indexes, loads and releases partitions", "3000", "Milvus Lite cannot."),
+    ("11.2", "numbers databases", "a number made from the name", "Milvus Lite has none."),
+]

@@ -1,0 +1,25 @@
+"""Every row of the conformance table."""
+
+import rows_binding
+import rows_collections
+import rows_create
+import rows_entities
+import rows_jobs
+import rows_metadata
+import rows_transport
+import rows_versions
+
+ROWS = [
+    row
+    for module in (
+        rows_transport,
+        rows_binding,
+        rows_create,
+        rows_jobs,
+        rows_versions,
+        rows_collections,
+        rows_metadata,
+        rows_entities,
+    )
+    for row in module.ROWS
+]

@@ -1,0 +1,250 @@
+"""Sections 1.1 to 1.5: routes, headers, envelope and HTTP status."""
+
+from harness import TOKEN, Call, Expected, Row, plain, refused, success
+
+NOT_AUTHENTICATED = refused(1800, "user hasn't authenticated", status=401)
+NOT_FOUND = plain(404, "404 page not found")
+LOCKED = "3.0, with a token"
+# dXNlcjpw is "user:p"; cm9vdDpNaWx2dXM= is the token.
+ROOT_IN_BASIC = "Basic cm9vdDpNaWx2dXM="
+MISSING = refused(1802, "missing required parameters")
+KNOWN = {
+    "jobs/import/create": MISSING,
+    "jobs/import/list": success({"records": list}),
+    "jobs/import/describe": MISSING,
+    "jobs/import/get_progress": MISSING,
+    "jobs/import/commit": MISSING,
+    "jobs/import/abort": MISSING,
+    "collections/create": MISSING,
+    "collections/describe": MISSING,
+    "collections/has": MISSING,
+    "collections/list": success(list),
+    "collections/drop": MISSING,
+    "collections/truncate": MISSING,
+    "collections/rename": MISSING,
+    "collections/load": MISSING,
+    "collections/refresh_load": MISSING,
+    "collections/release": MISSING,
+    "collections/get_load_state": MISSING,
+    "collections/get_stats": MISSING,
+    "collections/flush": MISSING,
+    "collections/compact": MISSING,
+    "collections/get_compaction_state": MISSING,
+    "indexes/create": MISSING,
+    "indexes/describe": MISSING,
+    "indexes/list": MISSING,
+    "indexes/drop": MISSING,
+    "indexes/alter_properties": MISSING,
+    "partitions/create": MISSING,
+    "partitions/drop": MISSING,
+    "partitions/has": MISSING,
+    "partitions/list": MISSING,
+    "partitions/get_stats": MISSING,
+    "partitions/load": MISSING,
+    "partitions/release": MISSING,
+    "aliases/create": MISSING,
+    "aliases/alter": MISSING,
+    "aliases/describe": MISSING,
+    "aliases/list": success(list),
+    "aliases/drop": MISSING,
+    "databases/create": MISSING,
+    "databases/drop": MISSING,
+    "databases/alter": MISSING,
+    "databases/list": success(list),
+    "databases/describe": MISSING,
+    "entities/query": MISSING,
+    "entities/search": MISSING,
+    "entities/get": MISSING,
+    "entities/insert": MISSING,
+    "entities/upsert": MISSING,
+    "entities/delete": MISSING,
+}
+
+
+def _name(route: str) -> str:
+    return route.replace("/", "-").replace("_", "-")
+
+
+def _authenticates(name: str, header: str | None, expected: Expected) -> Row:
+    headers = {"Authorization": header} if header is not None else {"Authorization": ""}
+    case = "no credentials" if header is None else f"Authorization: {header}"
+    return Row(f"auth-{name}", "1.2", "collections/has", case, {"collectionName": "c"}, expected, LOCKED, headers)
+
+
+INSERT = Call("entities/insert", {"collectionName": "{own}", "data": [{"id": 2**53 + 1, "vector": [0, 0, 0, 0]}]})
+
+ROWS = [
+    *(
+        Row(
+            f"empty-object-{_name(route)}",
+            "1.1, 1.6",
+            route,
+            "the body {}",
+            {},
+            expected,
+        )
+        for route, expected in KNOWN.items()
+    ),
+    *(
+        Row(f"get-{_name(route)}", "1.1", route, "GET", {}, NOT_FOUND, method="GET")
+        for route in ("jobs/import/describe", "collections/list", "entities/query")
+    ),
+    Row("put", "1.1", "jobs/import/create", "PUT", {}, NOT_FOUND, method="PUT"),
+    Row("delete", "1.1", "collections/drop", "DELETE", {}, NOT_FOUND, method="DELETE"),
+    Row("unknown-route", "1.1", "jobs/import/cancel", "a route that there is not", {}, NOT_FOUND),
+    Row("unknown-tree", "1.1", "/v3/vectordb/collections/list", "a path outside /v2/vectordb", {}, NOT_FOUND),
+    Row(
+        "cors-preflight",
+        "1.1",
+        "jobs/import/create",
+        "OPTIONS",
+        {},
+        plain(204, headers=("Access-Control-Allow-Origin", "Access-Control-Allow-Methods")),
+        method="OPTIONS",
+    ),
+    Row(
+        "data-of-an-action",
+        "1.3",
+        "collections/flush",
+        "an action without a result",
+        {"collectionName": "c"},
+        success(),
+    ),
+    Row(
+        "any-token",
+        "1.4",
+        "collections/has",
+        "a token that nobody asks for",
+        {"collectionName": "c"},
+        success({"has": True}),
+        headers={"Authorization": "Bearer nobody:knows"},
+    ),
+    _authenticates("none", None, NOT_AUTHENTICATED),
+    _authenticates("bearer", f"Bearer {TOKEN}", success({"has": True})),
+    _authenticates("wrong-password", "Bearer root:wrong", NOT_AUTHENTICATED),
+    _authenticates("wrong-user", "Bearer admin:Milvus", NOT_AUTHENTICATED),
+    _authenticates("unknown-api-key", "Bearer 0123456789", NOT_AUTHENTICATED),
+    _authenticates("basic", ROOT_IN_BASIC, success({"has": True})),
+    _authenticates(
+        "basic-wrong",
+        "Basic dXNlcjpw",
+        refused(1800, "user hasn't authenticated", status=401, headers=("WWW-Authenticate",)),
+    ),
+    Row(
+        "auth-before-binding",
+        "1.4",
+        "jobs/import/create",
+        "no credentials and no JSON",
+        b"{",
+        NOT_AUTHENTICATED,
+        LOCKED,
+        {"Authorization": ""},
+    ),
+    Row(
+        "auth-on-import",
+        "1.4",
+        "jobs/import/create",
+        "no credentials",
+        {"collectionName": "c", "files": [["rows.parquet"]]},
+        NOT_AUTHENTICATED,
+        LOCKED,
+        {"Authorization": ""},
+    ),
+    Row(
+        "db-of-nothing",
+        "1.2",
+        "collections/has",
+        "neither dbName nor DB-Name: default",
+        {"collectionName": "c"},
+        success({"has": True}),
+    ),
+    Row(
+        "db-of-the-header",
+        "1.2",
+        "collections/has",
+        "DB-Name: nowhere",
+        {"collectionName": "c"},
+        refused(800, "database not found"),
+        headers={"DB-Name": "nowhere"},
+    ),
+    Row(
+        "db-of-the-body",
+        "1.2",
+        "collections/has",
+        "dbName nowhere",
+        {"collectionName": "c", "dbName": "nowhere"},
+        refused(800, "database not found"),
+    ),
+    Row(
+        "db-body-beats-header",
+        "1.2",
+        "collections/has",
+        "dbName default, DB-Name: nowhere",
+        {"collectionName": "c", "dbName": "default"},
+        success({"has": True}),
+        headers={"DB-Name": "nowhere"},
+    ),
+    Row(
+        "errors-are-http-200",
+        "1.4",
+        "collections/describe",
+        "an unknown collection",
+        {"collectionName": "nowhere"},
+        refused(100, "collection not found"),
+    ),
+    Row(
+        "int64-as-numbers",
+        "1.2",
+        "entities/get",
+        "an Int64, by default",
+        {"collectionName": "{own}", "id": [2**53 + 1], "outputFields": ["id"]},
+        success([{"id": 2**53 + 1}]),
+        before=(INSERT,),
+    ),
+    Row(
+        "int64-as-texts",
+        "1.2",
+        "entities/get",
+        "Accept-Type-Allow-Int64: false",
+        {"collectionName": "{own}", "id": [2**53 + 1], "outputFields": ["id"]},
+        success([{"id": str(2**53 + 1)}]),
+        headers={"Accept-Type-Allow-Int64": "false"},
+        before=(INSERT,),
+    ),
+    Row(
+        "ids-as-texts",
+        "1.2",
+        "entities/insert",
+        "Accept-Type-Allow-Int64: false",
+        {"collectionName": "{own}", "data": [{"id": 7, "vector": [0, 0, 0, 0]}]},
+        success({"insertCount": 1, "insertIds": ["7"]}),
+        headers={"Accept-Type-Allow-Int64": "false"},
+    ),
+    Row(
+        "request-timeout",
+        "1.2",
+        "collections/has",
+        "Request-Timeout: 60",
+        {"collectionName": "c"},
+        success({"has": True}),
+        headers={"Request-Timeout": "60"},
+    ),
+    Row(
+        "request-timeout-over",
+        "1.4, 1.5",
+        "collections/has",
+        "Request-Timeout: 0, which is too short",
+        {"collectionName": "c"},
+        refused(10001, "request timeout", status=408),
+        headers={"Request-Timeout": "0"},
+    ),
+    Row(
+        "request-timeout-no-number",
+        "1.2",
+        "collections/has",
+        "Request-Timeout: soon",
+        {"collectionName": "c"},
+        success({"has": True}),
+        headers={"Request-Timeout": "soon"},
+    ),
+]

@@ -1,0 +1,72 @@
+"""Run every row against real local servers and write docs/conformance.md."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from deviations import DEVIATIONS
+from harness import Servers, holds, show_answer, show_expected, shown_case, table_line
+from rows import ROWS
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
+INTRODUCTION = """\
+# The local Milvus against the rules of Milvus's REST API
+
+{held} of {all} rules hold. Each row was sent to a running local Milvus, and its answer compared with what the reference
+demands; `make conformance` runs them anew and writes this page, and the tests run each of them too. The sections are
+those of the reference for `/v2/vectordb`, which was made from the sources, tests and documents of Milvus 2.4 to 3.0.
+
+In the last two columns stands the code (0 is a success), then data, or texts that the message must have; what is in
+braces with `…` may have more, `<int>` is any of that type, `/…/` a pattern. All answers are HTTP 200 unless they say
+otherwise, and all servers are Milvus 3.0 unless the case names another.
+"""
+DIFFERENCES = """
+## Known deviations
+
+What the reference says and the local Milvus does not do; [local-milvus.md](local-milvus.md) has more on what this
+means in practice.
+
+| section | a cluster | the local Milvus | reason |
+| --- | --- | --- | --- |
+"""
+HEAD = """
+## {title}
+
+| row | section | route | case | expected | got |
+| --- | --- | --- | --- | --- | --- |
+"""
+TITLES = {
+    "rows_transport": "Routes, headers and status",
+    "rows_binding": "Binding",
+    "rows_create": "Creating imports",
+    "rows_jobs": "Describing, listing and ending imports",
+    "rows_versions": "Older versions",
+    "rows_collections": "Collections",
+    "rows_metadata": "Indexes, partitions, aliases and databases",
+    "rows_entities": "Entities",
+}
+
+
+def main() -> int:
+    """Write the page; the exit code is 1 when a row does not hold."""
+    tables, failed = [], []
+    with tempfile.TemporaryDirectory() as folder, Servers(Path(folder)) as servers:
+        for module, title in TITLES.items():
+            tables.append(HEAD.format(title=title))
+            for row in sys.modules[module].ROWS:
+                expected, answer = servers.run(row)
+                got = f"`{show_answer(expected, answer)}`"
+                if not holds(expected, answer):
+                    failed.append(row.id)
+                    got = f"**does not hold:** {got}"
+                tables.append(
+                    table_line(row.id, row.section, row.route, shown_case(row), f"`{show_expected(row.expected)}`", got)
+                )
+    page = INTRODUCTION.format(held=len(ROWS) - len(failed), all=len(ROWS)) + "".join(tables)
+    DOCUMENT.write_text(page + DIFFERENCES + "".join(table_line(*one) for one in DEVIATIONS))
+    print(f"{len(ROWS) - len(failed)} of {len(ROWS)} rules hold", *failed, sep="\n")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
