@@ -1,24 +1,31 @@
 """What a task raises: one class per decision that its user can take.
 
-===================================  ======================================================  =================
-exception                            what it says                                            retried by Airflow
-===================================  ======================================================  =================
-:class:`MilvusImportFailed`          Milvus failed the job; its rows are gone                no
-:class:`MilvusImportFailedForNow`    the same, for a reason that time can heal               yes
-:class:`MilvusImportTimeout`         the wait is over; the job goes on                       yes
-:class:`MilvusImportOutcomeUnknown`  the job's record is gone; it may have loaded its rows   yes
-:class:`MilvusImportUnreachable`     the server could not be asked; the job may go on        yes
-:class:`MilvusCollectionExists`      a collection of this name is there                      no
-:class:`MilvusIndexFailed`           Milvus failed to build an index                         no
-:class:`MilvusCollectionTimeout`     an index or a load was not ready in time; it goes on    yes
-:class:`MilvusCollectionUnreachable` the server could not be asked for an index or a load    yes
-:class:`MilvusCollectionNotLoaded`   readers would find nothing in the collection            yes
-:class:`MilvusRowCountWrong`         the collection has not the rows that it should have     yes
-:class:`MilvusVersionServes`         readers use the collection that was to be imported into no
-===================================  ======================================================  =================
+====================================  ======================================================  =================
+exception                             what it says                                            retried by Airflow
+====================================  ======================================================  =================
+:class:`MilvusImportFailed`           Milvus failed the job; its rows are gone                no
+:class:`MilvusImportFailedForNow`     the same, for a reason that time can heal               yes
+:class:`MilvusImportTimeout`          the wait is over; the job goes on                       yes
+:class:`MilvusImportOutcomeUnknown`   the job's record is gone; it may have loaded its rows   yes
+:class:`MilvusImportUnreachable`      the server could not be asked; the job may go on        yes
+====================================  ======================================================  =================
 
 The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The other three are
 not: not to know is never a reason to skip. Errors of a single request are :class:`MilvusError` and its kinds.
+
+The steps around an import raise
+
+====================================  ======================================================  =================
+exception                             what it says                                            retried by Airflow
+====================================  ======================================================  =================
+:class:`MilvusCollectionExists`       a collection of this name is there                      no
+:class:`MilvusIndexFailed`            Milvus failed to build an index                         no
+:class:`MilvusCollectionTimeout`      an index or a load was not ready in time; it goes on    yes
+:class:`MilvusCollectionUnreachable`  the server could not be asked for an index or a load    yes
+:class:`MilvusCollectionNotLoaded`    readers would find nothing in the collection            yes
+:class:`MilvusRowCountWrong`          the collection has not the rows that it should have     yes
+:class:`MilvusVersionServes`          readers use the collection to import into               no
+====================================  ======================================================  =================
 """
 
 from __future__ import annotations

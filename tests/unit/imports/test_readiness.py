@@ -1,5 +1,7 @@
 """The wait until something is ready: how it ends, and when it looks again."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from airflow_provider_milvus.imports.readiness import ReadinessWait, wait_for
@@ -94,8 +96,9 @@ def test_trouble_backs_off_and_heeds_what_the_server_asks_for(wait):
     assert found.delay() == 45
 
 
-def test_what_is_seen_again_and_again_is_told_once(wait, logged):
-    found = wait()
+def test_what_is_seen_again_and_again_is_told_once(wait):
+    lines = []
+    found = wait(log=SimpleNamespace(info=lambda text, *arguments: lines.append(text % arguments)))
     for _ in range(5):
         found.saw([LOADING])
-    assert logged().count("Loading, 40 %") == 1
+    assert lines == ["collection c: Loading, 40 %"]
