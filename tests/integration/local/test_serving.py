@@ -145,6 +145,24 @@ def test_command_says_where_it_serves_and_stops_on_a_signal(tmp_path, number):
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
+def test_command_does_not_wait_for_an_index_that_is_being_built(tmp_path):
+    code = (
+        "import sys, time; from milvus_lite.db import MilvusLite; from airflow_provider_milvus.local import __main__\n"
+        "MilvusLite.close = lambda self: time.sleep(600)\n"
+        "__main__.STOP_SECONDS = 1\n"
+        "sys.exit(__main__.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "serve", "--data-dir", str(tmp_path), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline().startswith("Milvus is ready")
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60) == ("", "")
+    finally:
+        process.kill()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("what", ["port", "grpc-port", "no port", "locked", "file", "bucket", "jobs"])
 def test_command_that_cannot_serve_says_why_in_one_line(serve, tmp_path, what):
     milvus = serve(grpc_port=0).milvus
