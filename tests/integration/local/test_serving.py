@@ -83,6 +83,25 @@ def test_broken_job_table_is_refused(tmp_path):
         LocalMilvus(tmp_path).start()
 
 
+def test_broken_aliases_are_refused(serve, client):
+    client.post("/aliases/create", collectionName="c", aliasName="a")
+    client.milvus.stop()
+    (client.milvus.data_dir / "aliases.json").write_text("{")
+    with pytest.raises(LocalMilvusError, match="cannot be read: aliases or properties of the database 'default'"):
+        LocalMilvus(client.milvus.data_dir).start()
+
+
+def test_broken_collection_harms_only_itself(serve, client):
+    client.create("other")
+    milvus = client.milvus
+    milvus.stop()
+    (milvus.data_dir / "collections" / "c" / "schema.json").write_text("{")
+    client = serve()
+    assert "schema.json" in client.ask("/collections/describe", collectionName="c")["message"]
+    write = [{"vector": [1.0] * 4}]
+    assert client.post("/entities/insert", collectionName="other", data=write)["insertCount"] == 1
+
+
 def test_broken_collection_with_an_unfinished_job_is_refused(serve, client):
     job_id = client.start("rows.parquet", options={"auto_commit": "false"})
     client.wait(job_id, "Uncommitted")
