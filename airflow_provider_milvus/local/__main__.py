@@ -1,13 +1,20 @@
 """Command line of the local Milvus: `python -m airflow_provider_milvus.local serve --data-dir DIR`."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
+
+if TYPE_CHECKING:
+    from airflow_provider_milvus.local.server import LocalMilvus
+
+STOP_SECONDS = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +53,18 @@ def serve(options: argparse.Namespace) -> int:
     with milvus:
         print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
         stop.wait()
+        _leave_in_time(milvus)
     return 0
+
+
+def _leave_in_time(milvus: "LocalMilvus") -> None:
+    """Stop, but wait for no index that Milvus Lite still builds: that can take minutes, and the next start does it."""
+    stopping = threading.Thread(target=milvus.stop, daemon=True)
+    stopping.start()
+    stopping.join(STOP_SECONDS)
+    if stopping.is_alive():
+        # All that was answered is on disk, as it must be for a server that is killed.
+        os._exit(0)
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -131,6 +131,19 @@ class Engine:
             raise LocalMilvusError(f"data directory {data_dir} is in use by another server") from None
         except OSError as error:
             raise LocalMilvusError(f"data directory {data_dir} cannot be used: {error.strerror}") from None
+        self._read_catalog(data_dir)
+
+    def _read_catalog(self, data_dir: Path) -> None:
+        """Read what every request needs now, since Milvus Lite reads it late. A broken collection harms only itself."""
+        for name in self.db.list_databases():
+            try:
+                self.db._aliases(name)
+                self.db._database_properties(name)
+            except (OSError, ValueError) as error:
+                self.db.close()
+                raise LocalMilvusError(
+                    f"data directory {data_dir} cannot be read: aliases or properties of the database {name!r}: {error}"
+                ) from None
 
     def close(self) -> None:
         """Flush and release the data directory."""

@@ -83,6 +83,25 @@ def test_broken_job_table_is_refused(tmp_path):
         LocalMilvus(tmp_path).start()
 
 
+def test_broken_aliases_are_refused(serve, client):
+    client.post("/aliases/create", collectionName="c", aliasName="a")
+    client.milvus.stop()
+    (client.milvus.data_dir / "aliases.json").write_text("{")
+    with pytest.raises(LocalMilvusError, match="cannot be read: aliases or properties of the database 'default'"):
+        LocalMilvus(client.milvus.data_dir).start()
+
+
+def test_broken_collection_harms_only_itself(serve, client):
+    client.create("other")
+    milvus = client.milvus
+    milvus.stop()
+    (milvus.data_dir / "collections" / "c" / "schema.json").write_text("{")
+    client = serve()
+    assert "schema.json" in client.ask("/collections/describe", collectionName="c")["message"]
+    write = [{"vector": [1.0] * 4}]
+    assert client.post("/entities/insert", collectionName="other", data=write)["insertCount"] == 1
+
+
 def test_broken_collection_with_an_unfinished_job_is_refused(serve, client):
     job_id = client.start("rows.parquet", options={"auto_commit": "false"})
     client.wait(job_id, "Uncommitted")
@@ -143,6 +162,24 @@ def test_command_says_where_it_serves_and_stops_on_a_signal(tmp_path, number):
     assert line.startswith("Milvus is ready: REST http://127.0.0.1:")
     assert f"bucket {tmp_path / 'bucket'}" in line
     assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_command_does_not_wait_for_an_index_that_is_being_built(tmp_path):
+    code = (
+        "import sys, time; from milvus_lite.db import MilvusLite; from airflow_provider_milvus.local import __main__\n"
+        "MilvusLite.close = lambda self: time.sleep(600)\n"
+        "__main__.STOP_SECONDS = 1\n"
+        "sys.exit(__main__.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "serve", "--data-dir", str(tmp_path), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline().startswith("Milvus is ready")
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60) == ("", "")
+    finally:
+        process.kill()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("what", ["port", "grpc-port", "no port", "locked", "file", "bucket", "jobs"])
