@@ -11,6 +11,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, BinaryIO, Protocol, TextIO, TypeAlias
@@ -170,14 +171,14 @@ def _decoded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 class NumpyReader:
-    """A set of `.npy` files, one per field and named after it, memory-mapped."""
+    """A set of `.npy` files, one per field and named after it."""
 
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths
 
     def count_rows(self) -> int:
         arrays = self._open()
-        counts = {name: len(array) for name, array in arrays.items()}
+        counts = {name: array.rows for name, array in arrays.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
             raise ImportDataError(f"the NumPy files have different numbers of rows ({listed})")
@@ -185,17 +186,17 @@ class NumpyReader:
 
     def batches(self) -> Iterator[Batch]:
         arrays = self._open()
-        heaviest = max(1, *(array[:1].nbytes for array in arrays.values()))
+        heaviest = max(1, *(array.row_bytes for array in arrays.values()))
         if heaviest > BATCH_BYTES:
             raise ImportDataError(f"a row has {heaviest:,} bytes, the most is {BATCH_BYTES:,}")
         rows = min(BATCH_ROWS, BATCH_BYTES // heaviest)
         for start in range(0, self.count_rows(), rows):
             with reading("NumPy files"):
-                columns = {name: _to_arrow(array[start : start + rows]) for name, array in arrays.items()}
+                columns = {name: _to_arrow(array.read(start, start + rows)) for name, array in arrays.items()}
                 yield pa.RecordBatch.from_pydict(columns)
 
-    def _open(self) -> dict[str, np.ndarray[Any, Any]]:
-        arrays: dict[str, np.ndarray[Any, Any]] = {}
+    def _open(self) -> dict[str, "_ArrayFile"]:
+        arrays: dict[str, _ArrayFile] = {}
         for path in self._paths:
             if path.stem in arrays:
                 raise ImportDataError("two NumPy files have the same name", field=path.stem)
@@ -461,23 +462,63 @@ def _batched(rows: Iterator[SizedRow]) -> Iterator[Rows]:
         yield batch
 
 
-def _open_array(path: Path) -> np.ndarray[Any, Any]:
-    if path.stat().st_size == 0:
+@dataclass(frozen=True)
+class _ArrayFile:
+    """An `.npy` file whose rows are read when they are asked for.
+
+    They are not mapped into memory: who cuts a mapped file short kills the process that looks at it.
+    """
+
+    path: Path
+    offset: int
+    rows: int
+    width: tuple[int, ...]
+    by_column: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def row_bytes(self) -> int:
+        return self.dtype.itemsize * int(np.prod(self.width, dtype=object))
+
+    def read(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Some rows."""
+        stop = min(stop, self.rows)
+        with self.path.open("rb") as file:
+            if not self.by_column:
+                return self._items(file, start * self.row_bytes, (stop - start, *self.width))
+            size = self.dtype.itemsize
+            columns = [
+                self._items(file, (column * self.rows + start) * size, (stop - start,))
+                for column in range(self.width[0])
+            ]
+            return np.stack(columns, axis=1)
+
+    def _items(self, file: BinaryIO, at: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        file.seek(self.offset + at)
+        count = int(np.prod(shape))
+        items = np.frombuffer(file.read(count * self.dtype.itemsize), self.dtype)
+        if len(items) != count:
+            raise ImportDataError("the file has become shorter")
+        return items.reshape(shape)
+
+
+def _open_array(path: Path) -> _ArrayFile:
+    size = path.stat().st_size
+    if size == 0:
         raise ImportDataError("the file is empty")
-    array: np.ndarray[Any, Any] = _load(path)
-    if array.dtype.kind not in "biufU" or array.ndim not in (1, 2):
-        raise ImportDataError(f"unsupported NumPy array of type {array.dtype} with {array.ndim} dimensions")
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in headers:
+            raise ImportDataError(f"unsupported version {version} of the NumPy format")
+        shape, by_column, dtype = headers[version](file)
+        offset = file.tell()
+    if dtype.kind not in "biufU" or len(shape) not in (1, 2):
+        raise ImportDataError(f"unsupported NumPy array of type {dtype} with {len(shape)} dimensions")
+    array = _ArrayFile(path, offset, shape[0], shape[1:], by_column and len(shape) == 2, dtype)
+    if min(shape) < 0 or offset + array.rows * array.row_bytes > size:
+        raise ImportDataError(f"the file is too short for an array of the shape {shape}")
     return array
-
-
-def _load(path: Path) -> np.ndarray[Any, Any]:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError as error:
-        # An array without elements cannot be mapped, and costs nothing to read.
-        if "empty" in str(error):
-            return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-        raise
 
 
 def _to_arrow(array: np.ndarray[Any, Any]) -> pa.Array:

@@ -43,7 +43,7 @@ def _key(name: str, case: str, expected, key="load 2026-11-24", before=(), on="3
 
 
 def _keyed(save="first", collection="{own}", headers=KEY, **more) -> Call:
-    return Call("jobs/import/create", {"collectionName": collection, **FILES, **more}, None, save, headers)
+    return Call("jobs/import/create", {"collectionName": collection, **FILES, **more}, None, save, headers=headers)
 
 
 REFUSALS = [

@@ -199,7 +199,13 @@ ROWS = [
             success({"jobId": Other("{first}")}),
             headers={"Idempotency-Key": "k"},
             before=(
-                Call("jobs/import/create", {"collectionName": "c", **FILES}, None, "first", {"Idempotency-Key": "k"}),
+                Call(
+                    "jobs/import/create",
+                    {"collectionName": "c", **FILES},
+                    None,
+                    "first",
+                    headers={"Idempotency-Key": "k"},
+                ),
             ),
         )
         for version in ("2.5", "2.6")

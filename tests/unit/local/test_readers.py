@@ -1,6 +1,7 @@
 """Each file format as a stream of batches."""
 
 import json
+import os
 import tracemalloc
 
 import numpy as np
@@ -276,6 +277,24 @@ def test_numpy_that_promises_more_than_it_has_is_refused(tmp_path):
     path = tmp_path / "a.npy"
     path.write_bytes(path.read_bytes()[:-80])
     refusal(path)
+
+
+def test_numpy_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BATCH_ROWS", 10)
+    np.save(tmp_path / "a.npy", np.zeros(10_000))
+    batches = readers.open_reader([tmp_path / "a.npy"], {}).batches()
+    next(batches)
+    os.truncate(tmp_path / "a.npy", 200)
+    with pytest.raises(ImportDataError, match="the file has become shorter"):
+        list(batches)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_numpy_rows_are_the_same_in_either_order(tmp_path, monkeypatch, order):
+    monkeypatch.setattr(readers, "BATCH_ROWS", 3)
+    rows = np.arange(40, dtype=np.float32).reshape(10, 4)
+    np.save(tmp_path / "vector.npy", np.asarray(rows, order=order))
+    assert [row["vector"] for row in read(tmp_path / "vector.npy")] == rows.tolist()
 
 
 @pytest.mark.parametrize("array", [np.zeros((2, 2, 2)), np.array(7), np.array([1j]), np.zeros(2, "i4,f4")])
