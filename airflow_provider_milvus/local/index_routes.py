@@ -50,6 +50,7 @@ class AlterReq(IndexReq):
 def build_indexes(collection: Collection, index_params: list[IndexParam]) -> None:
     """Create each index; one that is there already in the same form is left alone, as by Milvus."""
     kinds = {one.name: one.dtype for one in collection.schema.fields}
+    had_index = collection.has_index()
     for param in index_params:
         kind = kinds.get(param.field_name)
         index_type = param.index_type or str(param.params.get("index_type") or AUTOMATIC)
@@ -69,6 +70,9 @@ def build_indexes(collection: Collection, index_params: list[IndexParam]) -> Non
                 INVALID_PARAMETER,
                 f"at most one distinct index is allowed per field, field={param.field_name}: invalid parameter",
             )
+    if not had_index:
+        # Nobody has loaded it yet. Milvus Lite has called it loaded all the time; on a cluster it could not be.
+        collection.release()
 
 
 def create(services: Services, request: IndexParamReq) -> None:

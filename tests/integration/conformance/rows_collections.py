@@ -269,6 +269,17 @@ STATES = [
         success({"loadState": "LoadStateNotLoad"}),
         before=(RELEASE,),
     ),
+    _row(
+        "indexed-is-not-loaded",
+        "get_load_state",
+        "after its first index, and no load",
+        NEW,
+        success({"loadState": "LoadStateNotLoad"}),
+        before=(
+            Call("collections/create", {**NEW, **_custom()}),
+            Call("indexes/create", {**NEW, "indexParams": [INDEX]}),
+        ),
+    ),
     _row("release-again", "release", "a released one", OWN, success(), before=(RELEASE,)),
     _row(
         "load-state-of-partition",
