@@ -1,5 +1,6 @@
 """Each file format as a stream of batches."""
 
+import csv
 import json
 import os
 import tracemalloc
@@ -8,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_milvus.local import readers
 from airflow_provider_milvus.local.errors import ImportDataError
@@ -191,6 +194,22 @@ def test_long_rows_of_text_come_in_small_batches(text, monkeypatch, name, start,
 def test_row_of_text_that_is_too_long_is_refused(text, monkeypatch, name, content):
     monkeypatch.setattr(readers, "MAX_ROW_CHARS", 10)
     assert refusal(text(name, content)).row == 1
+
+
+@given(
+    line=st.text(st.sampled_from('",; a\t1é'), max_size=12).filter(lambda line: line.count('"') % 2 == 0)
+    | st.lists(st.text(st.sampled_from('",; aé')), min_size=1, max_size=4).map(
+        lambda cells: ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    )
+)
+def test_csv_line_that_is_split_in_the_simple_way_is_split_as_by_the_standard_library(line):
+    csv.field_size_limit(readers.MAX_ROW_CHARS)  # which another test has lowered
+    simple = readers._split_simple(line + "\n", ",")
+    assert simple is None or simple == next(csv.reader([line + "\n"], strict=True))
+
+
+def test_csv_line_of_quoted_cells_is_split_in_the_simple_way():
+    assert readers._split_simple('1,"[0.5, 2]",,"x",y\r\n', ",") == ["1", "[0.5, 2]", "", "x", "y"]
 
 
 def test_csv_quote_in_a_cell_that_is_not_quoted_is_refused(text):
