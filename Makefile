@@ -5,6 +5,8 @@ FLOOR_PYTHON ?= $(PYTHON)
 BIN := .venv/bin
 FLOOR_BIN := .venv-floor/bin
 PYTEST := -q -p no:cacheprovider
+# Each of them has Milvus servers of its own.
+PARALLEL := --numprocesses auto --maxprocesses 4
 
 .PHONY: help demo airflow test lint types unit integration system test-floor crash-test conformance bench format clean
 
@@ -32,11 +34,14 @@ lint: .venv/ready
 types: .venv/ready
 	$(BIN)/mypy
 
-unit integration system: .venv/ready
-	$(BIN)/pytest $(PYTEST) tests/$@
+unit integration: .venv/ready
+	$(BIN)/pytest $(PYTEST) $(PARALLEL) tests/$@
+
+system: .venv/ready
+	$(BIN)/pytest $(PYTEST) tests/system
 
 test-floor: .venv-floor/ready
-	$(FLOOR_BIN)/pytest $(PYTEST) tests/unit tests/integration
+	$(FLOOR_BIN)/pytest $(PYTEST) $(PARALLEL) tests/unit tests/integration
 
 crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/imports/test_submission_histories.py
