@@ -8,6 +8,7 @@ Formats and options follow Milvus's import (`import-data.md`, `importutilv2`).
 import csv
 import json
 import re
+from abc import ABC, abstractmethod
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -206,8 +207,8 @@ class NumpyReader:
         return arrays
 
 
-class JsonReader:
-    """A JSON file: an array of row objects, or an object whose `rows` key holds that array."""
+class _JsonRows(ABC):
+    """Rows that are JSON objects; a row that is only counted is skimmed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -217,23 +218,21 @@ class JsonReader:
 
     def batches(self) -> Iterator[Batch]:
         return _batched(self._rows(parse))
+
+    @abstractmethod
+    def _rows(self, read: Read) -> Iterator[SizedRow]: ...
+
+
+class JsonReader(_JsonRows):
+    """A JSON file: an array of row objects, or an object whose `rows` key holds that array."""
 
     def _rows(self, read: Read) -> Iterator[SizedRow]:
         with reading("JSON file"), self._path.open(encoding="utf-8-sig") as file:
             yield from _JsonStream(file, read).rows()
 
 
-class JsonLinesReader:
+class JsonLinesReader(_JsonRows):
     """A JSON Lines file: one row object per line; blank lines are skipped."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def count_rows(self) -> int:
-        return sum(1 for _ in self._rows(skim))
-
-    def batches(self) -> Iterator[Batch]:
-        return _batched(self._rows(parse))
 
     def _rows(self, read: Read) -> Iterator[SizedRow]:
         row = 0
