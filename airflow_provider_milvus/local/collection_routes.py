@@ -7,6 +7,7 @@ from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import CollectionNotLoadedError, IndexNotFoundError, PartitionNotFoundError
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
+from airflow_provider_milvus.local.engine import is_loaded
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.index_routes import IndexParam, build_indexes
 from airflow_provider_milvus.local.schemas import TYPES, Schema, describe_field
@@ -165,8 +166,9 @@ def load(services: Services, request: CollectionNameReq) -> None:
 
 
 def refresh_load(services: Services, request: CollectionNameReq) -> None:
-    """Check that the collection is loaded: Milvus Lite shows imported rows without being asked."""
-    require_loaded(request.collection(services))
+    """Show the rows that were imported since the collection was loaded."""
+    with services.engine.write_lock:
+        services.engine.refresh(request.collection(services))
 
 
 def release(services: Services, request: CollectionNameReq) -> None:
@@ -184,8 +186,8 @@ def get_load_state(services: Services, request: LoadStateReq) -> dict[str, Any]:
 
 
 def get_stats(services: Services, request: CollectionNameReq) -> dict[str, int]:
-    """The number of rows; the collection need not be loaded."""
-    return {"rowCount": request.collection(services).num_entities}
+    """The number of rows, seen or not; the collection need not be loaded."""
+    return {"rowCount": services.engine.stored_rows(request.collection(services))}
 
 
 def flush(services: Services, request: CollectionNameReq) -> None:
@@ -214,13 +216,12 @@ def require_partitions(collection: Collection, names: list[str]) -> None:
 
 def require_loaded(collection: Collection) -> None:
     """Raises CollectionNotLoadedError, which Milvus Lite itself does not while there is no index at all."""
-    if _load_state(collection) != "LoadStateLoaded":
+    if not is_loaded(collection):
         raise CollectionNotLoadedError(f"collection not loaded[collection={collection.name}]")
 
 
 def _load_state(collection: Collection) -> str:
-    # Milvus Lite calls a collection without any index loaded; on a cluster it could not be.
-    if collection.load_state == "loaded" and collection.has_index():
+    if is_loaded(collection):
         return "LoadStateLoaded"
     return "LoadStateLoading" if collection.load_state == "loading" else "LoadStateNotLoad"
 

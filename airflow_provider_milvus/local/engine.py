@@ -1,10 +1,11 @@
 """Milvus Lite, opened once and shared by REST, gRPC and imports.
 
-The only module that touches Milvus Lite's private state. It needs that for one thing: to publish whole
+The only module that touches Milvus Lite's private state. It needs that for two things: to publish whole
 segment files in one atomic step, as a cluster does, where `Collection.insert` would show rows half-way and
-leave a part of them behind when the process dies.
+leave a part of them behind when the process dies; and to show those of a loaded collection only when it is refreshed.
 """
 
+import copy
 import os
 import re
 import secrets
@@ -17,8 +18,10 @@ from typing import Any
 
 from milvus_lite.db import MilvusLite
 from milvus_lite.engine.collection import Collection
+from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import (
     CollectionNotFoundError,
+    CollectionNotLoadedError,
     DataDirLockedError,
     PartitionNotFoundError,
     SchemaValidationError,
@@ -35,6 +38,66 @@ FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}", re.ASCII)
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}", re.ASCII)
 
 
+class _Collection(Collection):  # type: ignore[misc]
+    """Milvus Lite's collection, in which imported segments can wait: published, but not seen by readers.
+
+    Only memory knows which ones wait. After a restart a collection must be loaded anyway, and that shows them all.
+    """
+
+    waiting: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def adopt(cls, collection: Collection) -> "_Collection":
+        # Milvus Lite makes its collections itself, in several places.
+        if not isinstance(collection, cls):
+            collection.__class__ = cls
+            collection._compaction_mgr = _Compaction(collection)
+        adopted: _Collection = collection
+        return adopted
+
+    def _read_snapshot(self) -> tuple[tuple[Segment, ...], Any]:
+        with self._maintenance_lock:
+            segments, deletions = super()._read_snapshot()
+            if self.waiting:
+                segments = tuple(one for key, one in self._segment_cache.items() if key not in self.waiting)
+            return segments, deletions
+
+    def load(self) -> None:
+        with self._maintenance_lock:
+            if self.load_state != "loaded":
+                self.waiting = frozenset()
+            super().load()
+
+    def refresh(self) -> None:
+        with self._maintenance_lock:
+            if not is_loaded(self):
+                raise CollectionNotLoadedError(f"collection not loaded[collection={self.name}]")
+            self.waiting = frozenset()
+        self._schedule_bg_maintenance()
+
+    def stored_rows(self, partition_names: list[str] | None = None) -> int:
+        everything = copy.copy(self)
+        everything.waiting = frozenset()
+        rows: int = everything._num_entities(partition_names)
+        return rows
+
+
+class _Compaction(CompactionManager):  # type: ignore[misc]
+    """Leaves all segments alone while some of them wait: merged with the others they would be seen."""
+
+    def __init__(self, collection: _Collection) -> None:
+        super().__init__(collection.data_dir, collection.schema)
+        self._collection = collection
+
+    def maybe_compact(self, *args: Any) -> bool:
+        return not self._collection.waiting and super().maybe_compact(*args)
+
+
+def is_loaded(collection: Collection) -> bool:
+    """Whether it is loaded. Milvus Lite calls one without any index loaded, too; on a cluster it could not be."""
+    return collection.load_state == "loaded" and bool(collection.has_index())
+
+
 class _Catalog(MilvusLite):  # type: ignore[misc]
     """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first."""
 
@@ -45,7 +108,7 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
 
     def get_collection(self, *args: Any, **kwargs: Any) -> Collection:
         with self._catalog_lock:
-            return super().get_collection(*args, **kwargs)
+            return _Collection.adopt(super().get_collection(*args, **kwargs))
 
     def create_collection(self, name: str, schema: CollectionSchema, *args: Any, **kwargs: Any) -> Collection:
         for field in schema.fields:
@@ -53,7 +116,7 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
             if not FIELD_NAME.fullmatch(field.name):
                 raise SchemaValidationError(f"invalid field name: {field.name!r}")
         with self._catalog_lock:
-            return super().create_collection(name, schema, *args, **kwargs)
+            return _Collection.adopt(super().create_collection(name, schema, *args, **kwargs))
 
     def drop_collection(self, *args: Any, **kwargs: Any) -> None:
         with self._catalog_lock:
@@ -64,7 +127,8 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         with self._catalog_lock:
             loaded = self.get_collection(old_name, *args, **kwargs).load_state == "loaded"
             super().rename_collection(old_name, new_name, *args, **kwargs)
-            # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name.
+            # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name. What waits is
+            # shown early: a compaction may have merged it before anyone could forbid it.
             if loaded:
                 self.get_collection(new_name, *args, **kwargs).load()
 
@@ -82,6 +146,17 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
             fresh._next_seq = fresh._next_auto_id = seq + 1
             fresh._manifest.current_seq = seq
             fresh._manifest.save()
+
+    def get_collection_stats(self, name: str, database_name: str = DEFAULT_DATABASE) -> dict[str, Any]:
+        return {"row_count": self.get_collection(name, database_name=database_name).stored_rows()}
+
+    def get_partition_stats(
+        self, collection_name: str, partition_name: str, database_name: str = DEFAULT_DATABASE
+    ) -> dict[str, Any]:
+        collection = self.get_collection(collection_name, database_name=database_name)
+        if not collection.has_partition(partition_name):
+            raise PartitionNotFoundError(partition_name)
+        return {"row_count": collection.stored_rows([partition_name])}
 
     def resolve_collection_name(self, name: str, *args: Any, **kwargs: Any) -> str:
         resolved: str = super().resolve_collection_name(name, *args, **kwargs)
@@ -212,6 +287,15 @@ class Engine:
         properties: dict[str, Any] = collection._database_properties
         return properties
 
+    def stored_rows(self, collection: Collection) -> int:
+        """The rows in all segments, among them imported ones that readers do not see yet."""
+        rows: int = collection.stored_rows()
+        return rows
+
+    def refresh(self, collection: Collection) -> None:
+        """Show all rows that were imported since the collection was loaded. Raises CollectionNotLoadedError."""
+        collection.refresh()
+
     def reserve(self, collection: Collection, rows: int) -> int:
         """Take `rows` sequence numbers that no insert will ever use, not even after kill -9; returns the first.
 
@@ -239,10 +323,11 @@ class Engine:
         before: Callable[[], None],
         after: Callable[[], None],
     ) -> None:
-        """Make all staged segments visible at once, or none.
+        """Make all staged segments a part of the collection at once, or none.
 
-        `before` runs when nothing is visible yet, `after` when everything is; no other writer and no
-        compaction can come between. Raises PartitionNotFoundError if a partition has gone.
+        Readers of a collection that is loaded see them after `refresh`. `before` runs when nothing is published yet,
+        `after` when everything is; no other writer and no compaction can come between. Raises PartitionNotFoundError
+        if a partition has gone.
         """
         with self.write_lock, collection._maintenance_lock:
             for one in staged:
@@ -267,8 +352,10 @@ class Engine:
             for one in staged:
                 manifest.remove_data_files(one.partition, [one.name])
             raise
-        for one in staged:
-            collection._segment_cache[(one.partition, one.name)] = one.segment
+        published = {(one.partition, one.name): one.segment for one in staged}
+        if is_loaded(collection):
+            collection.waiting |= published.keys()
+        collection._segment_cache.update(published)
         collection._refresh_segment_cache()
 
     def was_published(self, db_name: str, collection_id: int, segments: dict[str, list[str]]) -> bool:

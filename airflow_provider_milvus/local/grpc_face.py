@@ -63,7 +63,7 @@ class GrpcFace:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine.db), self._server)
+        milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine), self._server)
 
     def listen(self, host: str, port: int) -> int:
         """Listen on a port, before `start`; returns the port (`port` 0 means any free one).
@@ -86,12 +86,43 @@ class GrpcFace:
 
 
 class _Servicer(MilvusServicer):  # type: ignore[misc]
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.db)
+        self._engine = engine
+
     def CreatePartition(self, request: Any, context: grpc.ServicerContext) -> Any:
         try:
             check_partition_name(request.partition_name)
         except MilvusLiteError as error:
             return common_pb2.Status(**to_status_kwargs(error))
         return super().CreatePartition(request, context)
+
+    def CreateIndex(self, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            collection = self._get_collection(request, context)
+        except MilvusLiteError as error:
+            return common_pb2.Status(**to_status_kwargs(error))
+        had_index = collection.has_index()
+        status = super().CreateIndex(request, context)
+        if not had_index:
+            # Nobody has loaded it yet, as in REST.
+            collection.release()
+        return status
+
+    def LoadCollection(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if not request.refresh:
+            return super().LoadCollection(request, context)
+        try:
+            self._engine.refresh(self._get_collection(request, context))
+        except MilvusLiteError as error:
+            return common_pb2.Status(**to_status_kwargs(error))
+        return common_pb2.Status()
+
+    def GetLoadingProgress(self, request: Any, context: grpc.ServicerContext) -> Any:
+        answer = super().GetLoadingProgress(request, context)
+        # A client that refreshed waits for this one, which Milvus Lite leaves at 0.
+        answer.refresh_progress = answer.progress
+        return answer
 
 
 class _Authenticate(grpc.ServerInterceptor):  # type: ignore[misc]

@@ -91,7 +91,7 @@ def describe(services: Services, request: IndexReq) -> list[dict[str, Any]]:
     """One index; Milvus Lite builds at once, so it is always finished."""
     collection = request.collection(services)
     there = _existing(collection, request.index_name)
-    rows = collection.num_entities
+    rows = services.engine.stored_rows(collection)
     return [
         {
             "indexName": request.index_name,

@@ -53,7 +53,10 @@ def list_partitions(services: Services, request: CollectionNameReq) -> list[str]
 
 def get_stats(services: Services, request: PartitionReq) -> dict[str, int]:
     """The number of rows of one partition."""
-    return {"rowCount": request.collection(services).partition_num_entities(request.partition_name)}
+    stats = services.engine.db.get_partition_stats(
+        request.collection_name, request.partition_name, database_name=request.db_name
+    )
+    return {"rowCount": stats["row_count"]}
 
 
 def load(services: Services, request: PartitionsReq) -> NoReturn:

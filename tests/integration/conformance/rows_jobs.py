@@ -297,7 +297,19 @@ def _load(save="job", **more) -> tuple[Call, Call]:
     return started(save, "{row}", **more), ended("{" + save + "}")
 
 
+def _commit() -> tuple[Call, ...]:
+    return started("job", "{row}", **TWO_PHASE), resting("{job}"), Call("jobs/import/commit", JOB), ended("{job}")
+
+
+def _count(rows) -> list[dict[str, int]]:
+    return [{"count(*)": rows}]
+
+
 JOB = {"jobId": "{job}"}
+COUNT = {"filter": "", "outputFields": ["count(*)"]}
+LOAD, REFRESH, RELEASE = (
+    Call(f"collections/{route}", {"collectionName": "{row}"}) for route in ("load", "refresh_load", "release")
+)
 EFFECTS = [
     _rows_of("completed", "5.6", "after a completed import", 10, *_load()),
     _rows_of(
@@ -391,18 +403,41 @@ EFFECTS = [
             ended("{job}"),
         ),
     ),
-    Row(
-        "rows-queried",
-        "7.2",
-        "entities/query",
-        "count(*) after refresh_load",
-        {"collectionName": "{row}", "filter": "", "outputFields": ["count(*)"]},
-        success([{"count(*)": 10}]),
-        before=(
-            Call("collections/create", collection("{row}")),
-            *_load(),
-            Call("collections/refresh_load", {"collectionName": "{row}"}),
-        ),
+    *(
+        Row(
+            f"rows-{id}",
+            "7.2",
+            f"entities/{read}",
+            case,
+            {"collectionName": "{row}", **body},
+            success(expected),
+            before=(Call("collections/create", collection("{row}")), *before),
+        )
+        for id, read, case, body, expected, before in (
+            ("queried", "query", "count(*) after refresh_load", COUNT, _count(10), (*_load(), REFRESH)),
+            ("not-refreshed", "query", "count(*) of a loaded one, without refresh_load", COUNT, _count(0), _load()),
+            ("not-found", "query", "rows of a loaded one, without refresh_load", {"filter": "id >= 0"}, [], _load()),
+            ("not-near", "search", "a loaded one, without refresh_load", {"data": [[0, 0, 0, 0]]}, [], _load()),
+            ("loaded-again", "query", "count(*) after load of a loaded one", COUNT, _count(0), (*_load(), LOAD)),
+            ("reloaded", "query", "count(*) after release and load", COUNT, _count(10), (*_load(), RELEASE, LOAD)),
+            (
+                "imported-while-released",
+                "query",
+                "count(*) after release, import, load",
+                COUNT,
+                _count(10),
+                (RELEASE, *_load(), LOAD),
+            ),
+            ("committed", "query", "count(*) after commit", COUNT, _count(0), _commit()),
+            (
+                "committed-refreshed",
+                "query",
+                "count(*) after commit and refresh_load",
+                COUNT,
+                _count(10),
+                (*_commit(), REFRESH),
+            ),
+        )
     ),
     Row(
         "rows-of-a-dropped-collection",

@@ -70,6 +70,15 @@ class Client:
     def rows(self, collection="c"):
         return self.post("/collections/get_stats", collectionName=collection)["rowCount"]
 
+    def refresh(self, collection="c"):
+        """Let readers of a loaded collection see what was imported."""
+        self.post("/collections/refresh_load", collectionName=collection)
+
+    def seen(self, collection="c"):
+        """How many rows a reader finds."""
+        answer = self.post("/entities/query", collectionName=collection, outputFields=["count(*)"])
+        return answer[0]["count(*)"]
+
     def create(self, collection="c", auto_id=True, dim=4, fields=(), **schema):
         """A collection of vectors."""
         all_fields = [

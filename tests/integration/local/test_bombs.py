@@ -111,6 +111,7 @@ def test_announced_rows_beyond_all_numbers_are_refused_before_numbers_are_taken(
     array.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     assert "announces 1152921504606846976 rows" in client.load(["vector.npy"])["reason"]
     client.load("rows.parquet")
+    client.refresh()
     keys = client.post("/entities/query", collectionName="c", filter="id >= 0", outputFields=["id"])
     assert max(row["id"] for row in keys) < 1000
 

@@ -126,12 +126,14 @@ def write(schema, rows, folder, file_type, **options):
 
 
 def run(milvus, collection, files, **options):
-    """Import with pymilvus's own functions; the final progress."""
+    """Import with pymilvus's own functions and let readers see the rows; the final progress."""
     job_id = bulk_import(milvus.uri, collection, files=files, **options).json()["data"]["jobId"]
     listed = list_import_jobs(milvus.uri, collection_name=collection).json()["data"]["records"]
     assert job_id in [record["jobId"] for record in listed]
     while True:
         job = get_import_progress(milvus.uri, job_id).json()["data"]
+        if job["state"] == "Completed":
+            pymilvus.MilvusClient(uri=milvus.grpc_uri).refresh_load(collection)
         if job["state"] in ("Completed", "Failed"):
             return job
         time.sleep(0.01)

@@ -24,7 +24,9 @@ def test_one_uri_serves_bulk_import_and_the_client_of_pymilvus(client):
     uri = client.milvus.uri
     job_id = bulk_import(uri, "c", files=[["rows.parquet"]]).json()["data"]["jobId"]
     assert client.wait(job_id)["state"] == "Completed"
-    assert pymilvus.MilvusClient(uri=uri).query("c", output_fields=["count(*)"])[0]["count(*)"] == 10
+    milvus = pymilvus.MilvusClient(uri=uri)
+    milvus.refresh_load("c")
+    assert milvus.query("c", output_fields=["count(*)"])[0]["count(*)"] == 10
 
 
 def test_grpc_has_a_port_of_its_own_where_one_is_asked_for(serve):

@@ -36,6 +36,7 @@ def test_list_import_jobs(client):
 
 def test_imported_rows_are_found_by_query_search_and_get(client, milvus):
     load(client)
+    milvus.refresh_load("c")
     rows = milvus.query("c", "id >= 0", output_fields=["vector"])
     assert sorted(row["vector"][0] for row in rows) == [float(n) for n in range(10)]
     nearest = milvus.search("c", [[3.0] * 4], limit=1)[0][0]
@@ -45,6 +46,7 @@ def test_imported_rows_are_found_by_query_search_and_get(client, milvus):
 
 def test_imported_rows_can_be_deleted(client, milvus):
     load(client)
+    milvus.refresh_load("c")
     milvus.delete("c", filter="id >= 0")
     assert client.rows() == 0
 
@@ -52,6 +54,7 @@ def test_imported_rows_can_be_deleted(client, milvus):
 def test_collection_of_pymilvus_takes_imports(client, milvus):
     milvus.create_collection("made", dimension=4, auto_id=True)
     assert client.load("rows.parquet", collection="made")["state"] == "Completed"
+    milvus.refresh_load("made")
     assert milvus.query("made", output_fields=["count(*)"])[0]["count(*)"] == 10
 
 
@@ -111,8 +114,8 @@ def test_partition_of_pymilvus_takes_imports(client, milvus):
 def test_token_opens_both_faces(serve, client):
     client = serve(token="root:Mil:vus")
     milvus = pymilvus.MilvusClient(uri=client.milvus.grpc_uri, token="root:Mil:vus")
-    milvus.load_collection("c")
     assert load(client, api_key="root:Mil:vus")["state"] == "Completed"
+    milvus.load_collection("c")
     assert milvus.query("c", output_fields=["count(*)"])[0]["count(*)"] == 10
 
 

@@ -113,6 +113,7 @@ def test_every_type_reads_back_as_if_inserted(create, write):
     milvus.flush("inserted")
     job = client.load(write(client.milvus.bucket), collection="imported")
     assert (job["state"], job["importedRows"]) == ("Completed", 5), job
+    client.refresh("imported")
 
     for ask in (
         lambda name: milvus.query(name, "id >= 0", output_fields=["*"]),
@@ -136,6 +137,7 @@ def test_numpy_set_reads_back_as_if_inserted(serve):
     np.save(client.milvus.bucket / "id.npy", np.arange(1000))
     np.save(client.milvus.bucket / "vector.npy", vectors)
     assert client.load(["id.npy", "vector.npy"])["state"] == "Completed"
+    client.refresh()
     client.post(
         "/entities/insert",
         collectionName="inserted",

@@ -36,6 +36,7 @@ def commit(client, job_id):
 def ids(client):
     milvus = pymilvus.MilvusClient(uri=client.milvus.grpc_uri)
     milvus.load_collection("c")
+    milvus.refresh_load("c")
     return [row["id"] for row in milvus.query("c", "id >= 0", output_fields=["id"])]
 
 
