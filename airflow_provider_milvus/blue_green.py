@@ -70,7 +70,8 @@ def milvus_blue_green_import(
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
     :param group_id: of the task group.
     :param default_args: of its tasks, such as ``retries``.
-    :param import_parameters: further parameters of the import, such as ``options`` and ``timeout``.
+    :param import_parameters: further parameters of the import, such as ``options`` and ``timeout``; on Zilliz Cloud
+        ``object_urls`` and ``storage_conn_id``, or ``volume_name`` and ``data_paths``, instead of files.
     :raises ValueError: for bad parameters, when the DAG is parsed.
     """
     if not isinstance(keep, int) or keep < MIN_KEEP:
@@ -78,8 +79,11 @@ def milvus_blue_green_import(
             f"keep must be a whole number from {MIN_KEEP} up, got {keep!r}: readers may still be at work in the "
             f"version before the one that serves"
         )
-    if (files is None) == (files_from is None):
-        raise ValueError(f"give either files or files_from, got files={files!r}, files_from={files_from!r}")
+    sources = {"files": files, "files_from": files_from}
+    sources |= {name: import_parameters.get(name) for name in ("object_urls", "data_paths")}
+    given = [name for name, source in sources.items() if source is not None]
+    if len(given) != 1:
+        raise ValueError(f"give exactly one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
     if files_from is None and (files_root is not None or expected_rows == FOOTERS):
         raise ValueError("files_root and expected_rows='footers' go with files_from, which is not given")
     if not import_parameters.get("wait_for_completion", True):

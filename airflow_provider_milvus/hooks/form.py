@@ -25,8 +25,14 @@ _FIELDS: dict[str, tuple[str, str, str]] = {
     "timeout": ("Timeout", "number", "Seconds that one request may take (default 30)"),
     "retries": ("Retries", "integer", "How often a request that is safe to repeat is repeated (default 5)"),
     "proxies": ("Proxies", "string", 'URL, or JSON such as {"https": "http://proxy:3128"}'),
-    "cluster_id": ("Cluster id", "string", "Zilliz Cloud: the cluster that imports go to (in0x-…)"),
-    "import_endpoint": ("Import endpoint", "string", "Zilliz Cloud: https://api.cloud.zilliz.com"),
+    "cluster_id": (
+        "Cluster id",
+        "string",
+        "Zilliz Cloud: the cluster (in0x-…), if not as the host tells",
+    ),
+    "project_id": ("Project id", "string", "Zilliz Cloud: instead of a cluster, the project whose databases are meant"),
+    "region_id": ("Region id", "string", "Zilliz Cloud: the region of the project's databases (aws-us-west-2)"),
+    "import_endpoint": ("Import endpoint", "string", "Zilliz Cloud: where imports go, if not as the host tells"),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest.collections import IndexState, LoadState
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.errors import MilvusError
-    from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress
+    from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class MilvusHook(BaseHook):
         """Start an import job and return its id. Milvus loads the rows again whenever it is called again.
 
         :param collection_name: an existing collection.
-        :param files: keys in the bucket of the Milvus server; an entry is one file, or a list of ``.npy`` files.
+        :param files: keys in the bucket of a self-hosted Milvus; an entry is one file, or a list of ``.npy`` files.
         :param object_urls: Zilliz Cloud: URLs of files or folders.
         :param volume_name: Zilliz Cloud: a volume, with ``data_paths`` in it.
         :param partition_name: an existing partition.
@@ -130,6 +130,7 @@ class MilvusHook(BaseHook):
         source = rest.imports.ImportSource(
             files=files, object_urls=object_urls, volume_name=volume_name, data_paths=data_paths
         )
+        self.check_source(source, storage_conn_id)
         request = rest.imports.create(
             collection_name,
             source,
@@ -202,12 +203,39 @@ class MilvusHook(BaseHook):
             wait, lambda job_id: self.call(rest.imports.describe(job_id), retries=0), until=until
         )
 
+    def check_source(self, source: ImportSource, storage_conn_id: str | None = None) -> None:
+        """Check that the connection's server can import from there.
+
+        :raises ValueError: naming the parameter and the remedy.
+        """
+        cloud = self.settings.on_zilliz_cloud
+        if cloud and source.files is not None:
+            raise ValueError(
+                f"files are keys in the bucket of a self-hosted Milvus, and {self.milvus_conn_id!r} is a connection to "
+                f"Zilliz Cloud: give object_urls, or volume_name and data_paths"
+            )
+        if not cloud and source.files is None:
+            raise ValueError(
+                f"object_urls and volume_name are for Zilliz Cloud, and {self.milvus_conn_id!r} is no connection to "
+                f"it: give files, or the connection a cluster_id (or a project_id and a region_id)"
+            )
+        if storage_conn_id is not None and source.object_urls is None:
+            raise ValueError(f"storage_conn_id={storage_conn_id!r} goes with object_urls, which are not given")
+
     def storage_fields(self, storage_conn_id: str | None) -> dict[str, str]:
-        """Zilliz Cloud: the keys of the object storage as fields of a create request. They are secrets."""
+        """Zilliz Cloud: the keys of the object storage as fields of a create request. They are secrets.
+
+        :raises ValueError: where the connection has no keys.
+        """
         if storage_conn_id is None:
             return {}
         connection = self.get_connection(storage_conn_id)
         keys = {"accessKey": connection.login, "secretKey": connection.password}
+        if not all(keys.values()):
+            raise ValueError(
+                f"the connection {storage_conn_id!r} needs the object storage's access key as login and its secret key "
+                f"as password; leave storage_conn_id out for objects that anybody may read"
+            )
         keys["token"] = connection.extra_dejson.get("token") or connection.extra_dejson.get("aws_session_token")
         return {name: value for name, value in keys.items() if value}
 
@@ -338,15 +366,20 @@ class MilvusHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Whether the connection works, and in words what is wrong where it does not."""
         try:
-            names = self.call(rest.collections.list_collections(), retries=0)
+            settings = self.settings
         except ValueError as error:
             return False, str(error)
+        url = settings.base_url
+        try:
+            names = self.call(rest.collections.list_collections(), retries=0)
+            message = f"Connected to {url}; database {settings.database!r} has {len(names)} collections"
+            if settings.on_zilliz_cloud:
+                url = settings.import_url
+                self.call(rest.imports.list_jobs(page=1, page_size=1), retries=0)
+                message += f"; import jobs go to {url} for {settings.cluster_id or settings.project_id}"
         except rest.errors.MilvusError as error:
-            return False, _diagnosis(self.settings, error)
-        return (
-            True,
-            f"Connected to {self.settings.base_url}; database {self.settings.database!r} has {len(names)} collections",
-        )
+            return False, _diagnosis(url, settings.database, error)
+        return True, message
 
 
 class MilvusAsyncHook:
@@ -405,7 +438,7 @@ class _Pages:
     def __init__(self, collection_name: str | None, settings: ClientSettings) -> None:
         self.records: dict[str, Mapping[str, Any]] = {}
         self._collection_name = collection_name
-        self._paged = settings.cluster_id is not None
+        self._paged = settings.on_zilliz_cloud
         self._page = 0
         self._ended = False
 
@@ -439,8 +472,8 @@ async def _settings(conn_id: str, database: str | None) -> ClientSettings:
     return ClientSettings.from_connection(connection, database, await get_async_extra_dejson(connection))
 
 
-def _diagnosis(settings: ClientSettings, error: MilvusError) -> str:
-    errors, url = rest.errors, settings.base_url
+def _diagnosis(url: str, database: str, error: MilvusError) -> str:
+    errors = rest.errors
     if isinstance(error, errors.MilvusTLSError):
         return f"{error}. Check that the port speaks TLS, and give the CA that signed its certificate as ca_bundle"
     if isinstance(error, errors.MilvusConnectionError):
@@ -448,7 +481,7 @@ def _diagnosis(settings: ClientSettings, error: MilvusError) -> str:
     if isinstance(error, errors.MilvusAuthError):
         return f"{url} refuses these credentials: {error}. Check user and password, or the token, and their privileges"
     if isinstance(error, errors.MilvusDatabaseNotFound):
-        return f"{url} has no database {settings.database!r}: {error}"
+        return f"{url} has no database {database!r}: {error}"
     if isinstance(error, errors.MilvusRouteNotFound | errors.MilvusProtocolError):
         return f"What answers at {url} is not Milvus's REST API: {error}"
     return f"{url}: {error}"

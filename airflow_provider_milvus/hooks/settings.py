@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,15 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 DEFAULT_PORT = 19530
+DEFAULT_DATABASE = "default"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_RETRIES = 5
+
+# The endpoints that Zilliz Cloud's console shows: of a cluster, and of a project's databases in one region.
+_ZILLIZ_CLUSTER = re.compile(
+    r"(?P<cluster_id>in\d\d-[a-z0-9]+)(-privatelink)?\..+\.(zillizcloud\.com|zilliz\.com(\.cn)?)"
+)
+_ZILLIZ_PROJECT = re.compile(r"(?P<project_id>[^.]+)\.(?P<region_id>[^.]+)\.api\.zillizcloud\.com")
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,13 @@ class ClientSettings:
     :param retries: how often a request that is safe to repeat is repeated.
     :param proxies: proxy URL by scheme (``http``, ``https``); empty to take the environment's.
     :param cluster_id: Zilliz Cloud: the cluster that import jobs are for.
+    :param project_id: Zilliz Cloud: instead of a cluster, the project whose databases import jobs are for.
+    :param region_id: Zilliz Cloud: the region of the project's databases.
     """
 
     base_url: str
     import_url: str
-    database: str = "default"
+    database: str = DEFAULT_DATABASE
     token: str = field(default="", repr=False)
     verify: bool | str = True
     cert: str | tuple[str, str] | None = None
@@ -43,6 +53,21 @@ class ClientSettings:
     retries: int = DEFAULT_RETRIES
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     cluster_id: str | None = None
+    project_id: str | None = None
+    region_id: str | None = None
+
+    @property
+    def on_zilliz_cloud(self) -> bool:
+        """Whether import jobs go to Zilliz Cloud."""
+        return self.cluster_id is not None or self.project_id is not None
+
+    @property
+    def named_database(self) -> str | None:
+        """The database as requests name it.
+
+        On Zilliz Cloud the default one is left out: only dedicated clusters and projects have others.
+        """
+        return None if self.on_zilliz_cloud and self.database == DEFAULT_DATABASE else self.database
 
     @classmethod
     def from_connection(
@@ -53,7 +78,8 @@ class ClientSettings:
         ``host`` is a host name or a whole URL; ``schema`` is the database; ``login`` and ``password`` together are a
         user, ``password`` alone is an API key. Extra: ``token`` (before login and password), ``tls``, ``verify``,
         ``ca_bundle``, ``client_cert``, ``client_key``, ``timeout``, ``retries``, ``proxies``, ``cluster_id``,
-        ``import_endpoint``. In a URI every extra is a text, so texts are read as booleans and numbers.
+        ``project_id``, ``region_id``, ``import_endpoint``. In a URI every extra is a text, so texts are read as
+        booleans and numbers. An endpoint of Zilliz Cloud as host says by itself what the last four would.
 
         :param database: instead of the connection's.
         :param extra: the connection's extra, where it was read already.
@@ -61,18 +87,19 @@ class ClientSettings:
         """
         extra = connection.extra_dejson if extra is None else extra
         base_url = _base_url(connection.host, connection.port, _boolean(extra, "tls", None))
-        import_url = str(extra.get("import_endpoint") or "")
+        cloud = _zilliz_cloud(base_url, extra)
+        import_url = cloud.pop("import_endpoint") or ""
         return cls(
             base_url=base_url,
             import_url=_base_url(import_url, None, None if "://" in import_url else True) if import_url else base_url,
-            database=_database(database or connection.schema or "default"),
+            database=_database(database or connection.schema or DEFAULT_DATABASE),
             token=_token(connection, extra),
             verify=_verify(extra),
             cert=_cert(extra),
             timeout=_number(extra, "timeout", DEFAULT_TIMEOUT, least=0.1),
             retries=int(_number(extra, "retries", DEFAULT_RETRIES, least=0)),
             proxies=_proxies(extra),
-            cluster_id=extra.get("cluster_id") or None,
+            **cloud,
         )
 
 
@@ -99,6 +126,29 @@ def _base_url(host: str | None, port: int | None, tls: bool | None) -> str:
     if port is None and not with_scheme:
         port = DEFAULT_PORT
     return f"{scheme}://{name}:{port}" if port else f"{scheme}://{name}"
+
+
+def _zilliz_cloud(base_url: str, extra: Mapping[str, Any]) -> dict[str, str | None]:
+    """What makes a connection one to Zilliz Cloud, as given or as the host tells."""
+    names = ("cluster_id", "project_id", "region_id", "import_endpoint")
+    given = {name: str(extra.get(name) or "").strip() or None for name in names}
+    host = urlsplit(base_url).hostname or ""
+    if not any((given["cluster_id"], given["project_id"], given["region_id"])):
+        found = _ZILLIZ_CLUSTER.fullmatch(host) or _ZILLIZ_PROJECT.fullmatch(host)
+        given |= found.groupdict() if found else {}
+    if given["cluster_id"] and (given["project_id"] or given["region_id"]):
+        raise ValueError(
+            f"the milvus connection's cluster_id {given['cluster_id']!r} leaves no room for project_id and region_id; "
+            f"give a cluster, or a project and its region"
+        )
+    if bool(given["project_id"]) != bool(given["region_id"]):
+        raise ValueError(
+            f"the milvus connection's project_id and region_id go together; "
+            f"got project_id={given['project_id']!r}, region_id={given['region_id']!r}"
+        )
+    if _ZILLIZ_CLUSTER.fullmatch(host) and not given["import_endpoint"]:
+        given["import_endpoint"] = "https://api.cloud.zilliz.com" + (".cn" if host.endswith(".cn") else "")
+    return given
 
 
 # Both travel in headers: an HTTP library would refuse a line break with an error that quotes the whole header.

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # Seconds that an idle connection of the triggerer is kept.
 KEEP_ALIVE = 90.0
+# A shorter text is not looked for in answers: it could be any word of theirs.
+SHORTEST_SECRET = 8
 
 
 class Transport:
@@ -50,8 +52,22 @@ class Transport:
         return f"{base}{BASE_PATH}{request.path}"
 
     def _body(self, request: Request[T]) -> bytes:
-        cluster_id = self._settings.cluster_id if request.control_plane else None
-        return request.encode(dbName=self._settings.database, clusterId=cluster_id)
+        settings = self._settings
+        where: dict[str, str | None] = {"dbName": settings.named_database}
+        if request.control_plane:
+            where |= {
+                "clusterId": settings.cluster_id,
+                "projectId": settings.project_id,
+                "regionId": settings.region_id,
+            }
+        return request.encode(**where)
+
+    def _read(self, request: Request[T], status: int, headers: Mapping[str, str], content: bytes) -> T:
+        """The answer's value. Error pages may quote the request, and errors quote them: no secret gets that far."""
+        for secret in (self._settings.token, *request.secrets):
+            if len(secret) >= SHORTEST_SECRET:
+                content = content.replace(secret.encode(), b"***")
+        return request.read(status, headers, content)
 
     def _headers(self) -> dict[str, str]:
         from airflow import __version__ as airflow_version
@@ -59,10 +75,11 @@ class Transport:
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",
-            # Milvus checks privileges against this header alone, so a database in the body is not enough.
-            "DB-Name": self._settings.database,
             "User-Agent": f"airflow-provider-milvus/{__version__} apache-airflow/{airflow_version}",
         }
+        if self._settings.named_database:
+            # Milvus checks privileges against this header alone, so a database in the body is not enough.
+            headers["DB-Name"] = self._settings.named_database
         if self._settings.token:
             headers["Authorization"] = f"Bearer {self._settings.token}"
         return headers
@@ -76,9 +93,8 @@ class RequestsTransport(Transport):
         import requests
 
         session = requests.Session()
-        environment: Any = session.merge_environment_settings(
-            self._settings.base_url, dict(self._settings.proxies), None, self._settings.verify, self._settings.cert
-        )
+        environment = self._environment(session, self._settings.base_url)
+        self._import_proxies = self._environment(session, self._settings.import_url)["proxies"]
         session.proxies, session.verify, session.cert = (environment[key] for key in ("proxies", "verify", "cert"))
         # What the environment says was read once above; left on, requests reads it anew for every call, and a
         # matching .netrc entry would replace our Authorization header.
@@ -86,6 +102,18 @@ class RequestsTransport(Transport):
         # Bytes, as a text would go out in Latin-1 or not at all, and Milvus reads UTF-8.
         session.headers.update({name: value.encode() for name, value in self._headers().items()})
         return session
+
+    def _environment(self, session: requests.Session, url: str) -> dict[str, Any]:
+        """Proxies and certificates for a URL: those of the connection, and where it has none the environment's."""
+        settings = self._settings
+        found: Any = session.merge_environment_settings(
+            url, dict(settings.proxies), None, settings.verify, settings.cert
+        )
+        return dict(found)
+
+    def _proxies(self, request: Request[T]) -> dict[str, Any] | None:
+        # NO_PROXY may name the cluster, behind a private link, and not the control plane.
+        return {**dict.fromkeys(self.session.proxies), **self._import_proxies} if request.control_plane else None
 
     def call(self, request: Request[T], retries: int, timeout: float) -> T:
         """Send a request, and send it again up to ``retries`` times after trouble, where that is safe."""
@@ -115,7 +143,12 @@ class RequestsTransport(Transport):
         url, outer = self._url(request), sys.exception()
         try:
             response = self.session.post(
-                url, data=self._body(request), headers=request.headers, timeout=timeout, allow_redirects=False
+                url,
+                data=self._body(request),
+                headers=request.headers,
+                proxies=self._proxies(request),
+                timeout=timeout,
+                allow_redirects=False,
             )
             content = response.content
         except requests.exceptions.RequestException as error:
@@ -123,7 +156,7 @@ class RequestsTransport(Transport):
             if isinstance(error, requests.exceptions.SSLError) and not _broke_off(text):
                 raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
             raise MilvusConnectionError(f"no answer from {url}: {text}", sent=not _refused(error)) from error
-        return request.read(response.status_code, response.headers, content)
+        return self._read(request, response.status_code, response.headers, content)
 
 
 class HttpxTransport(Transport):
@@ -156,7 +189,7 @@ class HttpxTransport(Transport):
                 raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
             sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             raise MilvusConnectionError(f"no answer from {url}: {text}", sent=sent) from error
-        return request.read(response.status_code, response.headers, response.content)
+        return self._read(request, response.status_code, response.headers, response.content)
 
 
 def _httpx_client(settings: ClientSettings, headers: Mapping[str, str]) -> httpx.AsyncClient:

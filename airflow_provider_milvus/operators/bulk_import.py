@@ -213,6 +213,7 @@ class MilvusBulkImportOperator(BaseOperator):
             volume_name=self.volume_name,
             data_paths=self.data_paths,
         )
+        self.hook.check_source(source, self.storage_conn_id)
         if self.two_phase:
             self._check_two_phase_is_known()
         submission = self._submitter(context, source, deadline).submit()

@@ -8,7 +8,7 @@ as well, by ``{"code": <non-zero>, "message": "…"}``
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -31,15 +31,17 @@ class Request(Generic[T]):
     :param repeatable: sending it twice has the same effect as sending it once.
     :param control_plane: on Zilliz Cloud it goes to the control plane, and names the cluster.
     :param headers: headers of this request alone.
+    :param secrets: what the body holds that no error may quote.
     :param fallback: what to send where the server does not know the route.
     """
 
     path: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
     parse: Callable[[Any], T]
     repeatable: bool = True
     control_plane: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Sequence[str] = field(default=(), repr=False)
     fallback: Request[T] | None = None
 
     def encode(self, **more: Any) -> bytes:

@@ -121,8 +121,8 @@ class ImportSource:
 
     :param files: keys in the bucket that the Milvus server is configured with. Each entry is one file, or a list
         of files that belong together (one ``.npy`` file per field).
-    :param object_urls: Zilliz Cloud: URLs of files or folders in object storage; entries as in ``files``.
-    :param data_paths: Zilliz Cloud: paths in the volume ``volume_name``; entries as in ``files``.
+    :param object_urls: Zilliz Cloud: URLs in object storage, each of a file or a folder.
+    :param data_paths: Zilliz Cloud: paths of files or folders in the volume ``volume_name``.
     :raises ValueError: naming the parameter, the value and the remedy.
     """
 
@@ -143,9 +143,11 @@ class ImportSource:
                 f"data_paths={self.data_paths!r}"
             )
         groups = _groups(given[0], getattr(self, given[0]))
-        if self.files is not None:
-            for group in groups:
+        for group in groups:
+            if self.files is not None:
                 _check_file_group(group)
+            elif self.object_urls is not None:
+                _check_object_urls(group)
 
     def file_names(self) -> tuple[str, ...]:
         """The files as a job's progress names them; empty for sources whose files only the server knows."""
@@ -181,6 +183,25 @@ def _groups(name: str, value: Any) -> list[list[str]]:
         ):
             raise ValueError(f"{name}: each entry must be a path or a list of paths, got {group!r}")
     return [list(group) for group in groups]
+
+
+def _check_object_urls(group: list[str]) -> None:
+    if len(group) > 1:
+        raise ValueError(
+            f"object_urls: each entry is one file or folder, got {len(group)} in one; give each as an entry of its own"
+        )
+    for url in group:
+        scheme, separator, rest = url.partition("://")
+        if not (scheme and separator and rest):
+            raise ValueError(
+                f"object_urls: {url!r} is no URL; give one such as s3://bucket/folder/, gs://bucket/file.parquet or https://…"
+            )
+        if "@" in rest.partition("/")[0]:
+            # Not quoted, as it may be the keys that stand there.
+            raise ValueError(
+                "object_urls: a URL has something before an @; keys of the object storage belong in a connection, "
+                "whose id is storage_conn_id"
+            )
 
 
 def _check_file_group(group: list[str]) -> None:
@@ -246,6 +267,7 @@ def create(
         repeatable=False,
         control_plane=True,
         headers={"Idempotency-Key": idempotency_key} if idempotency_key else {},
+        secrets=tuple((storage or {}).values()),
     )
 
 

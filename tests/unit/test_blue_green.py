@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_milvus.blue_green import milvus_blue_green_import
 
 FILES = {"files": ["a.parquet"]}
+URLS = {"object_urls": ["s3://b/a/"], "storage_conn_id": "s"}
 FOUND = {"files_from": "s3://b/*.parquet", "files_root": "s3://b", "expected_rows": "footers"}
 ORDER = [
     "create_version",
@@ -33,7 +34,7 @@ def task(group, name):
     return group.children[f"blue_green_import.{name}"]
 
 
-@pytest.mark.parametrize("source", [FILES, FOUND], ids=["given files", "found files"])
+@pytest.mark.parametrize("source", [FILES, FOUND, URLS], ids=["given files", "found files", "URLs"])
 def test_each_task_waits_for_the_one_before(source):
     found = group(**source)
     for before, after in pairwise(ORDER):
@@ -72,8 +73,8 @@ def test_parameters_reach_their_tasks():
     [
         ({**FILES, "keep": 1}, "keep must be a whole number from 2 up, got 1"),
         ({**FILES, "keep": "3"}, "keep must be a whole number from 2 up, got '3'"),
-        ({}, "give either files or files_from"),
-        ({**FILES, "files_from": "s3://b/*"}, "give either files or files_from"),
+        ({}, "give exactly one of files, files_from, object_urls, data_paths; got none"),
+        ({**FILES, "files_from": "s3://b/*"}, "got files, files_from"),
         ({**FILES, "files_root": "s3://b"}, "go with files_from"),
         ({**FILES, "expected_rows": "footers"}, "go with files_from"),
         ({**FILES, "wait_for_completion": False}, "wait_for_completion=False would move the readers"),

@@ -25,6 +25,8 @@ EXTRAS = {
     "retries",
     "proxies",
     "cluster_id",
+    "project_id",
+    "region_id",
     "import_endpoint",
 }
 

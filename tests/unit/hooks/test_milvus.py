@@ -36,7 +36,8 @@ def test_bad_parameter_is_refused_before_anything_is_sent(milvus):
     assert milvus.sent == []
 
 
-def test_keys_of_the_object_storage_go_out_in_the_body_alone(milvus, monkeypatch, caplog):
+def test_keys_of_the_object_storage_go_out_in_the_body_alone(milvus, connection, monkeypatch, caplog):
+    connection(extra={"cluster_id": "in03-1"})
     storage = {"conn_type": "aws", "login": "access", "password": "s3cret", "extra": {"token": "t0ken"}}
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps(storage))
     milvus.answers(CREATE, failure(1100, "bad"))
@@ -47,6 +48,15 @@ def test_keys_of_the_object_storage_go_out_in_the_body_alone(milvus, monkeypatch
     elsewhere = f"{sent.url} {dict(sent.headers)} {caught.value!r} {caplog.text}"
     assert "s3cret" not in elsewhere
     assert "t0ken" not in elsewhere
+
+
+@pytest.mark.parametrize("keys", [{}, {"login": "access"}, {"password": "s3cret"}])
+def test_storage_connection_without_keys_is_refused(milvus, connection, monkeypatch, keys):
+    connection(extra={"cluster_id": "in03-1"})
+    monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", **keys}))
+    with pytest.raises(ValueError, match="'storage' needs the object storage's access key as login"):
+        MilvusHook().bulk_import("c", object_urls=["s3://b/a/"], storage_conn_id="storage")
+    assert milvus.sent == []
 
 
 def test_jobs_are_listed_oldest_first(milvus):
@@ -118,6 +128,18 @@ def test_tested_connection_says_what_it_found(milvus):
         True,
         "Connected to http://milvus.example.org:19530; database 'default' has 2 collections",
     )
+
+
+def test_tested_connection_to_the_cloud_asks_both_planes(milvus, connection):
+    connection(extra={"cluster_id": "in03-1", "import_endpoint": "https://api.example.org"})
+    milvus.answers(COLLECTIONS, [])
+    milvus.answers(LIST, {"records": []}, failure(21119, "illegal API key"))
+    works, message = MilvusHook().test_connection()
+    assert works
+    assert "import jobs go to https://api.example.org for in03-1" in message
+    works, message = MilvusHook().test_connection()
+    assert not works
+    assert "https://api.example.org refuses these credentials" in message
 
 
 @pytest.mark.parametrize(

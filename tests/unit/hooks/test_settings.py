@@ -65,6 +65,56 @@ def test_import_jobs_go_to_the_server_itself_by_default(settings):
     assert settings().import_url == settings().base_url
 
 
+API, API_OF_CHINA = "https://api.cloud.zilliz.com", "https://api.cloud.zilliz.com.cn"
+
+
+@pytest.mark.parametrize(
+    ("host", "cluster_id", "import_url"),
+    [
+        ("https://in01-0a1.aws-us-west-2.vectordb.zillizcloud.com:19530", "in01-0a1", API),
+        ("https://in01-0a1-privatelink.aws-us-west-2.vectordb.zillizcloud.com", "in01-0a1", API),
+        ("https://in03-0a1.serverless.gcp-us-west1.cloud.zilliz.com", "in03-0a1", API),
+        ("https://in03-0a1.serverless.ali-cn-hangzhou.cloud.zilliz.com.cn", "in03-0a1", API_OF_CHINA),
+    ],
+)
+def test_endpoint_of_a_cloud_cluster_tells_the_cluster_and_the_control_plane(settings, host, cluster_id, import_url):
+    found = settings(host=host)
+    assert (found.base_url, found.cluster_id, found.import_url) == (host, cluster_id, import_url)
+
+
+def test_endpoint_of_a_cloud_project_tells_the_project_and_serves_its_imports(settings):
+    host = "https://proj-0a1.aws-us-west-2.api.zillizcloud.com"
+    found = settings(host=host)
+    assert (found.project_id, found.region_id, found.cluster_id) == ("proj-0a1", "aws-us-west-2", None)
+    assert found.import_url == host
+
+
+@pytest.mark.parametrize(
+    "host", ["https://milvus.example.org", "https://in03-1.example.org", "https://in03-1.zillizcloud.com.example.org"]
+)
+def test_other_hosts_are_not_the_cloud(settings, host):
+    assert settings(host=host).on_zilliz_cloud is False
+
+
+def test_what_the_connection_says_comes_before_what_the_host_tells(settings):
+    extra = {"cluster_id": "in01-other", "import_endpoint": "https://proxy.example.org"}
+    found = settings(host="https://in01-0a1.aws-us-west-2.vectordb.zillizcloud.com", extra=extra)
+    assert (found.cluster_id, found.import_url) == ("in01-other", "https://proxy.example.org")
+
+
+@pytest.mark.parametrize(
+    ("extra", "schema", "name"),
+    [
+        ({}, None, "default"),
+        ({"cluster_id": "in03-1"}, None, None),
+        ({"cluster_id": "in03-1"}, "books", "books"),
+        ({"project_id": "p", "region_id": "r"}, None, None),
+    ],
+)
+def test_cloud_is_not_told_the_name_of_the_default_database(settings, extra, schema, name):
+    assert settings(extra=extra, schema=schema).named_database == name
+
+
 @pytest.mark.parametrize(
     ("fields", "token"),
     [
@@ -149,6 +199,9 @@ def test_proxies_are_a_url_or_an_object(settings, proxies, meaning):
         ({"extra": {"proxies": ["a"]}}, "proxies must be a URL, or an object"),
         ({"extra": {"proxies": "7"}}, "proxies must be a URL, or an object"),
         ({"extra": {"import_endpoint": "https://"}}, "is no http or https URL"),
+        ({"extra": {"project_id": "p"}}, "go together; got project_id='p', region_id=None"),
+        ({"extra": {"region_id": "r"}}, "go together; got project_id=None, region_id='r'"),
+        ({"extra": {"cluster_id": "in03-1", "project_id": "p"}}, "cluster_id 'in03-1' leaves no room for project_id"),
     ],
 )
 def test_bad_field_gives_one_error_that_names_it(settings, fields, message):

@@ -98,6 +98,26 @@ async def test_import_requests_of_the_cloud_go_to_its_control_plane_and_name_the
     assert sent.body["clusterId"] == "in03-1"
 
 
+async def test_import_requests_for_a_project_name_it_and_its_region(milvus, connection, call):
+    connection(extra={"project_id": "proj-1", "region_id": "aws-us-west-2"})
+    milvus.answers(DESCRIBE, RUNNING)
+    await call(imports.describe("1"))
+    assert milvus.sent[0].body == {"projectId": "proj-1", "regionId": "aws-us-west-2", "jobId": "1"}
+    assert header(milvus.sent[0], "DB-Name") is None
+
+
+@pytest.mark.parametrize("answer", [(403, "<html>{}"), (200, '{{"code": 1100, "message": "{}"}}'), (200, "{}")])
+async def test_answer_that_quotes_secrets_is_not_passed_on_with_them(milvus, connection, call, answer):
+    status, text = answer
+    secrets = ["the-api-key", "the-access-key", "the-secret-key"]
+    connection(password=secrets[0], extra={"cluster_id": "in03-1"})
+    storage = {"accessKey": secrets[1], "secretKey": secrets[2]}
+    milvus.answers(CREATE, (status, text.format(f"you sent {secrets}")))
+    with pytest.raises(errors.MilvusError, match="you sent") as caught:
+        await call(imports.create("c", ImportSource(object_urls=["s3://b/a"]), storage=storage))
+    assert [secret for secret in secrets if secret in str(caught.value)] == []
+
+
 async def test_server_that_does_not_know_describe_is_asked_for_get_progress_from_then_on(milvus, call):
     milvus.answers(OLD_DESCRIBE, RUNNING)
     await call(imports.describe("1"), imports.describe("1"))
@@ -284,6 +304,18 @@ def test_worker_takes_the_environments_proxy_and_ca_bundle(milvus, monkeypatch):
     MilvusHook().get_import_progress("1")
     options = milvus.sent[0].options
     assert (options["proxies"]["http"], options["verify"]) == ("http://proxy:3128", "/ca.pem")
+
+
+def test_worker_passes_the_environments_proxy_by_for_the_cluster_alone(milvus, connection, monkeypatch):
+    connection(host="http://cluster.example.org", extra={"import_endpoint": "http://api.example.org"})
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "cluster.example.org")
+    milvus.answers(DESCRIBE, RUNNING)
+    milvus.answers("/collections/list", [])
+    hook = MilvusHook()
+    hook.get_import_progress("1")
+    hook.list_collections()
+    assert [sent.options["proxies"].get("http") for sent in milvus.sent] == ["http://proxy:3128", None]
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

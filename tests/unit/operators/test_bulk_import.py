@@ -338,11 +338,30 @@ def test_airflow_without_a_state_store_is_enough(context):
     assert operator().execute(context) == "7"
 
 
-def test_record_holds_no_secret(context, milvus, monkeypatch):
+def test_record_holds_no_secret(context, milvus, connection, monkeypatch):
+    connection(extra={"cluster_id": "in03-1"})
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
     operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="storage").execute(context)
     assert sent(milvus, CREATE)[0].body["secretKey"] == "s3cret"
     assert "s3cret" not in json.dumps(context["task_state_store"])
+
+
+@pytest.mark.parametrize(
+    ("extra", "source", "message"),
+    [
+        ({"cluster_id": "in03-1"}, {"files": ["a.parquet"]}, "give object_urls, or volume_name and data_paths"),
+        ({}, {"object_urls": ["s3://b/a/"]}, "'milvus_default' is no connection to it: give files"),
+        ({}, {"volume_name": "v", "data_paths": ["/"]}, "'milvus_default' is no connection to it: give files"),
+        ({}, {"files": ["a.parquet"], "storage_conn_id": "s"}, "storage_conn_id='s' goes with object_urls"),
+    ],
+)
+def test_source_that_the_server_cannot_read_is_refused_before_anything_is_sent(
+    context, milvus, connection, extra, source, message
+):
+    connection(extra=extra)
+    with pytest.raises(ValueError, match=message):
+        operator(**{"files": None, **source}).execute(context)
+    assert milvus.sent == []
 
 
 # -- deferral --------------------------------------------------------------------------------------------------------

@@ -63,12 +63,27 @@ def test_idempotency_key_is_a_header():
         ({"files": ["folder/"]}, "file type ''"),
         ({"files": ["s3://bucket/a.parquet"]}, "give the key alone"),
         ({"files": [["a.parquet", "b.parquet"]]}, "only .npy files form a set"),
+        ({"object_urls": ["b/a.parquet"]}, "object_urls: 'b/a.parquet' is no URL; give one such as s3://"),
+        ({"object_urls": ["s3://"]}, "is no URL"),
+        ({"object_urls": ["s3://key:secret@b/a.parquet"]}, "belong in a connection, whose id is storage_conn_id"),
+        ({"object_urls": [["s3://b/a", "s3://b/b"]]}, "each entry is one file or folder, got 2 in one"),
         ({"files": ["a.parquet"] * 1025}, "files has 1025 entries and Milvus takes at most 1024"),
     ],
 )
 def test_bad_source_gives_one_error_that_names_it(arguments, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         ImportSource(**arguments)
+
+
+def test_keys_in_a_url_are_not_quoted():
+    with pytest.raises(ValueError, match="object_urls") as caught:
+        ImportSource(object_urls=["s3://access:s3cret@b/a.parquet"])
+    assert "s3cret" not in str(caught.value)
+
+
+def test_repr_of_a_request_shows_no_storage_keys():
+    request = imports.create("c", ImportSource(object_urls=["s3://b/a"]), storage={"secretKey": "s3cret"})
+    assert "s3cret" not in repr(request)
 
 
 @pytest.mark.parametrize("value", [True, 300, None, ["a"]])
