@@ -41,6 +41,7 @@ def serve(options: argparse.Namespace) -> int:
         grpc_port=options.grpc_port,
         bucket=options.bucket,
         token=options.token,
+        users=options.user,
         zilliz_cluster=options.zilliz,
         milvus_version=options.milvus_version,
         retention_seconds=options.retention_seconds,
@@ -100,6 +101,13 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         help="what import paths are keys of, a folder or s3://BUCKET/PREFIX?endpoint=URL (DATA_DIR/bucket)",
     )
     parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
+    parser.add_argument(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME:PASSWORD[=COLLECTION,…]",
+        help="let in a REST user too, who may import into these collections alone (nobody; needs --token)",
+    )
     parser.add_argument(
         "--zilliz",
         metavar="CLUSTER_ID",

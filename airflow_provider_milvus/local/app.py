@@ -5,7 +5,7 @@ import base64
 import hmac
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from milvus_lite.exceptions import (
@@ -32,8 +32,9 @@ from airflow_provider_milvus.local import (
     partition_routes,
 )
 from airflow_provider_milvus.local.cloud_routes import ControlPlane
-from airflow_provider_milvus.local.errors import MilvusError, is_disk_full
+from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied, is_disk_full
 from airflow_provider_milvus.local.services import Handler, Routes, Services
+from airflow_provider_milvus.local.users import User
 from airflow_provider_milvus.local.wire import bind, failure, success
 
 logger = logging.getLogger(__name__)
@@ -69,15 +70,23 @@ ROUTES: Routes = {
 }
 
 
-def build_app(services: Services, token: str | None, cluster_id: str | None = None) -> Starlette:
+def build_app(
+    services: Services, token: str | None, users: Sequence[User] = (), cluster_id: str | None = None
+) -> Starlette:
     """The application; `token` is "user:password" or an API key, or None to let everyone in.
+
+    Its bearer may do all; of `users` the privilege Import is checked, and no other.
 
     With a `cluster_id`, import jobs are those of Zilliz Cloud's control plane, which sees to the API key itself.
     """
     cloud = {} if cluster_id is None else ControlPlane(cluster_id, token).routes
     return Starlette(
         routes=[
-            Route(BASE + path, _endpoint(services, None if path in cloud else token, kind, handler), methods=["POST"])
+            Route(
+                BASE + path,
+                _endpoint(services, None if path in cloud else token, users, kind, handler),
+                methods=["POST"],
+            )
             for path, (kind, handler) in (ROUTES | cloud).items()
             if path not in import_routes.unknown_to(services.version)
         ],
@@ -87,26 +96,37 @@ def build_app(services: Services, token: str | None, cluster_id: str | None = No
 
 
 def _endpoint(
-    services: Services, token: str | None, kind: type[Any], handler: Handler
+    services: Services, token: str | None, users: Sequence[User], kind: type[Any], handler: Handler
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
     async def endpoint(http: HttpRequest) -> Response:
         body = await http.body()
         authorization = http.headers.get("authorization", "")
-        if token is not None and not authenticated(authorization, token):
+        user = next((one for one in users if authenticated(authorization, one.token)), None)
+        if token is not None and user is None and not authenticated(authorization, token):
             return _not_authenticated(authorization)
-        work = asyncio.ensure_future(run_in_threadpool(_answer, services, kind, handler, http.headers, body))
+        work = asyncio.ensure_future(run_in_threadpool(_answer, services, kind, handler, http.headers, body, user))
         await asyncio.wait([work], timeout=_timeout(http.headers))
         return work.result() if work.done() else _timed_out(services)
 
     return endpoint
 
 
-def _answer(services: Services, kind: type[Any], handler: Handler, headers: Mapping[str, str], body: bytes) -> Response:
+def _answer(
+    services: Services,
+    kind: type[Any],
+    handler: Handler,
+    headers: Mapping[str, str],
+    body: bytes,
+    user: User | None,
+) -> Response:
     try:
         request = bind(kind, body)
         request.db_name = request.db_name or headers.get("db-name") or "default"
         request.headers = headers
+        request.user = user
         return JSONResponse(success(handler(services, request), services.version.success_code))
+    except PermissionDenied as error:
+        return JSONResponse(failure(error), status_code=403)
     except Exception as error:
         return JSONResponse(failure(_as_milvus_error(error)))
 

@@ -13,6 +13,10 @@ class MilvusError(Exception):
         self.message = message
 
 
+class PermissionDenied(MilvusError):
+    """The refusal of what a user has no privilege for, in HTTP too."""
+
+
 def not_supported(what: str) -> MilvusError:
     """The refusal of what a cluster can do and Milvus Lite cannot."""
     return MilvusError(3000, f"{what} is not supported by the local Milvus: operation not supported")

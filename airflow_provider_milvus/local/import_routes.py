@@ -10,9 +10,11 @@ from typing import Any
 
 from milvus_lite.engine.collection import Collection
 
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.engine import DEFAULT_DATABASE
+from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied
 from airflow_provider_milvus.local.jobs import COMPLETED, FAILED, FileProgress, Job
 from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
+from airflow_provider_milvus.local.users import User
 from airflow_provider_milvus.local.versions import Version
 from airflow_provider_milvus.local.wire import missing_field, required
 
@@ -58,6 +60,7 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
     https://milvus.io/docs/idempotent-import.md
     """
     version = services.version
+    _check_privilege(services, request)
     collection = request.collection(services)
     _check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
     groups = [group for group in request.files if group]
@@ -97,6 +100,8 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
     job = services.table.get(job_id)
     if job is None:
         raise _import_failed(f"import job does not exist, jobID={job_id}")
+    if services.version.guarded_jobs:
+        _check_privilege_of_job(services, request, job)
     job = copy.copy(job)  # All figures of one moment.
     shown_rows = job.importing
     created = {"createTime": _rfc3339(job.created_at)} if services.version.create_time else {}
@@ -127,6 +132,9 @@ def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[st
         collection = services.engine.collection(request.db_name, request.collection_name)
         wanted = services.engine.collection_id(collection)
         jobs = [job for job in jobs if job.collection_id == wanted]
+    user = request.user
+    if user is not None and services.version.guarded_jobs:
+        jobs = [job for job in jobs if user.may_import(job.db_name, job.collection_name)]
     records = [
         _without_empty_reason(
             {
@@ -164,9 +172,33 @@ def _two_phase_job(services: Services, request: JobIDReq, action: str) -> Job:
     job = services.table.get(job_id)
     if job is None:
         raise _import_failed(f"import job not found, jobID={request.job_id}")
+    _check_privilege_of_job(services, request, job)
     if job.auto_commit:
         raise _import_failed(f"cannot {action} import job {job.id}, it commits by itself (auto_commit=true)")
     return job
+
+
+def _check_privilege(services: Services, request: ImportReq) -> None:
+    if request.user is None:
+        return
+    # A cluster looks at the header alone here, so a database that only the body names is refused.
+    db_name = request.headers.get("db-name") or DEFAULT_DATABASE
+    name = services.engine.db.resolve_collection_name(request.collection_name, db_name)
+    if not request.user.may_import(db_name, name):
+        raise _denied(services, request.user, db_name)
+
+
+def _check_privilege_of_job(services: Services, request: Request, job: Job) -> None:
+    if request.user is not None and not request.user.may_import(job.db_name, job.collection_name):
+        raise _denied(services, request.user, job.db_name)
+
+
+def _denied(services: Services, user: User, db_name: str) -> PermissionDenied:
+    return PermissionDenied(
+        services.version.denied_code,
+        f"rpc error: code = PermissionDenied desc = PrivilegeImport: permission deny to {user.name} in the "
+        f"`{db_name}` database: privilege not permitted",
+    )
 
 
 def _parse_id(text: str) -> int | None:

@@ -27,6 +27,7 @@ from airflow_provider_milvus.local.jobs import KEY_SECONDS, JobTable
 from airflow_provider_milvus.local.port import SharedPort
 from airflow_provider_milvus.local.runner import MAX_JOBS, WORKERS, JobRunner, JobSettings
 from airflow_provider_milvus.local.services import Services
+from airflow_provider_milvus.local.users import parse_all as parse_users
 from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 STOP_SECONDS = 5
@@ -50,6 +51,9 @@ class LocalMilvus:
         "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=NAME" with credentials from the environment
         (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …). Default: the folder `bucket` below `data_dir`.
     :param token: "user:password" that clients must send. Default: everyone may come in.
+    :param users: who may come in besides, over REST: each "NAME:PASSWORD=COLLECTION,COLLECTION" has the privilege
+        Import on these collections alone ("DATABASE.COLLECTION" in another database; none without "="). No other
+        privilege is checked. They need a `token`. Default: nobody.
     :param zilliz_cluster: behave as Zilliz Cloud with a cluster of this id, such as "in03-local": import jobs follow
         the rules of its control plane, and `token` is an API key. Default: a Milvus of one's own.
     :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
@@ -76,6 +80,7 @@ class LocalMilvus:
         grpc_port: int | None = None,
         bucket: str | Path | None = None,
         token: str | None = None,
+        users: Iterable[str] = (),
         zilliz_cluster: str | None = None,
         milvus_version: str = NEWEST,
         retention_seconds: float | None = None,
@@ -107,9 +112,12 @@ class LocalMilvus:
                 raise ValueError(f"{name} must be from 0 (any free one) to {MAX_PORT}, got {number}")
         self.faults = parse_all(faults)
         self._token = token
+        self._users = parse_users(users, token)
         self._version = VERSIONS[milvus_version]
         if zilliz_cluster is not None:
             _check_cluster(zilliz_cluster, token)
+            if self._users:
+                raise ValueError("users cannot be given with zilliz_cluster: Zilliz Cloud knows API keys only")
             # Nothing is known of idempotency keys in the cloud, so nobody should count on them.
             self._version = replace(self._version, idempotency_keys=False)
         self._zilliz_cluster = zilliz_cluster
@@ -153,7 +161,7 @@ class LocalMilvus:
             inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
             services = Services(engine, table, runner, self._version)
-            app = Faults(build_app(services, self._token, self._zilliz_cluster), self.faults)
+            app = Faults(build_app(services, self._token, self._users, self._zilliz_cluster), self.faults)
             stack.callback(_serve_http(app, listener, inner_port))
             # Stops before HTTP does, so that calls through the shared port come to their end.
             grpc.start()

@@ -9,6 +9,7 @@ from milvus_lite.engine.collection import Collection
 from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.jobs import JobTable
 from airflow_provider_milvus.local.runner import JobRunner
+from airflow_provider_milvus.local.users import User
 from airflow_provider_milvus.local.versions import Version
 from airflow_provider_milvus.local.wire import required
 
@@ -30,10 +31,14 @@ Routes = dict[str, tuple[type[Any], Handler]]
 
 @dataclass(kw_only=True)
 class Request:
-    """What every request may carry. An empty `db_name` is filled in from the `DB-Name` header."""
+    """What every request may carry. An empty `db_name` is filled in from the `DB-Name` header.
+
+    `user` is who asks, or None for one who may do all.
+    """
 
     db_name: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, init=False)
+    user: User | None = field(default=None, init=False)
 
 
 @dataclass(kw_only=True)

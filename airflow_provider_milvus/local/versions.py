@@ -20,6 +20,8 @@ class Version:
     :param extensions: the file types that can be imported.
     :param two_phase: whether there are `auto_commit`, `commit` and `abort` (from 3.0).
     :param idempotency_keys: whether `create` heeds the header `Idempotency-Key` (from 2.6.24 and 3.0.2).
+    :param denied_code: the code of a 403: 65535 in 2.4, 1401 since.
+    :param guarded_jobs: whether `list` and `describe` heed the privilege Import (from 2.6.7).
     :param timeout_is_json: whether a request that took too long is told so in JSON (from Nov 2024).
     :param retention: seconds for which the record of an ended job is kept.
     """
@@ -32,6 +34,8 @@ class Version:
     extensions: tuple[str, ...] = (".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".npy")
     two_phase: bool = True
     idempotency_keys: bool = True
+    denied_code: int = 1401
+    guarded_jobs: bool = True
     timeout_is_json: bool = True
     retention: float = 48 * HOUR
 
@@ -47,6 +51,8 @@ VERSIONS = {
         extensions=(".json", ".parquet", ".npy"),
         two_phase=False,
         idempotency_keys=False,
+        denied_code=65535,
+        guarded_jobs=False,
         timeout_is_json=False,
         retention=3 * HOUR,
     ),
@@ -55,6 +61,7 @@ VERSIONS = {
         extensions=(".json", ".parquet", ".csv", ".npy"),
         two_phase=False,
         idempotency_keys=False,
+        guarded_jobs=False,
         retention=3 * HOUR,
     ),
     "2.6": Version(two_phase=False, idempotency_keys=False, retention=3 * HOUR),

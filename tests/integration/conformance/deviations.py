@@ -7,8 +7,8 @@ DEVIATIONS = [
     (
         "1.2, 6.2",
         "takes API keys, users and their privileges: 403",
-        "one token, whose bearer may do all",
-        "Milvus Lite has no users. The fault `403` stands in for a refusal.",
+        "one token, whose bearer may do all; of users, who come in over REST alone, the privilege Import",
+        "Milvus Lite has no users. The fault `403` stands in for other refusals.",
     ),
     (
         "1.4",

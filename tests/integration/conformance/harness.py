@@ -19,6 +19,7 @@ BASE = "/v2/vectordb/"
 WAIT_SECONDS = 30
 MAX_SHOWN = 140
 TOKEN = "root:Milvus"
+USERS = ("loader:p=c,team.docs", "guest:p")
 # What a row can be run on; each is started when its first row comes.
 SERVERS: dict[str, dict[str, Any]] = {
     "3.0": {},
@@ -29,6 +30,9 @@ SERVERS: dict[str, dict[str, Any]] = {
     "3.0, full of jobs": {"min_job_seconds": 100_000},
     "3.0, jobs forgotten at once": {"retention_seconds": 0},
     "3.0, with a token": {"token": TOKEN},
+    "3.0, with users": {"token": TOKEN, "users": USERS},
+    "2.5, with users": {"token": TOKEN, "users": USERS, "milvus_version": "2.5"},
+    "2.4, with users": {"token": TOKEN, "users": USERS, "milvus_version": "2.4"},
 }
 
 

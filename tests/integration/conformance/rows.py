@@ -6,6 +6,7 @@ import rows_create
 import rows_entities
 import rows_jobs
 import rows_metadata
+import rows_privileges
 import rows_transport
 import rows_versions
 
@@ -16,6 +17,7 @@ ROWS = [
         rows_binding,
         rows_create,
         rows_jobs,
+        rows_privileges,
         rows_versions,
         rows_collections,
         rows_metadata,

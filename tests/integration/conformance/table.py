@@ -40,6 +40,7 @@ TITLES = {
     "rows_binding": "Binding",
     "rows_create": "Creating imports",
     "rows_jobs": "Describing, listing and ending imports",
+    "rows_privileges": "Privileges",
     "rows_versions": "Older versions",
     "rows_collections": "Collections",
     "rows_metadata": "Indexes, partitions, aliases and databases",

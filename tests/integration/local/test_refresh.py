@@ -158,3 +158,8 @@ def test_pymilvus_that_indexes_imports_and_then_loads_sees_them(client, milvus):
     client.load("rows.parquet", collection="made")
     milvus.load_collection("made", timeout=10)
     assert milvus.query("made", output_fields=["count(*)"])[0]["count(*)"] == 10
+
+
+def test_rename_of_a_loaded_collection_shows_them(imported):
+    imported.post("/collections/rename", collectionName="c", newCollectionName="d")
+    assert (imported.seen("d"), imported.rows("d")) == (10, 10)
