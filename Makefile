@@ -6,7 +6,7 @@ BIN := .venv/bin
 FLOOR_BIN := .venv-floor/bin
 PYTEST := -q -p no:cacheprovider
 # Each of them has Milvus servers of its own.
-PARALLEL := --numprocesses auto --maxprocesses 4
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo airflow test lint types unit integration system test-floor crash-test conformance bench format clean
 

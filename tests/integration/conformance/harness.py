@@ -28,6 +28,7 @@ SERVERS: dict[str, dict[str, Any]] = {
     "2.4": {"milvus_version": "2.4"},
     "3.0, jobs of many hours": {"min_job_seconds": 100_000},
     "3.0, full of jobs": {"min_job_seconds": 100_000},
+    "3.0, room for one job": {"min_job_seconds": 100_000, "max_jobs": 1},
     "3.0, jobs forgotten at once": {"retention_seconds": 0},
     "3.0, with a token": {"token": TOKEN},
     "3.0, with users": {"token": TOKEN, "users": USERS},

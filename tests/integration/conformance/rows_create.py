@@ -292,11 +292,12 @@ KEYS = [
         "create-key-limit-comes-first",
         "3.2",
         "jobs/import/create",
-        "a known key while 1,024 jobs are unfinished",
+        "a known key while no more jobs fit",
         {"collectionName": "c", **FILES},
         _import_failed("The number of jobs has reached the limit"),
-        FULL,
-        {"Idempotency-Key": "known"},
+        "3.0, room for one job",
+        KEY,
+        before=(_keyed(collection="c"),),
     ),
 ]
 
