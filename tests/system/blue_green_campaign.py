@@ -193,6 +193,7 @@ class Pipeline:
         job_id = self._ask("jobs/import/create", collectionName=collection, files=files)["jobId"]
         while self._ask("jobs/import/describe", jobId=job_id)["state"] != "Completed":
             time.sleep(0.1)
+        self._ask("collections/refresh_load", collectionName=collection)
 
     def _ask(self, route: str, **body: Any) -> Any:
         answer = httpx.post(f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30).json()
