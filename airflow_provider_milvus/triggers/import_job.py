@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -215,7 +215,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Completed | None]:
         """The looks at a server, for all watchers of its collections."""
         log = logging.getLogger(cls.__module__)
-        open_client = _opener(kwargs["milvus_conn_id"], kwargs["database"])
+        open_client = partial(MilvusAsyncHook, kwargs["milvus_conn_id"], kwargs["database"])
         async for completed in imports.completions.poll(open_client, kwargs["poll_interval"], log):
             yield completed
 
@@ -228,7 +228,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
             async for event in self._events(announced, completed):
                 yield event
         # The server lists the jobs of one collection only, so that there is nothing to share.
-        open_client = _opener(self.milvus_conn_id, self.database)
+        open_client = partial(MilvusAsyncHook, self.milvus_conn_id, self.database)
         own = imports.completions.poll(open_client, self.poll_interval, self.log, self.collection_name)
         async for completed in own:
             async for event in self._events(announced, completed or {}):
@@ -245,7 +245,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
         if not new:
             return
         try:
-            async with _opener(self.milvus_conn_id, self.database)() as client:
+            async with MilvusAsyncHook(self.milvus_conn_id, self.database) as client:
                 jobs = await imports.completions.confirm(client, self.collection_name, new)
         except rest.errors.MilvusError as error:
             self.log.warning("Could not look at the completed imports %s, will try again: %s", ", ".join(new), error)
@@ -272,10 +272,6 @@ class MilvusImportEventTrigger(BaseEventTrigger):
             self.log.warning("What was announced will not outlive the triggerer; watch one asset only: %s", error)
             return None
         return store
-
-
-def _opener(milvus_conn_id: str, database: str | None) -> Callable[[], MilvusAsyncHook]:
-    return lambda: MilvusAsyncHook(milvus_conn_id, database)
 
 
 async def _nothing_shared() -> AsyncIterator[None]:
