@@ -149,7 +149,7 @@ class _ImportVersion(MilvusBulkImportOperator):
         super().__init__(**kwargs)
         self.alias = alias
 
-    def execute(self, context: Context) -> str:
+    def execute(self, context: Context) -> str | list[str]:
         if self.hook.describe_alias(self.alias) == self.collection_name:
             raise MilvusVersionServes(
                 f"readers of {self.alias!r} use {self.collection_name!r}, and would see its rows twice. Clear "

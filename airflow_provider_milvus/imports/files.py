@@ -7,12 +7,12 @@ import json
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from airflow_provider_milvus.rest.imports import EXTENSIONS, MAX_FILE_GROUPS
+from airflow_provider_milvus.rest.imports import EXTENSIONS, MAX_FILE_GROUPS, ImportSource
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.imports.submission import Store
@@ -56,7 +56,7 @@ def file_sets(found: Iterable[FoundFile], source: str) -> list[list[str]]:
     return [[file.key for file in files] for files in sets.values()]
 
 
-def split(sets: Sequence[Sequence[str]], limit: int = MAX_FILE_GROUPS) -> list[list[Sequence[str]]]:
+def split(sets: Sequence[str | Sequence[str]], limit: int = MAX_FILE_GROUPS) -> list[list[str | Sequence[str]]]:
     """The fewest imports for these sets, each of at most ``limit`` and nearly as many as the others."""
     count = -(-len(sets) // limit)
     size, larger = divmod(len(sets), count)
@@ -64,8 +64,15 @@ def split(sets: Sequence[Sequence[str]], limit: int = MAX_FILE_GROUPS) -> list[l
     return [list(sets[start:end]) for start, end in pairwise(starts)]
 
 
+def parts(source: ImportSource) -> list[ImportSource]:
+    """The fewest imports that a source needs."""
+    if source.files is None or isinstance(source.files, str) or len(source.files) <= MAX_FILE_GROUPS:
+        return [source]
+    return [replace(source, files=part) for part in split(source.files)]
+
+
 def listed_once(
-    store: Store | None, source: str, find: Callable[[], list[list[str]]], *, anew: bool = False
+    store: Store | None, source: str, find: Callable[[], list[list[str]]], *, generation: int
 ) -> list[list[str]]:
     """The file sets of a load: those that its first try found, so that a file that comes between two tries is no other
     load.
@@ -73,14 +80,15 @@ def listed_once(
     :param store: ``None`` where Airflow has none (before 3.3): then every try looks anew.
     :param source: where the files are looked for.
     :param find: looks for them.
-    :param anew: whether the load of the last listing is over.
+    :param generation: which load of the task this is.
     """
+    about = {"source": source, "generation": generation}
     record = store.get(RECORD) if store is not None else None
-    if not anew and isinstance(record, dict) and record.get("source") == source:
+    if isinstance(record, dict) and record.items() >= about.items():
         return _unpack(record["files"])
     sets = find()
     if store is not None:
-        store.set(RECORD, {"source": source, "files": _pack(sets)})
+        store.set(RECORD, {**about, "files": _pack(sets)})
     return sets
 
 

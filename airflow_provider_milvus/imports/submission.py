@@ -20,10 +20,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import count, takewhile
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_milvus.imports import pacing
@@ -35,6 +36,7 @@ from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, Impo
 T = TypeVar("T")
 
 RECORD = "milvus_import"
+LOADS = "milvus_loads"
 MAX_KEY_LENGTH = 256
 # A create whose answer was lost can still be carried out: Milvus's own request timeout is 30 s.
 SETTLE = 30.0
@@ -81,26 +83,29 @@ class Case(StrEnum):
 
 @dataclass(frozen=True)
 class Load:
-    """One intended load, and what distinguishes it from every other.
+    """One intended import, and what distinguishes it from every other.
 
     :param identity: dag, task, run and map index.
-    :param cycle: grows whenever the user clears the task; the retries of one cycle share it.
+    :param generation: which load of the task it belongs to, see :func:`generation`.
     :param digest: of the request, see :func:`digest`.
     :param files: the names of the files as Milvus reports them; empty where they cannot be told, as for a folder.
-    :param first_try: whether this is the cycle's first try.
+    :param first_try: whether this is the first try since the task was last cleared, if it ever was.
     :param since: epoch seconds; where there is no record, no job of this load is older.
+    :param part: where a load needs several imports, which of them this is, counted from 1. Each has its own record.
     """
 
     identity: tuple[str, ...]
-    cycle: int
+    generation: int
     digest: str
     files: tuple[str, ...]
     first_try: bool
     since: float
+    part: int = 1
 
-    def key(self, cycle: int, attempt: int) -> str:
+    def key(self, attempt: int) -> str:
         """The idempotency key: printable ASCII, at most 256 bytes, the same for every try of one attempt."""
-        exact = hashlib.sha256(json.dumps([*self.identity, cycle, self.digest, attempt]).encode()).hexdigest()
+        distinct = [*self.identity, self.generation, self.part, self.digest, attempt]
+        exact = hashlib.sha256(json.dumps(distinct).encode()).hexdigest()
         readable = "/".join(part.encode("ascii", "replace").decode()[:40] for part in self.identity)
         printable = "".join(char if " " <= char <= "~" else "?" for char in readable)
         return f"airflow/{printable[: MAX_KEY_LENGTH - 60]}/{attempt}/{exact[:40]}"
@@ -113,19 +118,19 @@ def digest(request: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Record:
-    """What is kept between tries.
+    """What is kept of one import between tries.
 
-    ``cycle`` and ``attempt`` make the key; ``sent`` is the latest time, in epoch seconds, at which a create left us of
-    which nobody can tell whether it was carried out, or 0; ``done_in`` is the cycle in which the task came to its end.
+    ``sent`` is the latest time, in epoch seconds, at which a create left us of which nobody can tell whether it was
+    carried out, or 0; ``completed`` tells that the job was seen to complete.
     """
 
     digest: str
-    cycle: int
+    generation: int
     attempt: int
     known: tuple[str, ...] = ()
     sent: float = 0.0
     job_id: str = ""
-    done_in: int | None = None
+    completed: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,21 +142,48 @@ class Submission:
     message: str = ""
 
 
-def is_over(store: Store | None, cycle: int) -> bool:
-    """Whether the last recorded load had succeeded before the task was cleared."""
-    record = store.get(RECORD) if store is not None else None
-    return isinstance(record, dict) and record.get("done_in") not in (None, cycle)
+def generation(store: Store | None, cycle: int) -> int:
+    """Which load of its task a try belongs to, from 0 up: the first try after a success was cleared begins another.
+
+    :param store: without one, nothing tells what was cleared, and every clear begins another.
+    :param cycle: grows whenever the task is cleared.
+    """
+    if store is None:
+        return cycle
+    loads = _loads(store)
+    if loads["done_in"] not in (None, cycle):
+        loads = {"generation": loads["generation"] + 1, "done_in": None}
+        store.set(LOADS, loads)
+    return int(loads["generation"])
 
 
 def finish(store: Store | None, cycle: int) -> None:
     """Record that the task is about to succeed, so that clearing it on purpose loads again."""
-    record = store.get(RECORD) if store is not None else None
-    if store is not None and isinstance(record, dict):
-        store.set(RECORD, {**record, "done_in": cycle})
+    if store is not None:
+        store.set(LOADS, {**_loads(store), "done_in": cycle})
+
+
+def _loads(store: Store) -> dict[str, Any]:
+    loads = store.get(LOADS)
+    return loads if isinstance(loads, dict) else {"generation": 0, "done_in": None}
+
+
+def note_completed(store: Store | None, job_ids: Collection[str]) -> None:
+    """Record which of a load's jobs have completed, for a retry after Milvus has dropped their records."""
+    if store is None:
+        return
+    names = map(_name, count(1))
+    for name, record in takewhile(lambda each: each[1], ((name, store.get(name)) for name in names)):
+        if record["job_id"] in job_ids:
+            store.set(name, {**record, "completed": True})
+
+
+def _name(part: int) -> str:
+    return RECORD if part == 1 else f"{RECORD}_{part}"
 
 
 class Submitter:
-    """The state machine of one load.
+    """The state machine of one import.
 
     :param store: ``None`` where Airflow has none (before 3.3): then the key and the job list are all there is.
     :param durable: without it, every call submits anew, with no key and no look at what was there before.
@@ -186,7 +218,7 @@ class Submitter:
         self._sleep = sleep
 
     def submit(self) -> Submission:
-        """The load's job: an earlier one where there is one, else a new one.
+        """The import's job: an earlier one where there is one, else a new one.
 
         :raises MilvusError: where the server refuses the import, or could not be reached for too long.
         """
@@ -199,7 +231,7 @@ class Submitter:
                 return self._begin(attempt=1, case=Case.NEW)
             failed = [job.job_id for job in self._ask(self._client.list_jobs) if job.state is ImportState.FAILED]
             # The submit of the try before may have been lost a moment ago.
-            record = _Record(self._load.digest, self._load.cycle, 1, known=tuple(failed), sent=self._clock())
+            record = _Record(self._load.digest, self._load.generation, 1, known=tuple(failed), sent=self._clock())
         if record.job_id:
             return self._resume(record)
         return self._reconcile(record) if record.sent else self._begin(record.attempt, Case.NEW)
@@ -209,16 +241,18 @@ class Submitter:
     def _begin(self, attempt: int, case: Case) -> Submission:
         self._let_settle()
         known = [job.job_id for job in self._ask(self._client.list_jobs)]
-        record = _Record(self._load.digest, self._load.cycle, attempt, tuple(known[-MAX_KNOWN:]))
+        record = _Record(self._load.digest, self._load.generation, attempt, tuple(known[-MAX_KNOWN:]))
         return self._create(record, case)
 
     def _let_settle(self) -> None:
         """Wait for a lost submit of an abandoned intent, or its job would look like one of this intent."""
-        data = self._store.get(RECORD) if self._store is not None else None
-        if isinstance(data, dict) and not data.get("job_id"):
+        data = self._kept()
+        if data and not data.get("job_id"):
             self._sleep(max(0.0, data.get("sent", 0.0) + SETTLE - self._clock()))
 
     def _resume(self, record: _Record) -> Submission:
+        if record.completed:
+            return Submission(record.job_id, Case.COMPLETED)
         progress = self._describe(record.job_id)
         found = outcome(progress)
         if found is Outcome.DONE:
@@ -252,7 +286,7 @@ class Submitter:
             nothing_sent = replace(record, sent=0.0)
             record = self._keep(replace(record, sent=self._clock() + UNDER_WAY))
             try:
-                job_id = self._client.create(self._load.key(record.cycle, record.attempt))
+                job_id = self._client.create(self._load.key(record.attempt))
             except MilvusError as error:
                 failures += 1
                 record = self._keep(replace(record, sent=self._clock()) if error.maybe_done else nothing_sent)
@@ -324,21 +358,25 @@ class Submitter:
     # -- the record and the wire ---------------------------------------------------------------------------------
 
     def _recorded(self) -> _Record | None:
-        data = self._store.get(RECORD) if self._store is not None else None
-        if not isinstance(data, dict):
+        data = self._kept()
+        if data is None:
             return None
         record = _Record(**{**data, "known": tuple(data.get("known", ()))})
         if record.digest != self._load.digest:
             self._log.info("The request has changed since an earlier try: this is a different load")
             return None
-        if record.done_in is not None and record.done_in != self._load.cycle:
+        if record.generation != self._load.generation:
             self._log.info("The task had succeeded and was cleared: the files are loaded again")
             return None
         return record
 
+    def _kept(self) -> dict[str, Any] | None:
+        data = self._store.get(_name(self._load.part)) if self._store is not None else None
+        return data if isinstance(data, dict) else None
+
     def _keep(self, record: _Record) -> _Record:
         if self._store is not None:
-            self._store.set(RECORD, {**asdict(record), "known": list(record.known)})
+            self._store.set(_name(self._load.part), {**asdict(record), "known": list(record.known)})
         return record
 
     def _describe(self, job_id: str) -> ImportProgress | None:

@@ -344,6 +344,17 @@ def report(event: Event) -> list[str]:
     return [*lines, f"… and {left_out} more failed files"] if left_out > 0 else lines
 
 
+def final_figures(event: Event) -> dict[str, Any] | list[dict[str, Any]]:
+    """The figures of an event's job, or a list of them where a list of jobs was asked for."""
+    figures: list[dict[str, Any]] = event["imports"]
+    return figures[0] if isinstance(event["job_id"], str) else figures
+
+
+def completed(event: Event) -> list[str]:
+    """The ids of the jobs that had completed when a wait ended."""
+    return [job["job_id"] for job in event.get("imports", []) if job["state"] == ImportState.COMPLETED.value]
+
+
 def as_list(job_ids: str | Sequence[str]) -> list[str]:
     """One id or several, as a list without repeats.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import AssetAlias, Context, ObjectStoragePath
 
     from airflow_provider_milvus.hooks.storage import BucketFiles
-    from airflow_provider_milvus.imports.submission import Store, Submitter
+    from airflow_provider_milvus.imports.submission import Load, Store
     from airflow_provider_milvus.imports.waiting import Event
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource, ImportState
@@ -37,7 +37,8 @@ class MilvusBulkImportOperator(BaseOperator):
 
     Milvus reads the files itself, out of the bucket that it is configured with; nothing passes through the worker. The
     job's id is pushed to XCom as ``job_id`` the moment Milvus has accepted it, and returned; its final figures are
-    pushed as ``import_progress``.
+    pushed as ``import_progress``. More files than Milvus takes in one import (1,024 entries) are several jobs, as few
+    as possible: then all three are lists.
 
     The files are loaded once, whatever dies in between: what is about to be sent is recorded first, and a retry goes
     on with the job of the try before it (see ``docs/exactly-once.md`` for what holds on which Airflow and Milvus).
@@ -50,12 +51,11 @@ class MilvusBulkImportOperator(BaseOperator):
 
     :param collection_name: an existing collection. (templated)
     :param files: keys in the bucket of the Milvus server. An entry is one Parquet, JSON, JSONL or CSV file, or a list
-        of ``.npy`` files, one per field. At most 1,024 entries. (templated)
+        of ``.npy`` files, one per field. (templated)
     :param files_from: instead of ``files``: a URL with a pattern that is looked up when the task runs, such as
         ``s3://aws_default@bucket/folder/*.parquet``, or an Airflow ``ObjectStoragePath``; see
         :class:`~airflow_provider_milvus.hooks.storage.BucketFiles`. A retry loads what the first try found (Airflow
-        3.3). For more than 1,024 file sets see
-        :class:`~airflow_provider_milvus.operators.plan.MilvusPlanImportsOperator`. (templated)
+        3.3). (templated)
     :param files_root: of ``files_from``: the URL of what is the bucket's root for Milvus, where that is not the bucket;
         local files need it. (templated)
     :param object_urls: Zilliz Cloud: URLs of files or folders in object storage. (templated)
@@ -81,7 +81,7 @@ class MilvusBulkImportOperator(BaseOperator):
     :param on_unknown_outcome: what to do where the server has no record (any more) of the job of an earlier try:
         ``"fail"``, or ``"resubmit"``, which loads the rows twice if that job had loaded them.
     :param two_phase: Milvus 3: wait until all rows are read and none is visible, check them, then commit. Whatever goes
-        wrong before the commit aborts the job.
+        wrong before the commit aborts the job. For one job only: several cannot be committed in one step.
     :param expected_rows: two-phase: commit only this many rows; ``"footers"`` reads the number from the Parquet files
         of ``files_from``. (templated)
     :param min_rows: two-phase: commit no fewer rows. (templated)
@@ -197,38 +197,50 @@ class MilvusBulkImportOperator(BaseOperator):
 
             self._asset_alias = alias_of(milvus_conn_id, database, collection_name)
             self.outlets = [*self.outlets, self._asset_alias]
-        self._job_id = ""
+        self._job_id: str | list[str] = ""
 
     @cached_property
     def hook(self) -> MilvusHook:
         """The hook that this task sends its requests with."""
         return MilvusHook(self.milvus_conn_id, self.database)
 
-    def execute(self, context: Context) -> str:
-        """Start the job, or find the one that an earlier try started; wait for it if asked to."""
+    def execute(self, context: Context) -> str | list[str]:
+        """Start the jobs, or find those that an earlier try started; wait for them if asked to."""
         deadline = self._deadline(time.time())
+        generation = imports.submission.generation(self._store(context), self._cycle(context))
+        sources = self._sources(context, generation)
+        loads = [self._load(context, generation, part, source) for part, source in enumerate(sources, 1)]
+        if self.two_phase:
+            self._check_two_phase_is_known()
+        job_ids: list[str] = []
+        for load, source in zip(loads, sources, strict=True):
+            job_ids.append(self._submit(context, load, source, deadline))
+            self._job_id = job_ids if len(sources) > 1 else job_ids[0]
+            context["ti"].xcom_push(key="job_id", value=self._job_id)
+        if not self.wait_for_completion:
+            self._finished(context)
+            return self._job_id
+        return self._wait(context, self._goal, deadline)
+
+    def _sources(self, context: Context, generation: int) -> list[ImportSource]:
+        """The files, as many sources as there must be imports."""
         source = rest.imports.ImportSource(
-            files=self.files if self._bucket is None else self._found_files(context, self._bucket),
+            files=self.files if self._bucket is None else self._found_files(context, self._bucket, generation),
             object_urls=self.object_urls,
             volume_name=self.volume_name,
             data_paths=self.data_paths,
         )
         self.hook.check_source(source, self.storage_conn_id)
-        if self.two_phase:
-            self._check_two_phase_is_known()
-        submission = self._submitter(context, source, deadline).submit()
-        self.log.info("Import job %s into %s: %s", submission.job_id or "(none)", self.collection_name, submission.case)
-        if submission.case is imports.submission.Case.UNKNOWN:
-            raise MilvusImportOutcomeUnknown(
-                f"{submission.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
-                f"succeeded; if not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
-            )
-        self._job_id = submission.job_id
-        context["ti"].xcom_push(key="job_id", value=self._job_id)
-        if not self.wait_for_completion:
-            self._finished(context)
-            return self._job_id
-        return self._wait(context, self._goal, deadline)
+        sources = imports.files.parts(source)
+        if len(sources) > 1:
+            if self.two_phase:
+                raise ValueError(
+                    f"two_phase=True commits one import, and {len(source.file_names()):,} file sets need "
+                    f"{len(sources)}: write fewer and larger files, or plan imports with MilvusPlanImportsOperator, "
+                    f"each of which is committed by itself"
+                )
+            self.log.info("%s file sets need %d imports", f"{len(source.file_names()):,}", len(sources))
+        return sources
 
     @cached_property
     def _bucket(self) -> BucketFiles | None:
@@ -236,16 +248,8 @@ class MilvusBulkImportOperator(BaseOperator):
 
         return None if self.files_from is None else BucketFiles(self.files_from, self.files_root)
 
-    def _found_files(self, context: Context, bucket: BucketFiles) -> list[list[str]]:
-        store, cycle = self._store(context), self._cycle(context)
-        sets = imports.files.listed_once(
-            store, bucket.source, bucket.sets, anew=imports.submission.is_over(store, cycle)
-        )
-        if len(sets) > rest.imports.MAX_FILE_GROUPS:
-            raise ValueError(
-                f"{bucket.source} matches {len(sets):,} file sets and Milvus takes {rest.imports.MAX_FILE_GROUPS:,} in "
-                f"one import: plan several with MilvusPlanImportsOperator"
-            )
+    def _found_files(self, context: Context, bucket: BucketFiles, generation: int) -> list[list[str]]:
+        sets = imports.files.listed_once(self._store(context), bucket.source, bucket.sets, generation=generation)
         self.log.info("%s: %s file sets", bucket.source, f"{len(sets):,}")
         return sets
 
@@ -265,24 +269,28 @@ class MilvusBulkImportOperator(BaseOperator):
         except rest.errors.MilvusServerError as error:
             self.log.debug("The server knows two-phase imports: %s", error)
 
-    def _submitter(self, context: Context, source: ImportSource, deadline: float | None) -> Submitter:
-        ti, cycle = context["ti"], self._cycle(context)
+    def _load(self, context: Context, generation: int, part: int, source: ImportSource) -> Load:
+        ti = context["ti"]
         started = getattr(context.get("dag_run"), "start_date", None)
-        client = _Client(self, source, {**(self.options or {}), **({"auto_commit": "false"} if self.two_phase else {})})
         # A job id means nothing on another server, and the server does not hold it against the database. Options tell
         # how to load and not what: whoever raises a timeout between two tries does not want the rows a second time.
-        what = {name: value for name, value in client.request().body.items() if name != "options"}
+        body = _Client(self, source).request().body
+        what = {name: value for name, value in body.items() if name != "options"}
         where = {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
-        load = imports.submission.Load(
+        return imports.submission.Load(
             identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
-            cycle=cycle,
+            generation=generation,
             digest=imports.submission.digest({**what, **where}),
             files=source.file_names(),
-            first_try=ti.try_number <= cycle + 1,
+            first_try=ti.try_number <= self._cycle(context) + 1,
             since=started.timestamp() if started else 0.0,
+            part=part,
         )
-        return imports.submission.Submitter(
-            client,
+
+    def _submit(self, context: Context, load: Load, source: ImportSource, deadline: float | None) -> str:
+        """The id of the import's job, old or new."""
+        submission = imports.submission.Submitter(
+            _Client(self, source),
             self._store(context),
             load,
             durable=self.durable,
@@ -290,7 +298,14 @@ class MilvusBulkImportOperator(BaseOperator):
             resubmit_unknown=self.on_unknown_outcome == "resubmit",
             deadline=deadline,
             max_failures=self.max_poll_failures,
-        )
+        ).submit()
+        self.log.info("Import job %s into %s: %s", submission.job_id or "(none)", self.collection_name, submission.case)
+        if submission.case is imports.submission.Case.UNKNOWN:
+            raise MilvusImportOutcomeUnknown(
+                f"{submission.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
+                f"succeeded; if not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
+            )
+        return submission.job_id
 
     def _store(self, context: Context) -> Store | None:
         store: Store | None = context.get("task_state_store") if self.durable else None  # Airflow 3.3 and later
@@ -303,7 +318,7 @@ class MilvusBulkImportOperator(BaseOperator):
     def _finished(self, context: Context) -> None:
         imports.submission.finish(self._store(context), self._cycle(context))
 
-    def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str:
+    def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str | list[str]:
         wait = imports.waiting.ImportWait(
             self._job_id,
             goal=goal,
@@ -338,60 +353,62 @@ class MilvusBulkImportOperator(BaseOperator):
             seconds.append(self.execution_timeout.total_seconds())
         return now + min(seconds) if seconds else None
 
-    def execute_complete(self, context: Context, event: Event | None) -> str:
-        """End a wait: commit what waits for it, push the final figures, return the job's id or fail."""
+    def execute_complete(self, context: Context, event: Event | None) -> str | list[str]:
+        """End a wait: commit what waits for it, push the final figures, return what the jobs' ids are or fail."""
         for line in imports.waiting.report(event or {}):
             self.log.error(line)
         if event and event.get("imports"):
-            context["ti"].xcom_push(key="import_progress", value=event["imports"][0])
+            context["ti"].xcom_push(key="import_progress", value=imports.waiting.final_figures(event))
         committed = not self.two_phase or bool(event and event.get("goal") != self._goal)
         error = error_of(event)
         if error:
             if event and not committed and event["status"] in ("timeout", "unreachable"):
                 self._abort(event["job_id"])
+            imports.submission.note_completed(self._store(context), imports.waiting.completed(event or {}))
             raise error
         assert event is not None  # else it was an error
         self._job_id = event["job_id"]
         self.log.info("%s", event["message"])
         if not committed:
-            return self._commit(context)
+            return self._commit(context, event["job_id"])
         self._finished(context)
         if self.outlets:
-            self._update_assets(context, event["imports"][0])
+            self._update_assets(context, event["imports"])
         return self._job_id
 
-    def _update_assets(self, context: Context, figures: Mapping[str, Any]) -> None:
+    def _update_assets(self, context: Context, figures: Sequence[Mapping[str, Any]]) -> None:
         from airflow_provider_milvus import assets
 
+        begin, end = min(job["create_time"] for job in figures), max(job["complete_time"] for job in figures)
         extra = {
             "job_id": self._job_id,
-            "rows": figures["imported_rows"],
-            "seconds": imports.waiting.seconds_between(figures["create_time"], figures["complete_time"]),
+            "rows": sum(job["imported_rows"] for job in figures),
+            "seconds": imports.waiting.seconds_between(begin, end),
         }
         asset = assets.asset_of(self.hook.settings, self.collection_name)
         assets.update(context["outlet_events"], self.outlets, asset, extra, self._asset_alias)
 
-    def _commit(self, context: Context) -> str:
+    def _commit(self, context: Context, job_id: str) -> str | list[str]:
         """Check the rows of the first phase, commit them and wait for the second phase."""
         try:
-            progress = self.hook.get_import_progress(self._job_id)
+            progress = self.hook.get_import_progress(job_id)
             if progress.state is rest.imports.ImportState.UNCOMMITTED:
                 self._check(progress)
             self._send_commit(progress)
         except Exception:
             # A commit that was carried out although it looks as if it failed cannot be aborted any more.
-            self._abort(self._job_id)
+            self._abort(job_id)
             raise
-        self.log.info("Import job %s: committed", self._job_id)
+        self.log.info("Import job %s: committed", job_id)
         return self._wait(context, rest.imports.ImportState.COMPLETED, self._deadline(time.time()))
 
     def _send_commit(self, progress: ImportProgress) -> None:
         try:
-            self.hook.commit_import(self._job_id)
+            self.hook.commit_import(progress.job_id)
         except rest.errors.MilvusRouteNotFound as error:
             raise MilvusTwoPhaseUnsupported(
                 f"this server knows no two-phase imports and has loaded the {progress.imported_rows:,} rows of import "
-                f"job {self._job_id} at once: they are visible, unchecked and cannot be aborted"
+                f"job {progress.job_id} at once: they are visible, unchecked and cannot be aborted"
             ) from error
 
     def _check(self, progress: ImportProgress) -> None:
@@ -401,7 +418,7 @@ class MilvusBulkImportOperator(BaseOperator):
             reason = "the given check refused it"
         if reason:
             raise MilvusImportRefused(
-                f"import job {self._job_id} was not committed: {reason}. Nothing of it was visible"
+                f"import job {progress.job_id} was not committed: {reason}. Nothing of it was visible"
             )
 
     def _expected(self, progress: ImportProgress) -> int | str | None:
@@ -422,20 +439,22 @@ class MilvusBulkImportOperator(BaseOperator):
         """Abort a two-phase job with one short request; say of any other that it goes on."""
         if not self._job_id:
             self.log.info("Killed before an import job was known; whatever was submitted goes on")
-        elif self.two_phase and self.cancel_on_kill:
-            self._abort(self._job_id, retries=0, timeout=3.0)
-        else:
-            why = "it was not to be aborted" if self.two_phase else "Milvus cannot cancel it"
-            self.log.warning("Import job %s goes on: %s", self._job_id, why)
+            return
+        for job_id in imports.waiting.as_list(self._job_id):
+            if self.two_phase and self.cancel_on_kill:
+                self._abort(job_id, retries=0, timeout=3.0)
+            else:
+                why = "it was not to be aborted" if self.two_phase else "Milvus cannot cancel it"
+                self.log.warning("Import job %s goes on: %s", job_id, why)
 
 
 class _Client:
     """The requests of one operator, as a submission makes them."""
 
-    def __init__(self, operator: MilvusBulkImportOperator, source: ImportSource, options: Mapping[str, str]) -> None:
+    def __init__(self, operator: MilvusBulkImportOperator, source: ImportSource) -> None:
         self._operator = operator
         self._source = source
-        self._options = options
+        self._options = {**(operator.options or {}), **({"auto_commit": "false"} if operator.two_phase else {})}
 
     def request(self, idempotency_key: str | None = None, storage: Mapping[str, str] | None = None) -> Request[str]:
         return rest.imports.create(

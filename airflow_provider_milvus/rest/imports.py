@@ -156,12 +156,15 @@ class ImportSource:
         return tuple(" ".join(path.lstrip("/") for path in group) for group in _groups("files", self.files))
 
     def fields(self) -> dict[str, Any]:
-        """The request's fields in Milvus's spelling."""
+        """The request's fields in Milvus's spelling.
+
+        :raises ValueError: for more entries than Milvus takes in one import.
+        """
         if self.files is not None:
-            return {"files": _groups("files", self.files)}
+            return {"files": _groups_of_one_import("files", self.files)}
         if self.object_urls is not None:
-            return {"objectUrls": _groups("object_urls", self.object_urls)}
-        return {"volumeName": self.volume_name, "dataPaths": _groups("data_paths", self.data_paths)}
+            return {"objectUrls": _groups_of_one_import("object_urls", self.object_urls)}
+        return {"volumeName": self.volume_name, "dataPaths": _groups_of_one_import("data_paths", self.data_paths)}
 
 
 def _groups(name: str, value: Any) -> list[list[str]]:
@@ -169,11 +172,6 @@ def _groups(name: str, value: Any) -> list[list[str]]:
         value = [value]
     if not isinstance(value, Sequence) or not value:
         raise ValueError(f"{name} must be a list with at least one file, got {value!r}")
-    if len(value) > MAX_FILE_GROUPS:
-        raise ValueError(
-            f"{name} has {len(value)} entries and Milvus takes at most {MAX_FILE_GROUPS} in one import; "
-            f"split it into several imports"
-        )
     groups = [[entry] if isinstance(entry, str) else entry for entry in value]
     for group in groups:
         if (
@@ -183,6 +181,16 @@ def _groups(name: str, value: Any) -> list[list[str]]:
         ):
             raise ValueError(f"{name}: each entry must be a path or a list of paths, got {group!r}")
     return [list(group) for group in groups]
+
+
+def _groups_of_one_import(name: str, value: Any) -> list[list[str]]:
+    groups = _groups(name, value)
+    if len(groups) > MAX_FILE_GROUPS:
+        raise ValueError(
+            f"{name} has {len(groups):,} entries and Milvus takes at most {MAX_FILE_GROUPS:,} in one import; "
+            f"split it into several imports"
+        )
+    return groups
 
 
 def _check_object_urls(group: list[str]) -> None:

@@ -22,7 +22,7 @@ class Crash(BaseException):
 class Job:
     id: str
     files: tuple[str, ...]
-    load: int | None
+    load: tuple[int, int] | None
     created: float
     state: str = "Pending"
 
@@ -36,7 +36,7 @@ class Server:
     jobs: dict[str, Job] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
-    on_the_way: list[tuple[float, str, tuple[str, ...], int | None]] = field(default_factory=list)
+    on_the_way: list[tuple[float, str, tuple[str, ...], tuple[int, int] | None]] = field(default_factory=list)
 
     def clock(self) -> float:
         return self.now
@@ -54,7 +54,7 @@ class Server:
             if job.state == "Importing" and age >= SECONDS_TO_LOAD:
                 job.state = "Completed"
 
-    def create(self, key: str | None, files: tuple[str, ...], load: int | None) -> str:
+    def create(self, key: str | None, files: tuple[str, ...], load: tuple[int, int] | None) -> str:
         if self.knows_keys and key in self.keys:
             return self.keys[key]
         job = Job(str(len(self.jobs) + 1), files, load, self.now)
@@ -117,7 +117,7 @@ class Client:
     ``dropped`` (the request lost).
     """
 
-    def __init__(self, server: Server, steps: Steps, trouble: list[str], load: int, files=OURS) -> None:
+    def __init__(self, server: Server, steps: Steps, trouble: list[str], load: tuple[int, int], files=OURS) -> None:
         self.server = server
         self.steps = steps
         self.trouble = trouble

@@ -1,13 +1,24 @@
 """Each branch of a submission, one at a time; ``test_submission_histories.py`` has them in every order."""
 
 import json
+from copy import copy
 from dataclasses import replace
 
 import pytest
 from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
 from airflow_provider_milvus.imports import submission
-from airflow_provider_milvus.imports.submission import RECORD, SETTLE, Case, Load, Submitter, finish
+from airflow_provider_milvus.imports.submission import (
+    RECORD,
+    SETTLE,
+    Case,
+    Load,
+    Submission,
+    Submitter,
+    finish,
+    generation,
+    note_completed,
+)
 from airflow_provider_milvus.rest import errors
 
 
@@ -27,6 +38,7 @@ class Task:
         self.load = Load(("dag", "task", "run", "-1"), 0, "request", OURS, True, self.server.now)
         self.keys = []
         self.log = Log()
+        self.cycle = 0
 
     def run(self, *trouble, dies_at=None, **options):
         """One try."""
@@ -36,11 +48,19 @@ class Task:
         client = Client(self.server, steps, list(trouble), 0, self.load.files)
         client.keys = self.keys
         options = {"log": self.log, "clock": self.server.clock, "sleep": self.server.sleep, **options}
-        load, self.load = self.load, replace(self.load, first_try=False)
+        load = replace(self.load, generation=generation(self.store, self.cycle))
+        self.load = replace(self.load, first_try=False)
         return Submitter(client, self.store, load, **options).submit()
 
     def clear(self):
-        self.load = replace(self.load, cycle=self.load.cycle + 1, first_try=True, since=self.server.now)
+        self.cycle += 1
+        self.load = replace(self.load, first_try=True, since=self.server.now)
+
+    def part(self, number):
+        """The tries of another import of the same load."""
+        other = copy(self)
+        other.load = replace(self.load, part=number, digest=f"part {number}", files=(f"{number}.parquet",))
+        return other
 
     def ends(self, state="Completed"):
         self.server.sleep(SECONDS_TO_LOAD)
@@ -68,7 +88,7 @@ def keyless():
 
 
 def test_first_try_submits(task):
-    assert task.run() == submission.Submission("1", Case.NEW)
+    assert task.run() == Submission("1", Case.NEW)
 
 
 def test_intent_is_recorded_before_anything_is_sent(task):
@@ -86,25 +106,25 @@ def test_record_has_the_jobs_that_were_there_before(task):
 
 def test_running_job_is_re_attached_to(task):
     task.run()
-    assert task.run() == submission.Submission("1", Case.REATTACHED)
+    assert task.run() == Submission("1", Case.REATTACHED)
 
 
 def test_job_that_waits_for_its_commit_is_re_attached_to(task):
     task.run()
     task.ends("Uncommitted")
-    assert task.run() == submission.Submission("1", Case.REATTACHED)
+    assert task.run() == Submission("1", Case.REATTACHED)
 
 
 def test_completed_job_is_taken(task):
     task.run()
     task.ends()
-    assert task.run() == submission.Submission("1", Case.COMPLETED)
+    assert task.run() == Submission("1", Case.COMPLETED)
 
 
 def test_failed_job_is_submitted_again_under_another_key(task):
     task.run()
     task.ends("Failed")
-    assert task.run() == submission.Submission("2", Case.RESUBMITTED)
+    assert task.run() == Submission("2", Case.RESUBMITTED)
     assert len(set(task.keys)) == 2
 
 
@@ -119,7 +139,7 @@ def test_job_whose_record_expired_is_an_unknown_outcome(task):
 def test_job_whose_record_expired_is_submitted_again_where_asked_to(task):
     task.run()
     task.expires()
-    assert task.run(resubmit_unknown=True) == submission.Submission("2", Case.RESUBMITTED)
+    assert task.run(resubmit_unknown=True) == Submission("2", Case.RESUBMITTED)
 
 
 def test_job_that_is_seen_late_is_not_gone(task, mocker):
@@ -133,28 +153,28 @@ def test_job_that_is_seen_late_is_not_gone(task, mocker):
 def test_job_of_a_try_that_died_before_it_could_record_it_is_adopted(task):
     with pytest.raises(Crash):
         task.run(dies_at=5)
-    assert task.run() == submission.Submission("1", Case.ADOPTED)
+    assert task.run() == Submission("1", Case.ADOPTED)
 
 
 def test_intent_that_was_never_sent_is_sent_with_the_same_key(task):
     with pytest.raises(Crash):
         task.run(dies_at=4)
-    key = task.load.key(0, 1)
-    assert task.run() == submission.Submission("1", Case.NEW)
+    key = task.load.key(1)
+    assert task.run() == Submission("1", Case.NEW)
     assert task.keys == [key]
 
 
 def test_lost_answer_is_looked_for_in_the_same_try(task):
-    assert task.run("lost") == submission.Submission("1", Case.ADOPTED)
+    assert task.run("lost") == Submission("1", Case.ADOPTED)
 
 
 def test_submit_that_is_carried_out_late_is_waited_for(task):
-    assert task.run("late") == submission.Submission("1", Case.ADOPTED)
+    assert task.run("late") == Submission("1", Case.ADOPTED)
 
 
 def test_lost_request_is_sent_again_with_the_same_key_once_it_cannot_arrive_any_more(task):
     began = task.server.now
-    assert task.run("dropped") == submission.Submission("1", Case.NEW)
+    assert task.run("dropped") == Submission("1", Case.NEW)
     assert task.server.now - began >= SETTLE
     assert len(task.keys) == 2
     assert len(set(task.keys)) == 1
@@ -164,7 +184,7 @@ def test_job_of_other_files_is_not_adopted(task):
     with pytest.raises(Crash):
         task.run(dies_at=4)
     task.server.create(None, ("b.parquet",), None)
-    assert task.run() == submission.Submission("2", Case.NEW)
+    assert task.run() == Submission("2", Case.NEW)
 
 
 def test_job_of_the_same_files_from_before_is_not_adopted(task):
@@ -176,7 +196,7 @@ def test_failed_job_of_the_same_files_is_not_adopted(keyless):
     with pytest.raises(Crash):
         keyless.run(dies_at=5)
     keyless.ends("Failed")
-    assert keyless.run() == submission.Submission("2", Case.NEW)
+    assert keyless.run() == Submission("2", Case.NEW)
 
 
 def test_job_is_matched_whatever_the_order_and_the_leading_slashes_of_its_files(keyless):
@@ -214,7 +234,7 @@ def test_import_that_was_only_ever_refused_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run(*["busy"] * 9, max_failures=3)
     task.server.sleep(SECONDS_KEPT + 1)
-    assert task.run() == submission.Submission("1", Case.NEW)
+    assert task.run() == Submission("1", Case.NEW)
 
 
 def test_import_that_was_only_ever_refused_is_submitted_without_a_wait(task):
@@ -229,7 +249,7 @@ def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run("dropped", *["busy"] * 9, max_failures=3)
     task.server.sleep(SECONDS_KEPT + 1)
-    assert task.run() == submission.Submission("1", Case.NEW)
+    assert task.run() == Submission("1", Case.NEW)
 
 
 # -- clears and changes ----------------------------------------------------------------------------------------------
@@ -238,23 +258,23 @@ def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
 def test_clear_of_a_success_loads_again_under_another_key(task):
     task.run()
     task.ends()
-    finish(task.store, task.load.cycle)
+    finish(task.store, task.cycle)
     task.clear()
-    assert task.run() == submission.Submission("2", Case.NEW)
+    assert task.run() == Submission("2", Case.NEW)
     assert len(set(task.keys)) == 2
 
 
 def test_retry_after_the_last_record_but_before_the_end_of_the_process_loads_nothing(task):
     task.run()
     task.ends()
-    finish(task.store, task.load.cycle)
+    finish(task.store, task.cycle)
     assert task.run().case is Case.COMPLETED
 
 
 def test_clear_of_a_failure_goes_on_with_its_job(task):
     task.run()
     task.clear()
-    assert task.run() == submission.Submission("1", Case.REATTACHED)
+    assert task.run() == Submission("1", Case.REATTACHED)
 
 
 def test_clear_of_a_failure_adopts_the_job_that_it_lost(task):
@@ -262,7 +282,7 @@ def test_clear_of_a_failure_adopts_the_job_that_it_lost(task):
         task.run(dies_at=5)
     task.server.sleep(3600)
     task.clear()
-    assert task.run() == submission.Submission("1", Case.ADOPTED)
+    assert task.run() == Submission("1", Case.ADOPTED)
 
 
 def test_clear_of_a_failure_that_lost_its_request_uses_the_same_key(task):
@@ -276,7 +296,7 @@ def test_clear_of_a_failure_that_lost_its_request_uses_the_same_key(task):
 def test_changed_request_is_another_load(task):
     task.run()
     task.load = replace(task.load, digest="another")
-    assert task.run() == submission.Submission("2", Case.NEW)
+    assert task.run() == Submission("2", Case.NEW)
     assert len(set(task.keys)) == 2
 
 
@@ -340,21 +360,21 @@ def bare(request):
 
 
 def test_first_try_without_a_store_submits_with_a_key(bare):
-    assert bare.run() == submission.Submission("1", Case.NEW)
-    assert bare.keys == [bare.load.key(0, 1)]
+    assert bare.run() == Submission("1", Case.NEW)
+    assert bare.keys == [bare.load.key(1)]
 
 
 @pytest.mark.parametrize("state", ["Importing", "Completed"])
 def test_retry_without_a_store_adopts_the_job_with_its_files(bare, state):
     bare.run()
     bare.ends(state)
-    assert bare.run() == submission.Submission("1", Case.ADOPTED)
+    assert bare.run() == Submission("1", Case.ADOPTED)
 
 
 def test_retry_without_a_store_waits_for_a_submit_that_was_lost_just_now(bare):
     with pytest.raises(errors.MilvusRequestTimeout):
         bare.run("late", max_failures=1)
-    assert bare.run() == submission.Submission("1", Case.ADOPTED)
+    assert bare.run() == Submission("1", Case.ADOPTED)
 
 
 def test_retry_without_a_store_uses_the_same_key(bare):
@@ -374,7 +394,7 @@ def test_retry_without_a_store_takes_no_job_from_before_the_run(bare):
     bare.server.create(None, OURS, None)
     bare.server.sleep(3600)
     bare.load = replace(bare.load, since=bare.server.now, first_try=False)
-    assert bare.run() == submission.Submission("2", Case.NEW)
+    assert bare.run() == Submission("2", Case.NEW)
 
 
 def test_clear_without_a_store_loads_again_under_another_key(bare):
@@ -403,7 +423,7 @@ def test_submission_that_is_not_durable_submits_every_time_without_a_key(task):
     ],
 )
 def test_key_is_printable_ascii_of_at_most_256_bytes(task, identity):
-    key = replace(task.load, identity=identity).key(10**6, 10**6)
+    key = replace(task.load, identity=identity).key(10**6)
     assert len(key.encode("ascii")) <= 256
     assert key.isprintable()
 
@@ -415,14 +435,16 @@ def test_key_is_printable_ascii_of_at_most_256_bytes(task, identity):
         {"identity": ("dag", "task", "run2", "-1")},
         {"identity": ("dag", "task/run", "-1")},
         {"digest": "another"},
+        {"generation": 1},
+        {"part": 2},
     ],
 )
 def test_key_of_another_load_is_another(task, other):
-    assert replace(task.load, **other).key(0, 1) != task.load.key(0, 1)
+    assert replace(task.load, **other).key(1) != task.load.key(1)
 
 
-def test_key_of_another_cycle_or_attempt_is_another(task):
-    assert len({task.load.key(cycle, attempt) for cycle in range(3) for attempt in range(3)}) == 9
+def test_key_of_another_attempt_is_another(task):
+    assert len({task.load.key(attempt) for attempt in range(3)}) == 3
 
 
 def test_digest_knows_every_field_and_no_order():
@@ -442,7 +464,46 @@ def test_record_of_a_collection_with_very_many_jobs_stays_small(task, mocker):
     assert len(json.dumps(task.store[RECORD])) < 64_000
 
 
-def test_finish_without_a_record_records_nothing():
-    store = Store()
-    finish(store, 0)
-    assert store == {}
+# -- loads of several imports ----------------------------------------------------------------------------------------
+
+
+def test_each_import_of_a_load_has_its_own_job(task):
+    other = task.part(2)
+    assert [task.run(), other.run()] == [Submission("1", Case.NEW), Submission("2", Case.NEW)]
+    assert [task.run(), other.run()] == [Submission("1", Case.REATTACHED), Submission("2", Case.REATTACHED)]
+
+
+def test_imports_of_one_load_with_the_same_files_are_two(task):
+    other = task.part(2)
+    other.load = replace(task.load, part=2)
+    assert [task.run(), other.run()] == [Submission("1", Case.NEW), Submission("2", Case.NEW)]
+
+
+def test_import_that_failed_is_submitted_again_and_no_other(task):
+    other = task.part(2)
+    task.run()
+    other.run()
+    task.ends()
+    task.server.jobs["2"].state = "Failed"
+    assert [task.run(), other.run()] == [Submission("1", Case.COMPLETED), Submission("3", Case.RESUBMITTED)]
+
+
+def test_clear_that_died_on_its_way_loads_the_rest_again_and_nothing_twice(task):
+    other = task.part(2)
+    task.run()
+    other.run()
+    task.ends()
+    finish(task.store, 0)
+    task.clear()
+    other.clear()
+    assert task.run() == Submission("3", Case.NEW)
+    assert [task.run(), other.run()] == [Submission("3", Case.REATTACHED), Submission("4", Case.NEW)]
+
+
+def test_import_that_was_seen_to_complete_is_taken_when_its_record_has_expired(task):
+    other = task.part(2)
+    task.run()
+    other.run()
+    note_completed(task.store, ["2"])
+    task.expires()
+    assert [task.run().case, other.run()] == [Case.UNKNOWN, Submission("2", Case.COMPLETED)]

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
-from airflow_provider_milvus.imports.submission import RECORD, Case, Load, Submitter, finish
+from airflow_provider_milvus.imports.submission import (
+    LOADS,
+    Case,
+    Load,
+    Submitter,
+    finish,
+    generation,
+    note_completed,
+)
 
 TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped"]), max_size=4)
 QUIET = logging.getLogger("quiet")
@@ -17,50 +25,63 @@ QUIET.disabled = True
 class Histories(RuleBasedStateMachine):
     """One task on one server: its tries, its user, the jobs of other tasks, and time."""
 
-    @initialize(knows_keys=st.booleans())
-    def start(self, knows_keys):
+    @initialize(knows_keys=st.booleans(), parts=st.integers(1, 2))
+    def start(self, knows_keys, parts):
         self.server = Server(knows_keys)
+        self.files = [OURS, ("a2.parquet",)][:parts]
         self.store = Store()
         self.began = self.server.now
         self.cycle = self.tries = self.request = self.load = 0
         self.succeeded = False
 
-    @rule(dies_at=st.none() | st.integers(1, 16), trouble=TROUBLE)
-    def run_a_try(self, dies_at, trouble):
+    @rule(dies_at=st.none() | st.integers(1, 24), trouble=TROUBLE, gives_up=st.booleans())
+    def run_a_try(self, dies_at, trouble, gives_up):
         """The task's process runs until it succeeds, fails or dies."""
         if self.succeeded:
             return
         self.tries += 1
         steps = self.store.steps = Steps(dies_at)
+        trouble = list(trouble)
+        try:
+            number = generation(self.store, self.cycle)
+            submissions = [self.submitter(part, number, steps, trouble).submit() for part in range(len(self.files))]
+            for submission in submissions:
+                if submission.case is Case.UNKNOWN:
+                    assert not submission.job_id or submission.job_id in self.server.expired
+                    return
+            steps.step()
+            jobs = [self.server.jobs[submission.job_id] for submission in submissions]
+            assert [job.load for job in jobs] == [(self.load, part) for part in range(len(jobs))], "another load's job"
+            if gives_up:
+                note_completed(self.store, [job.id for job in jobs if job.state == "Completed"])
+                return
+            while any(job.state != "Completed" for job in jobs):
+                self.server.sleep(5)
+            finish(self.store, self.cycle)
+            steps.step()
+        except Crash:
+            return
+        self.succeeded = True
+
+    def submitter(self, part, number, steps, trouble):
+        files = self.files[part]
         load = Load(
-            ("dag", "task", "run", "-1"), self.cycle, f"request-{self.request}", OURS, self.tries == 1, self.began
+            ("dag", "task", "run", "-1"),
+            number,
+            f"request {self.request}: {files}",
+            files,
+            self.tries == 1,
+            self.began,
+            part + 1,
         )
-        submitter = Submitter(
-            Client(self.server, steps, list(trouble), self.load),
+        return Submitter(
+            Client(self.server, steps, trouble, (self.load, part), files),
             self.store,
             load,
             log=QUIET,
             clock=self.server.clock,
             sleep=self.server.sleep,
         )
-        try:
-            submission = submitter.submit()
-            if submission.case is Case.UNKNOWN:
-                assert not submission.job_id or submission.job_id in self.server.expired
-                return
-            steps.step()
-            self.wait_for(submission.job_id)
-            finish(self.store, self.cycle)
-            steps.step()
-        except Crash:
-            return
-        self.succeeded = self.server.jobs[submission.job_id].state == "Completed"
-
-    def wait_for(self, job_id):
-        job = self.server.jobs[job_id]
-        assert job.load == self.load, "the job of another load was taken"
-        while job.state not in ("Completed", "Failed"):
-            self.server.sleep(5)
 
     @rule()
     def clear(self):
@@ -71,7 +92,7 @@ class Histories(RuleBasedStateMachine):
         self.cycle += 1
         self.tries = 0
         self.began = self.server.now  # Airflow starts a finished run anew when one of its tasks is cleared
-        if self.succeeded or self.store.get(RECORD, {}).get("done_in") is not None:
+        if self.succeeded or self.store.get(LOADS, {}).get("done_in") is not None:
             self.load += 1
             self.succeeded = False
 

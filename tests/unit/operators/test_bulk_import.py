@@ -11,7 +11,7 @@ from airflow.exceptions import TaskDeferred
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_milvus import exceptions
-from airflow_provider_milvus.imports.submission import RECORD
+from airflow_provider_milvus.imports.submission import LOADS, RECORD
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.rest import errors
 
@@ -197,14 +197,6 @@ def test_pattern_that_finds_nothing_is_refused_before_anything_is_sent(context, 
     assert milvus.sent == []
 
 
-def test_more_files_than_one_import_takes_are_refused_with_the_remedy(context, milvus, bucket):
-    for number in range(1025):
-        (bucket / "day" / f"{number}.parquet").touch()
-    with pytest.raises(ValueError, match=r"1,026 file sets .* MilvusPlanImportsOperator"):
-        finder(bucket).execute(context)
-    assert milvus.sent == []
-
-
 @pytest.mark.parametrize(("rows", "committed"), [(5, True), (6, False)])
 def test_rows_are_checked_against_the_footers_before_a_commit(context, milvus, bucket, rows, committed):
     write_rows(bucket / "day" / "a.parquet", rows)
@@ -217,6 +209,80 @@ def test_rows_are_checked_against_the_footers_before_a_commit(context, milvus, b
         with pytest.raises(exceptions.MilvusImportRefused, match="it has 5 rows, and expected_rows=6"):
             task.execute(context)
     assert (COMMIT in milvus.routes) is committed
+
+
+# -- more files than one import takes ---------------------------------------------------------------------------------
+
+
+MANY = [f"{number}.parquet" for number in range(1025)]
+SECOND_DONE = {**DONE, "jobId": "8", "importedRows": 6}
+
+
+@pytest.fixture
+def two_jobs(server):
+    """The server accepts two imports, as job 7 and job 8."""
+    server.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    server.answers(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE)
+    return server
+
+
+def test_files_that_one_import_does_not_take_are_several(context, two_jobs):
+    assert operator(files=MANY).execute(context) == ["7", "8"]
+    assert [path for each in sent(two_jobs, CREATE) for (path,) in each.body["files"]] == MANY
+
+
+def test_found_files_that_one_import_does_not_take_are_several(context, two_jobs, bucket):
+    for number in range(1025):
+        (bucket / "day" / f"{number}.parquet").touch()
+    assert finder(bucket).execute(context) == ["7", "8"]
+    assert [len(each.body["files"]) for each in sent(two_jobs, CREATE)] == [513, 513]
+
+
+def test_ids_of_several_jobs_are_pushed_as_they_come(context, two_jobs, ti):
+    operator(files=MANY).execute(context)
+    assert [value for key, value, _ in ti.pushed if key == "job_id"] == [["7"], ["7", "8"]]
+
+
+def test_figures_of_several_jobs_are_pushed_as_a_list(context, two_jobs, ti):
+    operator(files=MANY).execute(context)
+    assert [job["imported_rows"] for job in ti.xcoms["import_progress"]] == [5, 6]
+
+
+def test_retry_goes_on_with_all_jobs_of_the_try_before(context, two_jobs):
+    operator(files=MANY, wait_for_completion=False).execute(context)
+    del context["task_state_store"][LOADS]
+    two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
+    assert operator(files=MANY, wait_for_completion=False).execute(context) == ["7", "8"]
+    assert len(sent(two_jobs, CREATE)) == 2
+
+
+def test_retry_after_one_of_several_jobs_failed_submits_only_that_one(context, two_jobs):
+    two_jobs.answers(DESCRIBE, {**DONE, "jobId": "7"}, {**FAILED, "jobId": "8"})
+    with pytest.raises(exceptions.MilvusImportFailed, match="import job 8"):
+        operator(files=MANY).execute(context)
+    two_jobs.answers(CREATE, {"jobId": "9"})
+    two_jobs.answers(DESCRIBE, {**FAILED, "jobId": "8"}, {**DONE, "jobId": "7"}, {**DONE, "jobId": "9"})
+    assert operator(files=MANY).execute(context) == ["7", "9"]
+    assert len(sent(two_jobs, CREATE)) == 3
+
+
+def test_several_jobs_are_waited_for_in_the_triggerer(context, two_jobs):
+    two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
+    assert deferral(operator(files=MANY, deferrable=True, defer_after=0), context).trigger.job_id == ["7", "8"]
+
+
+def test_kill_names_all_jobs_that_go_on(context, two_jobs, logged):
+    task = operator(files=MANY, wait_for_completion=False)
+    task.execute(context)
+    task.on_kill()
+    text = logged()
+    assert [f"Import job {job_id} goes on" in text for job_id in "78"] == [True, True]
+
+
+def test_two_phases_of_several_jobs_are_refused_before_anything_is_sent(context, milvus):
+    with pytest.raises(ValueError, match=r"1,025 file sets need 2: .* MilvusPlanImportsOperator"):
+        operator(files=MANY, two_phase=True).execute(context)
+    assert milvus.sent == []
 
 
 # -- how a wait ends -------------------------------------------------------------------------------------------------
@@ -428,9 +494,9 @@ def test_resumed_task_returns_the_job_id_and_pushes_the_figures(context, ti):
 
 def test_resumed_task_that_succeeds_loads_again_when_it_is_cleared(context, milvus, ti):
     operator(wait_for_completion=False).execute(context)
-    context["task_state_store"][RECORD]["done_in"] = None
+    del context["task_state_store"][LOADS]
     operator().execute_complete(context, event())
-    assert context["task_state_store"][RECORD]["done_in"] == 0
+    assert context["task_state_store"][LOADS]["done_in"] == 0
 
 
 @pytest.mark.parametrize(
@@ -461,10 +527,10 @@ def test_resumed_task_logs_the_failed_files_before_it_fails(context, logged):
 
 def test_failed_task_is_not_recorded_as_done(context):
     operator(wait_for_completion=False).execute(context)
-    context["task_state_store"][RECORD]["done_in"] = None
+    del context["task_state_store"][LOADS]
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator().execute_complete(context, event("timeout"))
-    assert context["task_state_store"][RECORD]["done_in"] is None
+    assert LOADS not in context["task_state_store"]
 
 
 # -- two phases ------------------------------------------------------------------------------------------------------
@@ -720,6 +786,14 @@ def test_failed_import_tells_no_asset(context, told, milvus):
     with pytest.raises(exceptions.MilvusImportFailed):
         operator(asset_outlet=True).execute(context)
     assert told == {}
+
+
+def test_several_jobs_are_one_update(context, told, two_jobs):
+    first = {"createTime": "2026-01-01T00:00:00Z", "completeTime": "2026-01-01T00:00:30Z"}
+    second = {"createTime": "2026-01-01T00:00:10Z", "completeTime": "2026-01-01T00:01:00Z"}
+    two_jobs.answers(DESCRIBE, {**DONE, **first, "jobId": "7"}, {**SECOND_DONE, **second})
+    operator(files=MANY, outlets=[Asset(URI)]).execute(context)
+    assert told[Asset(URI)].extra == {"job_id": ["7", "8"], "rows": 11, "seconds": 60.0}
 
 
 def test_seconds_of_a_job_without_times_are_unknown(context, told):

@@ -67,12 +67,18 @@ def test_idempotency_key_is_a_header():
         ({"object_urls": ["s3://"]}, "is no URL"),
         ({"object_urls": ["s3://key:secret@b/a.parquet"]}, "belong in a connection, whose id is storage_conn_id"),
         ({"object_urls": [["s3://b/a", "s3://b/b"]]}, "each entry is one file or folder, got 2 in one"),
-        ({"files": ["a.parquet"] * 1025}, "files has 1025 entries and Milvus takes at most 1024"),
     ],
 )
 def test_bad_source_gives_one_error_that_names_it(arguments, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         ImportSource(**arguments)
+
+
+@pytest.mark.parametrize(("name", "more"), [("files", {}), ("object_urls", {}), ("data_paths", {"volume_name": "v"})])
+def test_more_entries_than_one_import_takes_are_refused(name, more):
+    source = ImportSource(**{name: ["s3://b/a.parquet" if name == "object_urls" else "a.parquet"] * 1025, **more})
+    with pytest.raises(ValueError, match=f"{name} has 1,025 entries and Milvus takes at most 1,024 in one import"):
+        imports.create("c", source)
 
 
 def test_keys_in_a_url_are_not_quoted():
