@@ -2,8 +2,8 @@
 
 On a real Airflow, for every combination of a way to wait and a kind of server, imports run whose processes are killed
 with SIGKILL at random moments; then servers that lose answers; then the triggerer and the Milvus servers themselves.
-After each run its collection must hold the rows of its file exactly once, loaded by exactly one completed job. The same
-with ``durable=False`` shows that the campaign can fail.
+After each run its collection must hold the rows of its files exactly once, loaded by exactly one completed job (two
+where the files are more than Milvus takes in one). The same with ``durable=False`` shows that the campaign can fail.
 
 ``make crash-test`` runs all of it, ``make test`` a short one.
 """
@@ -38,10 +38,12 @@ from airflow_standalone import HOST, Service, free_port, local_milvus, standalon
 from conftest import Airflow, Run, Task  # noqa: E402
 
 ROWS = 500
+MANY_FILES = 1026  # of one row each: two more than Milvus takes in one import
 SECRET = secrets.token_hex(16)
 JOB_SECONDS = 4
 WAYS = ("synchronous", "deferrable")
-SERVERS = ("key", "old", "two_phase")
+SERVERS = ("key", "old", "two_phase", "many", "many_old")
+SERVER_OF = {"two_phase": "key", "many": "key", "many_old": "old"}
 LOSSY_SERVERS = ("lossy_key", "lossy_old")
 LOSSES = ["reset:create:probability=0.4", "408:create:probability=0.2", "timeout:create:probability=0.2"]
 CASES = ("submitted", "re-attached", "already completed", "adopted", "submitted again", "outcome unknown")
@@ -73,6 +75,9 @@ class Campaign:
         self.bucket = folder / "bucket"
         self.bucket.mkdir()
         self.write_rows("rows.parquet")
+        (self.bucket / "many").mkdir()
+        for number in range(MANY_FILES):
+            self.write_rows(f"many/{number:04}.parquet", 1)
         self.milvus = {
             "milvus_key": self._milvus("key"),
             "milvus_old": self._milvus("old", milvus_version="2.6"),
@@ -88,6 +93,7 @@ class Campaign:
             dag_folders={"crashes": Path(__file__).parent / "dags"},
             variables={
                 "CRASH_FOLDER": str(self.signatures),
+                "CRASH_BUCKET": str(self.bucket),
                 # A worker whose last words the busy SQLite did not take is given up on after this.
                 "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
                 **{
@@ -110,9 +116,9 @@ class Campaign:
             **options,
         )
 
-    def write_rows(self, name: str) -> None:
-        """A file of ``ROWS`` rows without primary keys, so that a second load of it would show."""
-        vectors = pa.array([[float(row)] * 4 for row in range(ROWS)], pa.list_(pa.float32()))
+    def write_rows(self, name: str, rows: int = ROWS) -> None:
+        """A file of rows without primary keys, so that a second load of it would show."""
+        vectors = pa.array([[float(row)] * 4 for row in range(rows)], pa.list_(pa.float32()))
         pq.write_table(pa.table({"vector": vectors}), self.bucket / name)
 
     def kill_triggerer(self) -> None:
@@ -140,7 +146,7 @@ class Campaign:
 
     def server_of(self, dag_id: str) -> Service:
         kind = dag_id.removeprefix("crash_").partition("_")[2].removesuffix("_not_durable")
-        return self.milvus["milvus_key" if kind == "two_phase" else f"milvus_{kind}"]
+        return self.milvus[f"milvus_{SERVER_OF.get(kind, kind)}"]
 
     def start(self, dag_id: str, file: str = "rows.parquet") -> tuple[Run, str]:
         """Start a run with a collection of its own."""
@@ -203,10 +209,11 @@ class Campaign:
         jobs = self.post(server, "/jobs/import/list", name)["records"]
         completed = sum(job["state"] == "Completed" for job in jobs)
         open_jobs = sum(job["state"] not in ("Completed", "Failed") for job in jobs)
-        good = (run.state, rows, completed, open_jobs) == ("success", ROWS, 1, 0)
+        expected = (MANY_FILES, 2) if "_many" in dag_id else (ROWS, 1)
+        good = (run.state, (rows, completed), open_jobs) == ("success", expected, 0)
         if not good:
             self.tally.wrong.append(
-                f"{dag_id} {collection}: run {run.state}, {rows} of {ROWS} rows, {completed} completed jobs, "
+                f"{dag_id} {collection}: run {run.state}, {rows} of {expected[0]} rows, {completed} completed jobs, "
                 f"{open_jobs} open, {task.tries} tries"
             )
         return good

@@ -1,5 +1,7 @@
 """Files found at run time, planned and imported."""
 
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -42,6 +44,19 @@ def test_planned_files_are_loaded_with_the_rows_of_their_footers(hook, collectio
         MilvusBulkImportOperator(task_id="load", collection_name=collection, files=files).execute(context)
     rows = sum(1 + number % 3 for number in range(FILES))
     assert (len(plan), context["ti"].xcoms["rows"], hook.get_collection_stats(collection)) == (1, rows, rows)
+
+
+def test_more_files_than_one_import_takes_are_loaded_by_several(hook, collection, source, context, milvus):
+    folder = milvus.bucket / "many"
+    folder.mkdir()
+    one_row = milvus.bucket / "day" / "0000.parquet"
+    for number in range(1026):
+        shutil.copy(one_row, folder / f"{number:04}.parquet")
+    many = {**source, "files_from": f"file://{folder}/*.parquet"}
+    job_ids = MilvusBulkImportOperator(task_id="load", collection_name=collection, **many).execute(context)
+    jobs = {job.job_id: job.state.value for job in hook.list_import_jobs(collection)}
+    assert jobs == dict.fromkeys(job_ids, "Completed")
+    assert [job["imported_rows"] for job in context["ti"].xcoms["import_progress"]] == [513, 513]
 
 
 def test_import_finds_its_files_and_checks_their_footers(hook, collection, source, context):

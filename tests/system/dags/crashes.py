@@ -14,10 +14,14 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 
+MANY = {"files": None, "files_from": "file://" + os.environ["CRASH_BUCKET"] + "/many/*.parquet"}
+MANY["files_root"] = "file://" + os.environ["CRASH_BUCKET"]
 SERVERS = {
     "key": {"milvus_conn_id": "milvus_key"},
     "old": {"milvus_conn_id": "milvus_old"},
     "two_phase": {"milvus_conn_id": "milvus_key", "two_phase": True, "expected_rows": 500},
+    "many": {"milvus_conn_id": "milvus_key", **MANY},
+    "many_old": {"milvus_conn_id": "milvus_old", **MANY},
     "forgetful": {"milvus_conn_id": "milvus_forgetful", "retries": 2},
     "lossy_key": {"milvus_conn_id": "milvus_lossy_key"},
     "lossy_old": {"milvus_conn_id": "milvus_lossy_old"},
@@ -28,11 +32,11 @@ WAYS = {"synchronous": {}, "deferrable": {"deferrable": True, "defer_after": 1}}
 class SignedImport(MilvusBulkImportOperator):
     """The operator, which writes down the process that it runs in."""
 
-    def execute(self, context: Any) -> str:
+    def execute(self, context: Any) -> str | list[str]:
         sign(context)
         return super().execute(context)
 
-    def execute_complete(self, context: Any, event: Any) -> str:
+    def execute_complete(self, context: Any, event: Any) -> str | list[str]:
         sign(context)
         return super().execute_complete(context, event)
 
@@ -58,9 +62,8 @@ for way, waiting in WAYS.items():
                 SignedImport(
                     task_id="load",
                     collection_name="{{ params.collection }}",
-                    files=["{{ params.file }}"],
                     poll_interval=1,
                     durable=durable,
                     retry_delay=timedelta(seconds=1),
-                    **{"retries": 15, **waiting, **options},
+                    **{"files": ["{{ params.file }}"], "retries": 15, **waiting, **options},
                 )
