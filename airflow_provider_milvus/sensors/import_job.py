@@ -45,7 +45,7 @@ class MilvusImportSensor(BaseSensorOperator):
     :param defer_after: seconds that a deferrable sensor waits by itself first, so that a short job needs no triggerer.
     :param start_from_trigger: deferrable: whether to begin in the triggerer, so that no worker is needed before the
         end. Airflow 3.3 can do it, 2.11 and 3.0 where no field has a template; elsewhere, mapped, and with the output
-        of a mapped task, the sensor defers as usual.
+        of a mapped task, the sensor defers as usual. A template must make one id, not a list.
     :param max_poll_failures: failed looks in a row after which to give up. In the mode ``reschedule`` every look is a
         process of its own and nothing is counted: ``timeout`` alone ends the wait.
     :param poke_interval: seconds between two looks (60); deferred, the most seconds, and a young job is looked at more
