@@ -52,11 +52,12 @@ class Histories(RuleBasedStateMachine):
             steps.step()
             jobs = [self.server.jobs[submission.job_id] for submission in submissions]
             assert [job.load for job in jobs] == [(self.load, part) for part in range(len(jobs))], "another load's job"
-            if gives_up:
-                note_completed(self.store, [job.id for job in jobs if job.state == "Completed"])
-                return
-            while any(job.state != "Completed" for job in jobs):
+            while not gives_up and any(job.state not in ("Completed", "Failed") for job in jobs):
                 self.server.sleep(5)
+            completed = [job.id for job in jobs if job.state == "Completed"]
+            if len(completed) < len(jobs):
+                note_completed(self.store, completed)
+                return
             finish(self.store, self.cycle)
             steps.step()
         except Crash:
