@@ -86,6 +86,8 @@ def milvus_blue_green_import(
         raise ValueError(f"give exactly one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
     if files_from is None and (files_root is not None or expected_rows == FOOTERS):
         raise ValueError("files_root and expected_rows='footers' go with files_from, which is not given")
+    if "collection_name" in import_parameters:
+        raise ValueError("collection_name is the version that this group creates; leave it out, and give an alias")
     if not import_parameters.get("wait_for_completion", True):
         raise ValueError("wait_for_completion=False would move the readers before the import has ended; leave it out")
     server: dict[str, Any] = {"milvus_conn_id": milvus_conn_id, "database": database}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import imports
@@ -63,15 +64,24 @@ class BucketFiles:
         ]
         return imports.files.file_sets(files, self.source)
 
+    def check_rows(self, keys: Sequence[str]) -> None:
+        """Check that :meth:`rows` can count these files.
+
+        :raises ValueError: for a file that is no Parquet file, and without pyarrow.
+        """
+        if find_spec("pyarrow") is None:
+            raise ValueError("rows are counted by the footers of Parquet files with pyarrow, which is not installed")
+        if others := [key for key in keys if not key.endswith(".parquet")]:
+            raise ValueError(f"rows are counted by the footers of Parquet files, and {others[0]!r} is none")
+
     def rows(self, keys: Sequence[str]) -> int:
         """The number of rows of Parquet files, by their footers.
 
-        :raises ValueError: for a file that is no Parquet file.
+        :raises ValueError: for a file that is no Parquet file, and without pyarrow.
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        if others := [key for key in keys if not key.endswith(".parquet")]:
-            raise ValueError(f"rows are counted by the footers of Parquet files, and {others[0]!r} is none")
+        self.check_rows(keys)
         with ThreadPoolExecutor(FOOTERS_AT_A_TIME) as pool:
             return sum(pool.map(partial(_rows, self._file_system, self._root), keys))
 

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.imports import files as files
     from airflow_provider_milvus.imports import outcome as outcome
     from airflow_provider_milvus.imports import readiness as readiness
+    from airflow_provider_milvus.imports import records as records
     from airflow_provider_milvus.imports import submission as submission
     from airflow_provider_milvus.imports import versions as versions
     from airflow_provider_milvus.imports import waiting as waiting
     from airflow_provider_milvus.imports import watcher as watcher
 
 
-MODULES = ("completions", "files", "outcome", "readiness", "submission", "versions", "waiting", "watcher")
+MODULES = ("completions", "files", "outcome", "readiness", "records", "submission", "versions", "waiting", "watcher")
 
 
 def __getattr__(name: str) -> Any:

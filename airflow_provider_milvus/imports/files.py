@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_milvus.rest.imports import EXTENSIONS, MAX_FILE_GROUPS, ImportSource
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.imports.submission import Store
+    from airflow_provider_milvus.imports.records import Store
 
 RECORD = "milvus_files"
 # What Milvus takes of one file, or of one set of NumPy files, in bytes (dataNode.import.maxImportFileSizeInGB).
@@ -72,7 +72,7 @@ def parts(source: ImportSource) -> list[ImportSource]:
 
 
 def listed_once(
-    store: Store | None, source: str, find: Callable[[], list[list[str]]], *, generation: int
+    store: Store | None, source: str, find: Callable[[], list[list[str]]], *, generation: int, anew: bool = False
 ) -> list[list[str]]:
     """The file sets of a load: those that its first try found, so that a file that comes between two tries is no other
     load.
@@ -81,10 +81,11 @@ def listed_once(
     :param source: where the files are looked for.
     :param find: looks for them.
     :param generation: which load of the task this is.
+    :param anew: whether to look anew in any case, since nothing of the load is there.
     """
     about = {"source": source, "generation": generation}
     record = store.get(RECORD) if store is not None else None
-    if isinstance(record, dict) and record.items() >= about.items():
+    if not anew and isinstance(record, dict) and record.items() >= about.items():
         return _unpack(record["files"])
     sets = find()
     if store is not None:

@@ -48,7 +48,11 @@ def ceiling(outage: float, poll_interval: float) -> float:
 
 
 def check_wait(
-    *, poll_interval: float, max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES, timeout: float | None = None
+    *,
+    poll_interval: float,
+    max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
+    timeout: float | None = None,
+    defer_after: float = 0.0,
 ) -> None:
     """Refuse a wait that could not work.
 
@@ -60,6 +64,8 @@ def check_wait(
         raise ValueError(f"max_poll_failures must be a whole number from 1 up, got {max_poll_failures!r}")
     if timeout is not None and (not _is_number(timeout) or timeout <= 0):
         raise ValueError(f"timeout must be a number of seconds above 0, or None to wait for ever, got {timeout!r}")
+    if not _is_number(defer_after) or defer_after < 0:
+        raise ValueError(f"defer_after must be a number of seconds from 0 up, got {defer_after!r}")
 
 
 def _is_number(value: Any) -> bool:

@@ -20,23 +20,21 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import count, takewhile
 from typing import Any, Protocol, TypeVar
 
-from airflow_provider_milvus.imports import pacing
+from airflow_provider_milvus.imports import pacing, records
 from airflow_provider_milvus.imports.outcome import Outcome, failure_reason, outcome
+from airflow_provider_milvus.imports.records import Record, Store
 from airflow_provider_milvus.imports.waiting import LOOKS_FOR_A_MISSING_JOB, Log
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportState
 
 T = TypeVar("T")
 
-RECORD = "milvus_import"
-LOADS = "milvus_loads"
 MAX_KEY_LENGTH = 256
 # A create whose answer was lost can still be carried out: Milvus's own request timeout is 30 s.
 SETTLE = 30.0
@@ -50,14 +48,6 @@ LIST_INTERVAL = 2.0
 RETENTION = 3 * 3600.0 - 2 * UNDER_WAY
 CLOCK_SKEW = 5.0
 MAX_KNOWN = 2000
-
-
-class Store(Protocol):
-    """Where the record outlives the process; Airflow's task state store is one."""
-
-    def get(self, key: str, default: Any = None) -> Any: ...
-
-    def set(self, key: str, value: Any) -> None: ...
 
 
 class Client(Protocol):
@@ -86,8 +76,9 @@ class Load:
     """One intended import, and what distinguishes it from every other.
 
     :param identity: dag, task, run and map index.
-    :param generation: which load of the task it belongs to, see :func:`generation`.
+    :param generation: which load of the task it belongs to, see :mod:`~airflow_provider_milvus.imports.records`.
     :param digest: of the request, see :func:`digest`.
+    :param target: of the request without its files.
     :param files: the names of the files as Milvus reports them; empty where they cannot be told, as for a folder.
     :param first_try: whether this is the first try since the task was last cleared, if it ever was.
     :param since: epoch seconds; where there is no record, no job of this load is older.
@@ -97,6 +88,7 @@ class Load:
     identity: tuple[str, ...]
     generation: int
     digest: str
+    target: str
     files: tuple[str, ...]
     first_try: bool
     since: float
@@ -117,69 +109,17 @@ def digest(request: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class _Record:
-    """What is kept of one import between tries.
-
-    ``sent`` is the latest time, in epoch seconds, at which a create left us of which nobody can tell whether it was
-    carried out, or 0; ``completed`` tells that the job was seen to complete.
-    """
-
-    digest: str
-    generation: int
-    attempt: int
-    known: tuple[str, ...] = ()
-    sent: float = 0.0
-    job_id: str = ""
-    completed: bool = False
-
-
-@dataclass(frozen=True)
 class Submission:
-    """The job of the load, and how it was come by; ``job_id`` is empty where no job could be told to be ours."""
+    """The job of the load, and how it was come by.
+
+    ``job_id`` is empty where no job could be told to be ours; ``ended`` are the final figures of a job that an earlier
+    try saw to complete, of which Milvus may know nothing any more.
+    """
 
     job_id: str
     case: Case
     message: str = ""
-
-
-def generation(store: Store | None, cycle: int) -> int:
-    """Which load of its task a try belongs to, from 0 up: the first try after a success was cleared begins another.
-
-    :param store: without one, nothing tells what was cleared, and every clear begins another.
-    :param cycle: grows whenever the task is cleared.
-    """
-    if store is None:
-        return cycle
-    loads = _loads(store)
-    if loads["done_in"] not in (None, cycle):
-        loads = {"generation": loads["generation"] + 1, "done_in": None}
-        store.set(LOADS, loads)
-    return int(loads["generation"])
-
-
-def finish(store: Store | None, cycle: int) -> None:
-    """Record that the task is about to succeed, so that clearing it on purpose loads again."""
-    if store is not None:
-        store.set(LOADS, {**_loads(store), "done_in": cycle})
-
-
-def _loads(store: Store) -> dict[str, Any]:
-    loads = store.get(LOADS)
-    return loads if isinstance(loads, dict) else {"generation": 0, "done_in": None}
-
-
-def note_completed(store: Store | None, job_ids: Collection[str]) -> None:
-    """Record which of a load's jobs have completed, for a retry after Milvus has dropped their records."""
-    if store is None:
-        return
-    names = map(_name, count(1))
-    for name, record in takewhile(lambda each: each[1], ((name, store.get(name)) for name in names)):
-        if record["job_id"] in job_ids:
-            store.set(name, {**record, "completed": True})
-
-
-def _name(part: int) -> str:
-    return RECORD if part == 1 else f"{RECORD}_{part}"
+    ended: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Submitter:
@@ -226,12 +166,13 @@ class Submitter:
             return Submission(self._client.create(None), Case.NEW)
         record = self._recorded()
         if record is None:
-            # With a store, no record means that no try came as far as to send anything.
+            # With a store, no record means that no try came as far as to send anything; or, from Airflow 3.4 on, that a
+            # clear has wiped the store.
             if self._load.first_try or self._store is not None:
                 return self._begin(attempt=1, case=Case.NEW)
             failed = [job.job_id for job in self._ask(self._client.list_jobs) if job.state is ImportState.FAILED]
             # The submit of the try before may have been lost a moment ago.
-            record = _Record(self._load.digest, self._load.generation, 1, known=tuple(failed), sent=self._clock())
+            record = replace(self._intent(1), known=tuple(failed), sent=self._clock())
         if record.job_id:
             return self._resume(record)
         return self._reconcile(record) if record.sent else self._begin(record.attempt, Case.NEW)
@@ -241,18 +182,23 @@ class Submitter:
     def _begin(self, attempt: int, case: Case) -> Submission:
         self._let_settle()
         known = [job.job_id for job in self._ask(self._client.list_jobs)]
-        record = _Record(self._load.digest, self._load.generation, attempt, tuple(known[-MAX_KNOWN:]))
-        return self._create(record, case)
+        return self._create(replace(self._intent(attempt), known=tuple(known[-MAX_KNOWN:])), case)
+
+    def _intent(self, attempt: int) -> Record:
+        return Record(self._load.digest, self._load.target, self._load.generation, attempt)
 
     def _let_settle(self) -> None:
         """Wait for a lost submit of an abandoned intent, or its job would look like one of this intent."""
-        data = self._kept()
-        if data and not data.get("job_id"):
-            self._sleep(max(0.0, data.get("sent", 0.0) + SETTLE - self._clock()))
+        record = records.read(self._store, self._load.part)
+        if record and not record.job_id:
+            self._sleep(max(0.0, record.sent + SETTLE - self._clock()))
 
-    def _resume(self, record: _Record) -> Submission:
+    def _resume(self, record: Record) -> Submission:
         if record.completed:
-            return Submission(record.job_id, Case.COMPLETED)
+            return Submission(record.job_id, Case.COMPLETED, ended=record.ended)
+        if record.failed:
+            self._log.warning("Import job %s failed: %s", record.job_id, record.ended.get("reason"))
+            return self._begin(record.attempt + 1, Case.RESUBMITTED)
         progress = self._describe(record.job_id)
         found = outcome(progress)
         if found is Outcome.DONE:
@@ -268,7 +214,7 @@ class Submitter:
             )
         return Submission(record.job_id, Case.REATTACHED)
 
-    def _reconcile(self, record: _Record) -> Submission:
+    def _reconcile(self, record: Record) -> Submission:
         found = self._find(record)
         if isinstance(found, Submission):
             return found
@@ -279,7 +225,7 @@ class Submitter:
             )
         return self._create(record, Case.NEW)
 
-    def _create(self, record: _Record, case: Case) -> Submission:
+    def _create(self, record: Record, case: Case) -> Submission:
         failures = 0
         while True:
             # Whatever was sent earlier has been looked for by now.
@@ -301,11 +247,11 @@ class Submitter:
             # The server remembers the key from a load that was there before this one was intended.
             record = replace(record, attempt=record.attempt + 1)
 
-    def _accept(self, record: _Record, job_id: str, case: Case) -> Submission:
+    def _accept(self, record: Record, job_id: str, case: Case) -> Submission:
         self._keep(replace(record, job_id=job_id))
         return Submission(job_id, case)
 
-    def _unknown(self, record: _Record, message: str) -> Submission:
+    def _unknown(self, record: Record, message: str) -> Submission:
         if not self._resubmit_unknown:
             return Submission(record.job_id, Case.UNKNOWN, message)
         self._log.warning("Submitting again as asked for, although %s", message)
@@ -313,7 +259,7 @@ class Submitter:
 
     # -- list and match ------------------------------------------------------------------------------------------
 
-    def _find(self, record: _Record) -> Submission | None:
+    def _find(self, record: Record) -> Submission | None:
         """The job that an earlier create of this intent left, if it left one."""
         began = self._clock()
         foreign: set[str] = set(record.known)
@@ -357,11 +303,10 @@ class Submitter:
 
     # -- the record and the wire ---------------------------------------------------------------------------------
 
-    def _recorded(self) -> _Record | None:
-        data = self._kept()
-        if data is None:
+    def _recorded(self) -> Record | None:
+        record = records.read(self._store, self._load.part)
+        if record is None:
             return None
-        record = _Record(**{**data, "known": tuple(data.get("known", ()))})
         if record.digest != self._load.digest:
             self._log.info("The request has changed since an earlier try: this is a different load")
             return None
@@ -370,13 +315,8 @@ class Submitter:
             return None
         return record
 
-    def _kept(self) -> dict[str, Any] | None:
-        data = self._store.get(_name(self._load.part)) if self._store is not None else None
-        return data if isinstance(data, dict) else None
-
-    def _keep(self, record: _Record) -> _Record:
-        if self._store is not None:
-            self._store.set(_name(self._load.part), {**asdict(record), "known": list(record.known)})
+    def _keep(self, record: Record) -> Record:
+        records.keep(self._store, self._load.part, record)
         return record
 
     def _describe(self, job_id: str) -> ImportProgress | None:

@@ -50,6 +50,7 @@ LOOKS_FOR_A_MISSING_JOB = 3
 TOLD_PERCENT = 10
 TOLD_SECONDS = 60.0
 MAX_FILES_IN_EVENT = 50
+ENDED = (Outcome.DONE, Outcome.FAILED)
 MAX_REASON_LENGTH = 1000
 
 
@@ -75,6 +76,7 @@ class ImportWait:
     :param poll_interval: the most seconds between two looks; a young job is looked at more often.
     :param deadline: epoch seconds after which the wait ends with ``timeout``; ``None`` waits for ever.
     :param max_poll_failures: looks in a row that may fail before the wait ends with ``unreachable``.
+    :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
     :param log: gets a line when a job's state changed or its percent did by ten, and at most one a minute when less
         did.
     :param clock: the time in epoch seconds.
@@ -94,6 +96,7 @@ class ImportWait:
         "_trouble_since",
         "_warned_at",
         "deadline",
+        "fail_fast",
         "goal",
         "job_ids",
         "poll_interval",
@@ -107,6 +110,7 @@ class ImportWait:
         poll_interval: float = pacing.DEFAULT_POLL_INTERVAL,
         deadline: float | None = None,
         max_poll_failures: int = pacing.DEFAULT_MAX_POLL_FAILURES,
+        fail_fast: bool = True,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         chance: pacing.Chance = random.uniform,
@@ -117,6 +121,7 @@ class ImportWait:
         self.deadline = deadline
         self.poll_interval = poll_interval
         self._max_poll_failures = max_poll_failures
+        self.fail_fast = fail_fast
         self._log: Log = logging.getLogger(__name__) if log is None else log
         self._clock = clock
         self._chance = chance
@@ -130,7 +135,7 @@ class ImportWait:
     @property
     def pending(self) -> list[str]:
         """The ids that the next look must ask for."""
-        return [i for i, job in self._jobs.items() if outcome(job.progress, self.goal) is not Outcome.DONE]
+        return [i for i, job in self._jobs.items() if outcome(job.progress, self.goal) not in ENDED]
 
     @property
     def remaining(self) -> float:
@@ -155,7 +160,7 @@ class ImportWait:
         if before is None:
             job.first_seen, job.first_rows = self._clock(), progress.imported_rows
         # How a job ended is in the event, whose message the task logs.
-        ended = outcome(progress, self.goal) in (Outcome.DONE, Outcome.FAILED) and len(self._jobs) == 1
+        ended = outcome(progress, self.goal) in ENDED and len(self._jobs) == 1
         figures = (progress.state_text, progress.progress, progress.imported_rows)
         if not ended and self._is_worth_telling(job, figures):
             self._log.info("%s%s", _line(progress), self._rate(job))
@@ -202,7 +207,7 @@ class ImportWait:
         """How the wait ended, or ``None`` while it goes on."""
         outcomes = {job_id: outcome(job.progress, self.goal) for job_id, job in self._jobs.items()}
         failed = [job_id for job_id, found in outcomes.items() if found is Outcome.FAILED]
-        if failed:
+        if failed and (self.fail_fast or all(found in ENDED for found in outcomes.values())):
             return self._failed(failed)
         gone = [job_id for job_id, job in self._jobs.items() if job.missing >= LOOKS_FOR_A_MISSING_JOB]
         if gone:
@@ -350,18 +355,15 @@ def final_figures(event: Event) -> dict[str, Any] | list[dict[str, Any]]:
     return figures[0] if isinstance(event["job_id"], str) else figures
 
 
-def completed(event: Event) -> list[str]:
-    """The ids of the jobs that had completed when a wait ended."""
-    return [job["job_id"] for job in event.get("imports", []) if job["state"] == ImportState.COMPLETED.value]
-
-
 def as_list(job_ids: str | Sequence[str]) -> list[str]:
-    """One id or several, as a list without repeats.
+    """One id or several, as a list without repeats. A list within it, as a mapped operator makes whose instances have
+    several jobs, counts as its ids.
 
     :raises ValueError: naming ``job_id``, for anything that is not a non-empty text or a list of those.
     """
     # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
-    ids = [job_ids] if isinstance(job_ids, str) else job_ids[:] if isinstance(job_ids, Sequence) else None
+    given = [job_ids] if isinstance(job_ids, str) else job_ids[:] if isinstance(job_ids, Sequence) else []
+    ids = [i for one in given for i in (one if isinstance(one, list | tuple) else [one])]
     # A list that a template made a text of is no id.
     if not ids or not all(isinstance(i, str) and i.strip() and not set(i) & set("[]{}, ") for i in ids):
         raise ValueError(

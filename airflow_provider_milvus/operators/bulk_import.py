@@ -17,13 +17,19 @@ from airflow_provider_milvus.exceptions import (
     error_of,
 )
 from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
+from airflow_provider_milvus.imports.pacing import (
+    DEFAULT_MAX_POLL_FAILURES,
+    DEFAULT_POLL_INTERVAL,
+    check_wait,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import AssetAlias, Context, ObjectStoragePath
 
     from airflow_provider_milvus.hooks.storage import BucketFiles
-    from airflow_provider_milvus.imports.submission import Load, Store
+    from airflow_provider_milvus.imports.records import Store
+    from airflow_provider_milvus.imports.submission import Load, Submission
     from airflow_provider_milvus.imports.waiting import Event
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource, ImportState
@@ -69,13 +75,14 @@ class MilvusBulkImportOperator(BaseOperator):
     :param storage_conn_id: Zilliz Cloud: a connection whose login and password are the keys of the object storage.
         (templated)
     :param wait_for_completion: whether to wait until the job has ended; without it, a
-        :class:`~airflow_provider_milvus.sensors.import_job.MilvusImportSensor` waits downstream.
+        :class:`~airflow_provider_milvus.sensors.import_job.MilvusImportSensor` waits downstream. For one job only: of
+        several, one may have to be submitted again.
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
     :param defer_after: seconds that a deferrable operator waits by itself first, so that a short job needs no
         triggerer.
     :param poll_interval: the most seconds between two looks at the job; a young job is looked at more often.
     :param timeout: seconds to wait for the job, which goes on afterwards; the task's ``execution_timeout`` holds as
-        well, deferred or not.
+        well, deferred or not. With two phases, each is waited for so long.
     :param max_poll_failures: failed looks in a row after which to give up.
     :param durable: whether to record the submission. Without it, every try loads the files again.
     :param on_unknown_outcome: what to do where the server has no record (any more) of the job of an earlier try:
@@ -146,7 +153,9 @@ class MilvusBulkImportOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        check_wait(
+            poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout, defer_after=defer_after
+        )
         if on_unknown_outcome not in ("fail", "resubmit"):
             raise ValueError(f"on_unknown_outcome must be 'fail' or 'resubmit', got {on_unknown_outcome!r}")
         if two_phase and not wait_for_completion:
@@ -158,6 +167,8 @@ class MilvusBulkImportOperator(BaseOperator):
         for name, value in (("expected_rows", expected_rows), ("min_rows", min_rows), ("check", check)):
             if value is not None and not two_phase:
                 raise ValueError(f"{name} is checked before a commit; it needs two_phase=True, got {name}={value!r}")
+        if check is not None and not callable(check):
+            raise ValueError(f"check must be a function of the import's progress, got {check!r}")
         others = (files, object_urls, volume_name, data_paths)
         if files_from is not None and any(other is not None for other in others):
             raise ValueError("files_from finds the files; leave out files, object_urls, volume_name and data_paths")
@@ -197,7 +208,8 @@ class MilvusBulkImportOperator(BaseOperator):
 
             self._asset_alias = alias_of(milvus_conn_id, database, collection_name)
             self.outlets = [*self.outlets, self._asset_alias]
-        self._job_id: str | list[str] = ""
+        # The ids of the load's jobs, in order, and the final figures of those that are not waited for any more.
+        self._jobs: dict[str, Mapping[str, Any]] = {}
 
     @cached_property
     def hook(self) -> MilvusHook:
@@ -207,20 +219,27 @@ class MilvusBulkImportOperator(BaseOperator):
     def execute(self, context: Context) -> str | list[str]:
         """Start the jobs, or find those that an earlier try started; wait for them if asked to."""
         deadline = self._deadline(time.time())
-        generation = imports.submission.generation(self._store(context), self._cycle(context))
+        generation = imports.records.generation(self._store(context), self._cycle(context))
         sources = self._sources(context, generation)
         loads = [self._load(context, generation, part, source) for part, source in enumerate(sources, 1)]
+        self._check_files_are_the_same(context, loads)
         if self.two_phase:
             self._check_two_phase_is_known()
         job_ids: list[str] = []
         for load, source in zip(loads, sources, strict=True):
-            job_ids.append(self._submit(context, load, source, deadline))
-            self._job_id = job_ids if len(sources) > 1 else job_ids[0]
-            context["ti"].xcom_push(key="job_id", value=self._job_id)
+            submission = self._submit(context, load, source, deadline)
+            self._jobs[submission.job_id] = submission.ended
+            job_ids.append(submission.job_id)
+            context["ti"].xcom_push(key="job_id", value=job_ids if len(sources) > 1 else job_ids[0])
         if not self.wait_for_completion:
             self._finished(context)
-            return self._job_id
+            return self._result
         return self._wait(context, self._goal, deadline)
+
+    @property
+    def _result(self) -> str | list[str]:
+        ids = list(self._jobs)
+        return ids if len(ids) > 1 else ids[0]
 
     def _sources(self, context: Context, generation: int) -> list[ImportSource]:
         """The files, as many sources as there must be imports."""
@@ -231,16 +250,43 @@ class MilvusBulkImportOperator(BaseOperator):
             data_paths=self.data_paths,
         )
         self.hook.check_source(source, self.storage_conn_id)
+        self.hook.storage_fields(
+            self.storage_conn_id
+        )  # or a bad connection would be found after the record of a submit
         sources = imports.files.parts(source)
         if len(sources) > 1:
-            if self.two_phase:
-                raise ValueError(
-                    f"two_phase=True commits one import, and {len(source.file_names()):,} file sets need "
-                    f"{len(sources)}: write fewer and larger files, or plan imports with MilvusPlanImportsOperator, "
-                    f"each of which is committed by itself"
-                )
+            for name, value, unfit in (
+                ("two_phase", self.two_phase, True),
+                ("wait_for_completion", self.wait_for_completion, False),
+            ):
+                if value is unfit:
+                    raise ValueError(
+                        f"{name}={value} is for one import, and {len(source.file_names()):,} file sets need "
+                        f"{len(sources)}: write fewer and larger files, or plan imports with "
+                        f"MilvusPlanImportsOperator, each of which is a task of its own"
+                    )
             self.log.info("%s file sets need %d imports", f"{len(source.file_names()):,}", len(sources))
+        self._check_rows_asked_for(source)
         return sources
+
+    def _check_rows_asked_for(self, source: ImportSource) -> None:
+        for name, value in (("expected_rows", self.expected_rows), ("min_rows", self.min_rows)):
+            if value is None:
+                continue
+            if self._bucket is not None and (name, value) == ("expected_rows", FOOTERS):
+                self._bucket.check_rows([path for files in source.fields()["files"] for path in files])
+            else:
+                whole_number(name, value, least=0)
+
+    def _check_files_are_the_same(self, context: Context, loads: Sequence[Load]) -> None:
+        first, digests = loads[0], [load.digest for load in loads]
+        others = imports.records.other_files(self._store(context), first.generation, first.target, digests)
+        if others:
+            raise ValueError(
+                f"files are others than those of an earlier try, whose import jobs {', '.join(others)} have loaded "
+                f"some of them, or may have: give the same files again, mended where they are, and load any others "
+                f"with another task"
+            )
 
     @cached_property
     def _bucket(self) -> BucketFiles | None:
@@ -249,7 +295,9 @@ class MilvusBulkImportOperator(BaseOperator):
         return None if self.files_from is None else BucketFiles(self.files_from, self.files_root)
 
     def _found_files(self, context: Context, bucket: BucketFiles, generation: int) -> list[list[str]]:
-        sets = imports.files.listed_once(self._store(context), bucket.source, bucket.sets, generation=generation)
+        store, source = self._store(context), f"{bucket.source} files_root={str(self.files_root)!r}"
+        failed = imports.records.all_failed(store, generation)
+        sets = imports.files.listed_once(store, source, bucket.sets, generation=generation, anew=failed)
         self.log.info("%s: %s file sets", bucket.source, f"{len(sets):,}")
         return sets
 
@@ -276,19 +324,25 @@ class MilvusBulkImportOperator(BaseOperator):
         # how to load and not what: whoever raises a timeout between two tries does not want the rows a second time.
         body = _Client(self, source).request().body
         what = {name: value for name, value in body.items() if name != "options"}
-        where = {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
+        where = {
+            "connection": self.milvus_conn_id,
+            "database": self.hook.settings.database,
+            "collection": self.collection_name,
+            "partition": self.partition_name,
+        }
         return imports.submission.Load(
             identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
             generation=generation,
             digest=imports.submission.digest({**what, **where}),
+            target=imports.submission.digest(where),
             files=source.file_names(),
             first_try=ti.try_number <= self._cycle(context) + 1,
             since=started.timestamp() if started else 0.0,
             part=part,
         )
 
-    def _submit(self, context: Context, load: Load, source: ImportSource, deadline: float | None) -> str:
-        """The id of the import's job, old or new."""
+    def _submit(self, context: Context, load: Load, source: ImportSource, deadline: float | None) -> Submission:
+        """The import's job, old or new."""
         submission = imports.submission.Submitter(
             _Client(self, source),
             self._store(context),
@@ -305,7 +359,7 @@ class MilvusBulkImportOperator(BaseOperator):
                 f"{submission.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
                 f"succeeded; if not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
             )
-        return submission.job_id
+        return submission
 
     def _store(self, context: Context) -> Store | None:
         store: Store | None = context.get("task_state_store") if self.durable else None  # Airflow 3.3 and later
@@ -316,15 +370,21 @@ class MilvusBulkImportOperator(BaseOperator):
         return max(context["ti"].max_tries - (self.retries or 0), 0)
 
     def _finished(self, context: Context) -> None:
-        imports.submission.finish(self._store(context), self._cycle(context))
+        imports.records.finish(self._store(context), self._cycle(context))
 
     def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str | list[str]:
+        if all(self._jobs.values()):
+            self._push_figures(context)
+            return self._end(context)
+        open_jobs = [job_id for job_id, ended in self._jobs.items() if not ended]
+        several = len(self._jobs) > 1
         wait = imports.waiting.ImportWait(
-            self._job_id,
+            open_jobs if several else open_jobs[0],
             goal=goal,
             poll_interval=self.poll_interval,
             deadline=deadline,
             max_poll_failures=self.max_poll_failures,
+            fail_fast=not several,
             log=self.log,
         )
         event = self.hook.run_wait(wait, until=time.time() + self.defer_after if self.deferrable else None)
@@ -333,7 +393,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
             self.defer(
                 trigger=MilvusImportTrigger(
-                    job_id=self._job_id,
+                    job_id=wait.job_ids,
                     milvus_conn_id=self.milvus_conn_id,
                     goal=goal.value,
                     poll_interval=self.poll_interval,
@@ -341,10 +401,12 @@ class MilvusBulkImportOperator(BaseOperator):
                     max_poll_failures=self.max_poll_failures,
                     database=self.database,
                     abort_on_kill=self.two_phase and self.cancel_on_kill,
+                    fail_fast=wait.fail_fast,
                 ),
                 method_name="execute_complete",
+                kwargs={"jobs": self._jobs} if several else None,
             )
-        return self.execute_complete(context, event)
+        return self.execute_complete(context, event, self._jobs)
 
     def _deadline(self, now: float) -> float | None:
         seconds = [self.timeout] if self.timeout is not None else []
@@ -353,35 +415,47 @@ class MilvusBulkImportOperator(BaseOperator):
             seconds.append(self.execution_timeout.total_seconds())
         return now + min(seconds) if seconds else None
 
-    def execute_complete(self, context: Context, event: Event | None) -> str | list[str]:
-        """End a wait: commit what waits for it, push the final figures, return what the jobs' ids are or fail."""
+    def execute_complete(
+        self, context: Context, event: Event | None, jobs: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> str | list[str]:
+        """End a wait: commit what waits for it, push the final figures, return what the jobs' ids are or fail.
+
+        :param jobs: the ids of the load's jobs, and the final figures of those that were not waited for.
+        """
         for line in imports.waiting.report(event or {}):
             self.log.error(line)
-        if event and event.get("imports"):
-            context["ti"].xcom_push(key="import_progress", value=imports.waiting.final_figures(event))
+        seen = {job["job_id"]: job for job in (event or {}).get("imports", [])}
+        self._jobs = {**(jobs or {}), **seen}
+        self._push_figures(context)
         committed = not self.two_phase or bool(event and event.get("goal") != self._goal)
         error = error_of(event)
         if error:
             if event and not committed and event["status"] in ("timeout", "unreachable"):
                 self._abort(event["job_id"])
-            imports.submission.note_completed(self._store(context), imports.waiting.completed(event or {}))
+            imports.records.note_ended(self._store(context), seen.values())
             raise error
         assert event is not None  # else it was an error
-        self._job_id = event["job_id"]
         self.log.info("%s", event["message"])
-        if not committed:
-            return self._commit(context, event["job_id"])
-        self._finished(context)
+        return self._end(context) if committed else self._commit(context, event["job_id"])
+
+    def _end(self, context: Context) -> str | list[str]:
+        """All jobs have completed."""
         if self.outlets:
-            self._update_assets(context, event["imports"])
-        return self._job_id
+            self._update_assets(context, list(self._jobs.values()))
+        self._finished(context)
+        return self._result
+
+    def _push_figures(self, context: Context) -> None:
+        if figures := [ended for ended in self._jobs.values() if ended]:
+            value = figures if len(self._jobs) > 1 else figures[0]
+            context["ti"].xcom_push(key="import_progress", value=value)
 
     def _update_assets(self, context: Context, figures: Sequence[Mapping[str, Any]]) -> None:
         from airflow_provider_milvus import assets
 
         begin, end = min(job["create_time"] for job in figures), max(job["complete_time"] for job in figures)
         extra = {
-            "job_id": self._job_id,
+            "job_id": self._result,
             "rows": sum(job["imported_rows"] for job in figures),
             "seconds": imports.waiting.seconds_between(begin, end),
         }
@@ -400,6 +474,7 @@ class MilvusBulkImportOperator(BaseOperator):
             self._abort(job_id)
             raise
         self.log.info("Import job %s: committed", job_id)
+        self._jobs = {job_id: {}}
         return self._wait(context, rest.imports.ImportState.COMPLETED, self._deadline(time.time()))
 
     def _send_commit(self, progress: ImportProgress) -> None:
@@ -437,10 +512,10 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Abort a two-phase job with one short request; say of any other that it goes on."""
-        if not self._job_id:
+        if not self._jobs:
             self.log.info("Killed before an import job was known; whatever was submitted goes on")
             return
-        for job_id in imports.waiting.as_list(self._job_id):
+        for job_id in self._jobs:
             if self.two_phase and self.cancel_on_kill:
                 self._abort(job_id, retries=0, timeout=3.0)
             else:
@@ -454,7 +529,10 @@ class _Client:
     def __init__(self, operator: MilvusBulkImportOperator, source: ImportSource) -> None:
         self._operator = operator
         self._source = source
-        self._options = {**(operator.options or {}), **({"auto_commit": "false"} if operator.two_phase else {})}
+        options = rest.imports.check_options(operator.options)
+        if "auto_commit" in options:
+            raise ValueError("options: auto_commit is what two_phase=True sets, and commits; leave it out")
+        self._options = {**options, **({"auto_commit": "false"} if operator.two_phase else {})}
 
     def request(self, idempotency_key: str | None = None, storage: Mapping[str, str] | None = None) -> Request[str]:
         return rest.imports.create(

@@ -252,8 +252,10 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
             return expected
         # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
-        figures = [expected] if isinstance(expected, Mapping) else expected[:]
-        return sum(one["total_rows"] or one["imported_rows"] for one in figures)
+        given = [expected] if isinstance(expected, Mapping) else expected[:]
+        # An operator with several jobs has a list itself.
+        figures = [job for one in given for job in (one if isinstance(one, list | tuple) else [one])]
+        return sum(job["total_rows"] or job["imported_rows"] for job in figures)
 
     def _count(self) -> int:
         if self.by_statistics:

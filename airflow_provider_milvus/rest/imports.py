@@ -5,6 +5,7 @@ https://milvus.io/api-reference/restful/v2.6.x/v2/Import%20(v2)/Create.md and it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -143,6 +144,9 @@ class ImportSource:
                 f"data_paths={self.data_paths!r}"
             )
         groups = _groups(given[0], getattr(self, given[0]))
+        paths = Counter(path.lstrip("/") for group in groups for path in group)
+        if repeated := [path for path, times in paths.items() if times > 1]:
+            raise ValueError(f"{given[0]} names {repeated[0]!r} more than once, which would load it as often")
         for group in groups:
             if self.files is not None:
                 _check_file_group(group)
@@ -237,6 +241,8 @@ def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
 
     :raises ValueError: where a value is not a text (the server refuses it with code 1801).
     """
+    if options is not None and not isinstance(options, Mapping):
+        raise ValueError(f"options must be a dict of strings, such as {{'timeout': '90m'}}, got {options!r}")
     for name, value in (options or {}).items():
         if not isinstance(value, str):
             raise ValueError(f"options[{name!r}] must be a string, as Milvus requires of every option, got {value!r}")
@@ -262,6 +268,10 @@ def create(
     """
     if not isinstance(collection_name, str) or not collection_name.strip():
         raise ValueError(f"collection_name must be the name of a collection, got {collection_name!r}")
+    if partition_name is not None and (not isinstance(partition_name, str) or not partition_name.strip()):
+        raise ValueError(
+            f"partition_name must be the name of a partition, or None for the default one, got {partition_name!r}"
+        )
     return Request(
         "/jobs/import/create",
         {

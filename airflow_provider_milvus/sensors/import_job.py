@@ -71,7 +71,9 @@ class MilvusImportSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_wait(poll_interval=self.poke_interval or 1.0, max_poll_failures=max_poll_failures)
+        check_wait(
+            poll_interval=self.poke_interval or 1.0, max_poll_failures=max_poll_failures, defer_after=defer_after
+        )
         self.job_id = job_id
         self.milvus_conn_id = milvus_conn_id
         self.database = database

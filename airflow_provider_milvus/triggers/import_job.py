@@ -47,6 +47,7 @@ class MilvusImportTrigger(BaseTrigger):
     :param max_poll_failures: failed looks in a row after which it fires with ``unreachable``.
     :param database: instead of the connection's database.
     :param abort_on_kill: whether a kill aborts the job; only a two-phase job can be aborted.
+    :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class MilvusImportTrigger(BaseTrigger):
         max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
         database: str | None = None,
         abort_on_kill: bool = False,
+        fail_fast: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
@@ -69,6 +71,7 @@ class MilvusImportTrigger(BaseTrigger):
         self.max_poll_failures = max_poll_failures
         self.database = database
         self.abort_on_kill = abort_on_kill
+        self.fail_fast = fail_fast
         self._fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -84,6 +87,7 @@ class MilvusImportTrigger(BaseTrigger):
                 "max_poll_failures": self.max_poll_failures,
                 "database": self.database,
                 "abort_on_kill": self.abort_on_kill,
+                "fail_fast": self.fail_fast,
             },
         )
 
@@ -98,6 +102,7 @@ class MilvusImportTrigger(BaseTrigger):
             poll_interval=self.poll_interval,
             deadline=self.deadline,
             max_poll_failures=self.max_poll_failures,
+            fail_fast=self.fail_fast,
             log=self.logger(),  # one for all
         )
         event = await imports.watcher.watch(

@@ -36,9 +36,9 @@ class SignedImport(MilvusBulkImportOperator):
         sign(context)
         return super().execute(context)
 
-    def execute_complete(self, context: Any, event: Any) -> str | list[str]:
+    def execute_complete(self, context: Any, event: Any, jobs: Any = None) -> str | list[str]:
         sign(context)
-        return super().execute_complete(context, event)
+        return super().execute_complete(context, event, jobs)
 
 
 def sign(context: Any) -> None:

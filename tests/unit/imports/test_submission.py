@@ -8,18 +8,11 @@ import pytest
 from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
 from airflow_provider_milvus.imports import submission
-from airflow_provider_milvus.imports.submission import (
-    RECORD,
-    SETTLE,
-    Case,
-    Load,
-    Submission,
-    Submitter,
-    finish,
-    generation,
-    note_completed,
-)
+from airflow_provider_milvus.imports.records import RECORD, all_failed, finish, generation, note_ended, other_files
+from airflow_provider_milvus.imports.submission import SETTLE, Case, Load, Submission, Submitter
 from airflow_provider_milvus.rest import errors
+
+COMPLETED_2 = {"job_id": "2", "state": "Completed", "imported_rows": 5}
 
 
 class Log(list):
@@ -35,7 +28,7 @@ class Task:
     def __init__(self, knows_keys, store=True):
         self.server = Server(knows_keys)
         self.store = Store() if store else None
-        self.load = Load(("dag", "task", "run", "-1"), 0, "request", OURS, True, self.server.now)
+        self.load = Load(("dag", "task", "run", "-1"), 0, "request", "target", OURS, True, self.server.now)
         self.keys = []
         self.log = Log()
         self.cycle = 0
@@ -504,6 +497,60 @@ def test_import_that_was_seen_to_complete_is_taken_when_its_record_has_expired(t
     other = task.part(2)
     task.run()
     other.run()
-    note_completed(task.store, ["2"])
+    note_ended(task.store, [COMPLETED_2])
     task.expires()
-    assert [task.run().case, other.run()] == [Case.UNKNOWN, Submission("2", Case.COMPLETED)]
+    assert [task.run().case, other.run()] == [Case.UNKNOWN, Submission("2", Case.COMPLETED, ended=COMPLETED_2)]
+
+
+def test_import_that_was_seen_to_fail_is_submitted_again_when_its_record_has_expired(task):
+    task.run()
+    note_ended(task.store, [{"job_id": "1", "state": "Failed", "reason": "bad row"}])
+    task.expires()
+    assert task.run() == Submission("2", Case.RESUBMITTED)
+    assert "Import job 1 failed: bad row" in task.log
+
+
+@pytest.mark.parametrize("state", ["Importing", "Uncommitted"])
+def test_job_that_has_not_ended_is_not_noted(task, state):
+    task.run()
+    note_ended(task.store, [{"job_id": "1", "state": state}])
+    assert task.store[RECORD]["ended"] == {}
+
+
+def test_load_has_failed_when_all_its_imports_have(task):
+    other = task.part(2)
+    assert not all_failed(task.store, 0)
+    task.run()
+    other.run()
+    note_ended(task.store, [{"job_id": "1", "state": "Failed"}])
+    assert not all_failed(task.store, 0)
+    note_ended(task.store, [{"job_id": "2", "state": "Failed"}])
+    assert all_failed(task.store, 0)
+
+
+@pytest.mark.parametrize(
+    ("generation", "target", "digests", "others"),
+    [
+        (0, "target", ["request", "part 2"], []),
+        (0, "target", ["request", "another"], ["2"]),
+        (0, "target", ["all in one"], ["1", "2"]),
+        (1, "target", ["request", "another"], []),
+        (0, "another", ["request", "another"], []),
+    ],
+)
+def test_other_files_of_the_same_load_are_told(task, generation, target, digests, others):
+    task.run()
+    task.part(2).run()
+    assert other_files(task.store, generation, target, digests) == others
+
+
+def test_other_files_instead_of_failed_ones_are_fine(task):
+    task.run()
+    task.part(2).run()
+    note_ended(task.store, [{"job_id": "2", "state": "Failed"}])
+    assert other_files(task.store, 0, "target", ["request", "another"]) == []
+
+
+def test_other_files_of_a_load_of_one_import_are_another_load(task):
+    task.run()
+    assert other_files(task.store, 0, "target", ["another"]) == []

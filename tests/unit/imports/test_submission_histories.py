@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
-from airflow_provider_milvus.imports.submission import (
-    LOADS,
-    Case,
-    Load,
-    Submitter,
-    finish,
-    generation,
-    note_completed,
-)
+from airflow_provider_milvus.imports.records import LOADS, finish, generation, note_ended
+from airflow_provider_milvus.imports.submission import Case, Load, Submitter
 
 TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped"]), max_size=4)
 QUIET = logging.getLogger("quiet")
@@ -54,9 +47,8 @@ class Histories(RuleBasedStateMachine):
             assert [job.load for job in jobs] == [(self.load, part) for part in range(len(jobs))], "another load's job"
             while not gives_up and any(job.state not in ("Completed", "Failed") for job in jobs):
                 self.server.sleep(5)
-            completed = [job.id for job in jobs if job.state == "Completed"]
-            if len(completed) < len(jobs):
-                note_completed(self.store, completed)
+            if any(job.state != "Completed" for job in jobs):
+                note_ended(self.store, [{"job_id": job.id, "state": job.state} for job in jobs])
                 return
             finish(self.store, self.cycle)
             steps.step()
@@ -70,6 +62,7 @@ class Histories(RuleBasedStateMachine):
             ("dag", "task", "run", "-1"),
             number,
             f"request {self.request}: {files}",
+            "target",
             files,
             self.tries == 1,
             self.began,

@@ -104,6 +104,19 @@ def test_list_of_jobs_succeeds_when_all_have(wait, clock, progress):
     assert found.event()["job_id"] == ["1", "2"]
 
 
+def test_failed_job_of_a_list_can_wait_for_the_others(wait, progress):
+    found = wait(["1", "2", "3"], fail_fast=False)
+    found.saw("2", progress("Failed", "2"))
+    assert (found.event(), found.pending) == (None, ["1", "3"])
+    found.saw("1", progress("Completed"))
+    found.saw("3", progress("Failed", "3"))
+    event = found.event()
+    assert (event["status"], [job["state"] for job in event["imports"]]) == (
+        "failed",
+        ["Completed", "Failed", "Failed"],
+    )
+
+
 def test_one_failed_job_of_a_list_fails_it_at_once(wait, progress):
     found = wait(["1", "2"])
     found.saw("1", progress("Importing"))

@@ -11,7 +11,7 @@ from airflow.exceptions import TaskDeferred
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_milvus import exceptions
-from airflow_provider_milvus.imports.submission import LOADS, RECORD
+from airflow_provider_milvus.imports.records import LOADS, RECORD
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.rest import errors
 
@@ -120,6 +120,8 @@ def test_operator_that_does_not_wait_asks_for_nothing(context, milvus):
         ({"expected_rows": 5}, "expected_rows is checked before a commit; it needs two_phase=True"),
         ({"min_rows": 5}, "min_rows is checked before a commit"),
         ({"check": bool}, "check is checked before a commit"),
+        ({"check": "rows", "two_phase": True}, "check must be a function of the import's progress, got 'rows'"),
+        ({"defer_after": "5"}, "defer_after must be a number of seconds from 0 up, got '5'"),
         ({"files_from": "s3://b/*"}, "files_from finds the files; leave out files"),
         ({"files_root": "s3://b"}, "files_root='s3://b' goes with files_from"),
         ({"two_phase": True, "expected_rows": "footers"}, "expected_rows='footers' goes with files_from"),
@@ -131,10 +133,22 @@ def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"files": None}, {"files": ["a.txt"]}, {"collection_name": ""}, {"options": {"timeout": 5}}]
+    ("parameters", "message"),
+    [
+        ({"files": None}, "exactly one of files"),
+        ({"files": ["a.txt"]}, "file type '.txt'"),
+        ({"files": ["a.parquet", "a.parquet"]}, "files names 'a.parquet' more than once"),
+        ({"collection_name": ""}, "collection_name must be"),
+        ({"partition_name": ""}, "partition_name must be"),
+        ({"options": {"timeout": 5}}, "options\\['timeout'\\] must be a string"),
+        ({"options": "timeout"}, "options must be a dict"),
+        ({"options": {"auto_commit": "false"}}, "options: auto_commit is what two_phase=True sets"),
+        ({"two_phase": True, "expected_rows": "None"}, "expected_rows must be a whole number from 0 up, got 'None'"),
+        ({"two_phase": True, "min_rows": "many"}, "min_rows must be a whole number from 0 up, got 'many'"),
+    ],
 )
-def test_bad_templated_parameter_is_refused_before_anything_is_sent(context, milvus, parameters):
-    with pytest.raises(ValueError, match=r"must be|exactly one of|file type"):
+def test_bad_templated_parameter_is_refused_before_anything_is_sent(context, milvus, parameters, message):
+    with pytest.raises(ValueError, match=message):
         operator(**parameters).execute(context)
     assert milvus.sent == []
 
@@ -182,6 +196,34 @@ def test_files_that_came_before_a_succeeded_task_was_cleared_are_loaded(context,
     ti.max_tries = 1
     finder(bucket).execute(context)
     assert sent(milvus, CREATE)[1].body["files"] == [["day/a.parquet"], ["day/b.parquet"]]
+
+
+def test_files_are_looked_up_anew_after_all_of_a_load_has_failed(context, milvus, bucket):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        finder(bucket).execute(context)
+    (bucket / "day" / "a.parquet").rename(bucket / "day" / "b.parquet")
+    milvus.answers(CREATE, {"jobId": "8"})
+    milvus.answers(DESCRIBE, DONE)
+    finder(bucket).execute(context)
+    assert sent(milvus, CREATE)[1].body["files"] == [["day/b.parquet"]]
+
+
+def test_files_are_looked_up_anew_below_another_root(context, milvus, bucket):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        finder(bucket, timeout=5).execute(context)
+    milvus.answers(DESCRIBE, DONE)
+    finder(bucket, files_root=f"file://{bucket}/day").execute(context)
+    assert sent(milvus, CREATE)[1].body["files"] == [["a.parquet"]]
+
+
+def test_footers_of_other_files_than_parquet_are_refused_before_anything_is_sent(context, milvus, bucket):
+    (bucket / "day" / "a.csv").touch()
+    task = finder(bucket, files_from=f"file://{bucket}/day/*.csv", two_phase=True, expected_rows="footers")
+    with pytest.raises(ValueError, match=r"footers of Parquet files, and 'day/a\.csv' is none"):
+        task.execute(context)
+    assert milvus.sent == []
 
 
 @pytest.mark.parametrize(
@@ -249,21 +291,60 @@ def test_figures_of_several_jobs_are_pushed_as_a_list(context, two_jobs, ti):
 
 
 def test_retry_goes_on_with_all_jobs_of_the_try_before(context, two_jobs):
-    operator(files=MANY, wait_for_completion=False).execute(context)
-    del context["task_state_store"][LOADS]
     two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
-    assert operator(files=MANY, wait_for_completion=False).execute(context) == ["7", "8"]
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(files=MANY, timeout=1).execute(context)
+    two_jobs.answers(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE, {**DONE, "jobId": "7"}, SECOND_DONE)
+    assert operator(files=MANY).execute(context) == ["7", "8"]
     assert len(sent(two_jobs, CREATE)) == 2
 
 
-def test_retry_after_one_of_several_jobs_failed_submits_only_that_one(context, two_jobs):
-    two_jobs.answers(DESCRIBE, {**DONE, "jobId": "7"}, {**FAILED, "jobId": "8"})
+@pytest.fixture
+def half_failed(context, two_jobs):
+    """A first try whose job 7 has completed after its job 8 failed."""
+    two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {**FAILED, "jobId": "8"}, {**DONE, "jobId": "7"})
     with pytest.raises(exceptions.MilvusImportFailed, match="import job 8"):
         operator(files=MANY).execute(context)
     two_jobs.answers(CREATE, {"jobId": "9"})
-    two_jobs.answers(DESCRIBE, {**FAILED, "jobId": "8"}, {**DONE, "jobId": "7"}, {**DONE, "jobId": "9"})
+    return two_jobs
+
+
+def test_retry_after_one_of_several_jobs_failed_submits_only_that_one(context, half_failed):
+    half_failed.answers(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
     assert operator(files=MANY).execute(context) == ["7", "9"]
-    assert len(sent(two_jobs, CREATE)) == 3
+    assert len(sent(half_failed, CREATE)) == 3
+
+
+def test_figures_of_a_job_that_completed_in_an_earlier_try_are_pushed(context, half_failed, ti):
+    half_failed.answers(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
+    operator(files=MANY).execute(context)
+    assert [(job["job_id"], job["imported_rows"]) for job in ti.xcoms["import_progress"]] == [("7", 5), ("9", 6)]
+
+
+def test_deferred_retry_waits_only_for_what_has_not_completed(context, half_failed):
+    half_failed.answers(DESCRIBE, {"jobId": "9", "state": "Importing"})
+    deferred = deferral(operator(files=MANY, deferrable=True, defer_after=0), context)
+    assert (deferred.trigger.job_id, deferred.trigger.fail_fast) == (["9"], False)
+    figures = {"job_id": "9", "state": "Completed", "imported_rows": 6}
+    answer = {**event(), "job_id": ["9"], "imports": [figures]}
+    assert operator(files=MANY).execute_complete(context, answer, **deferred.kwargs) == ["7", "9"]
+
+
+@pytest.mark.parametrize("files", [MANY[1:], MANY[:-1]])
+def test_retry_with_other_files_than_several_jobs_have_loaded_is_refused(context, half_failed, files):
+    before = len(half_failed.sent)
+    with pytest.raises(ValueError, match="files are others than those of an earlier try, whose import jobs 7 have"):
+        operator(files=files).execute(context)
+    assert len(half_failed.sent) == before
+
+
+def test_retry_with_other_files_after_all_jobs_failed_is_another_load(context, two_jobs):
+    two_jobs.answers(DESCRIBE, {**FAILED, "jobId": "7"}, {**FAILED, "jobId": "8"})
+    with pytest.raises(exceptions.MilvusImportFailed):
+        operator(files=MANY).execute(context)
+    two_jobs.answers(CREATE, {"jobId": "9"})
+    two_jobs.answers(DESCRIBE, {**DONE, "jobId": "9"})
+    assert operator(files=MANY[:5]).execute(context) == "9"
 
 
 def test_several_jobs_are_waited_for_in_the_triggerer(context, two_jobs):
@@ -272,16 +353,19 @@ def test_several_jobs_are_waited_for_in_the_triggerer(context, two_jobs):
 
 
 def test_kill_names_all_jobs_that_go_on(context, two_jobs, logged):
-    task = operator(files=MANY, wait_for_completion=False)
+    task = operator(files=MANY)
     task.execute(context)
     task.on_kill()
     text = logged()
     assert [f"Import job {job_id} goes on" in text for job_id in "78"] == [True, True]
 
 
-def test_two_phases_of_several_jobs_are_refused_before_anything_is_sent(context, milvus):
-    with pytest.raises(ValueError, match=r"1,025 file sets need 2: .* MilvusPlanImportsOperator"):
-        operator(files=MANY, two_phase=True).execute(context)
+@pytest.mark.parametrize("parameters", [{"two_phase": True}, {"wait_for_completion": False}])
+def test_what_is_for_one_import_is_refused_before_several_are_sent(context, milvus, parameters):
+    with pytest.raises(
+        ValueError, match=r"is for one import, and 1,025 file sets need 2: .* MilvusPlanImportsOperator"
+    ):
+        operator(files=MANY, **parameters).execute(context)
     assert milvus.sent == []
 
 
@@ -454,6 +538,7 @@ def test_long_job_is_deferred_after_a_while(context, milvus, package_clock):
             "max_poll_failures": 120,
             "database": "books",
             "abort_on_kill": False,
+            "fail_fast": True,
         },
     )
 
@@ -584,10 +669,9 @@ def test_rows_that_do_not_pass_are_aborted(context, milvus, two_phases, checks, 
     assert sent(milvus, COMMIT) == []
 
 
-@pytest.mark.parametrize("bad", [{"check": lambda progress: 1 / 0}, {"expected_rows": "many"}])
-def test_check_that_raises_aborts(context, milvus, two_phases, bad):
-    with pytest.raises((ZeroDivisionError, ValueError)):
-        operator(two_phase=True, **bad).execute(context)
+def test_check_that_raises_aborts(context, milvus, two_phases):
+    with pytest.raises(ZeroDivisionError):
+        operator(two_phase=True, check=lambda progress: 1 / 0).execute(context)
     assert milvus.routes[-1] == ABORT
 
 

@@ -74,11 +74,22 @@ def test_bad_source_gives_one_error_that_names_it(arguments, message):
         ImportSource(**arguments)
 
 
-@pytest.mark.parametrize(("name", "more"), [("files", {}), ("object_urls", {}), ("data_paths", {"volume_name": "v"})])
-def test_more_entries_than_one_import_takes_are_refused(name, more):
-    source = ImportSource(**{name: ["s3://b/a.parquet" if name == "object_urls" else "a.parquet"] * 1025, **more})
+@pytest.mark.parametrize(
+    ("name", "prefix", "more"),
+    [("files", "", {}), ("object_urls", "s3://b/", {}), ("data_paths", "", {"volume_name": "v"})],
+)
+def test_more_entries_than_one_import_takes_are_refused(name, prefix, more):
+    source = ImportSource(**{name: [f"{prefix}{number}.parquet" for number in range(1025)]}, **more)
     with pytest.raises(ValueError, match=f"{name} has 1,025 entries and Milvus takes at most 1,024 in one import"):
         imports.create("c", source)
+
+
+@pytest.mark.parametrize(
+    "files", [["a.parquet", "b.parquet", "a.parquet"], ["a.parquet", "/a.parquet"], [["a.npy", "b.npy"], ["a.npy"]]]
+)
+def test_file_that_is_named_twice_is_refused(files):
+    with pytest.raises(ValueError, match=r"files names 'a\.\w+' more than once, which would load it as often"):
+        ImportSource(files=files)
 
 
 def test_keys_in_a_url_are_not_quoted():
@@ -96,6 +107,18 @@ def test_repr_of_a_request_shows_no_storage_keys():
 def test_option_that_is_no_text_is_refused(value):
     with pytest.raises(ValueError, match=r"options\['timeout'\] must be a string"):
         imports.create("c", ImportSource(files=["a.parquet"]), options={"timeout": value})
+
+
+@pytest.mark.parametrize("options", ["timeout", ["timeout"], 5])
+def test_options_that_are_no_dict_are_refused(options):
+    with pytest.raises(ValueError, match="options must be a dict of strings"):
+        imports.create("c", ImportSource(files=["a.parquet"]), options=options)
+
+
+@pytest.mark.parametrize("name", ["", " ", 7])
+def test_bad_partition_name_is_refused(name):
+    with pytest.raises(ValueError, match="partition_name must be the name of a partition, or None"):
+        imports.create("c", ImportSource(files=["a.parquet"]), partition_name=name)
 
 
 @pytest.mark.parametrize("name", ["", " ", None, 7])

@@ -191,6 +191,7 @@ def test_long_job_is_deferred_after_a_while(context, milvus, time):
             "max_poll_failures": 7,
             "database": "books",
             "abort_on_kill": False,
+            "fail_fast": True,
         },
     )
 
