@@ -79,6 +79,7 @@ def test_parameters_reach_their_tasks():
         ({**FILES, "expected_rows": "footers"}, "go with files_from"),
         ({**FILES, "wait_for_completion": False}, "wait_for_completion=False would move the readers"),
         ({**FILES, "poll_interval": 0}, "poll_interval must be"),
+        ({**FILES, "collection_name": "c"}, "collection_name is the version that this group creates"),
     ],
 )
 def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):

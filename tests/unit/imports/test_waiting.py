@@ -104,6 +104,10 @@ def test_list_of_jobs_succeeds_when_all_have(wait, clock, progress):
     assert found.event()["job_id"] == ["1", "2"]
 
 
+def test_lists_in_a_list_count_as_their_ids(wait):
+    assert wait([["1", "2"], "3"]).job_ids == ["1", "2", "3"]
+
+
 def test_failed_job_of_a_list_can_wait_for_the_others(wait, progress):
     found = wait(["1", "2", "3"], fail_fast=False)
     found.saw("2", progress("Failed", "2"))

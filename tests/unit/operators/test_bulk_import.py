@@ -488,6 +488,14 @@ def test_airflow_without_a_state_store_is_enough(context):
     assert operator().execute(context) == "7"
 
 
+def test_missing_storage_connection_is_refused_before_a_submit_is_recorded(context, milvus, connection):
+    connection(extra={"cluster_id": "in03-1"})
+    task = operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="nowhere")
+    with pytest.raises(Exception, match="nowhere"):
+        task.execute(context)
+    assert (milvus.sent, context["task_state_store"]) == ([], {})
+
+
 def test_record_holds_no_secret(context, milvus, connection, monkeypatch):
     connection(extra={"cluster_id": "in03-1"})
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))

@@ -347,8 +347,12 @@ def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, para
 
 @pytest.mark.parametrize(
     "figures",
-    [{"total_rows": 5, "imported_rows": 3}, [{"total_rows": 0, "imported_rows": 2}, {"total_rows": 3}]],
-    ids=["one import", "mapped imports"],
+    [
+        {"total_rows": 5, "imported_rows": 3},
+        [{"total_rows": 0, "imported_rows": 2}, {"total_rows": 3}],
+        [{"total_rows": 1}, [{"total_rows": 2}, {"total_rows": 2}]],
+    ],
+    ids=["one import", "mapped imports", "mapped imports of several jobs"],
 )
 def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, figures):
     milvus.answers(QUERY, [{"count(*)": 5}])
