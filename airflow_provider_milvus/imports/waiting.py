@@ -164,6 +164,8 @@ class ImportWait:
         figures = (progress.state_text, progress.progress, progress.imported_rows)
         if not ended and self._is_worth_telling(job, figures):
             self._log.info("%s%s", _line(progress), self._rate(job))
+        if len(self._jobs) > 1 and outcome(progress, self.goal) is Outcome.FAILED:
+            self._log.warning("Import job %s failed: %s", job_id, failure_reason(progress))
         self._warn_once(job)
 
     def glimpsed(self, job_id: str, listed: ImportJob) -> None:
@@ -221,6 +223,8 @@ class ImportWait:
                 f"still be running. The last error: {self._error}",
             )
         if self.deadline is not None and self._clock() >= self.deadline:
+            if failed:
+                return self._failed(failed)
             states = ", ".join(f"{i} ({self._state(i)})" for i in self.pending)
             return self._event(
                 "timeout",

@@ -198,16 +198,20 @@ class Watcher:
     async def _leave(self, waiter: _Waiter) -> None:
         del self._waiters[waiter]
         for job_id in as_list(waiter.wait.job_ids):
-            if (job := self._jobs.get(job_id)) and waiter in job.waiters:
-                job.waiters.remove(waiter)
-                if not job.waiters:
-                    del self._jobs[job_id]
-                    self._suspects.discard(job_id)
+            self._let_go(waiter, job_id)
         if not self._waiters:
             self._on_empty()
             self._task.cancel()
             # The last one out sees the client closed.
             await asyncio.wait([self._task])
+
+    def _let_go(self, waiter: _Waiter, job_id: str) -> None:
+        """Look for a job no more on behalf of this waiter."""
+        if (job := self._jobs.get(job_id)) and waiter in job.waiters:
+            job.waiters.remove(waiter)
+            if not job.waiters:
+                del self._jobs[job_id]
+                self._suspects.discard(job_id)
 
     async def _run(self) -> None:
         try:
@@ -341,13 +345,15 @@ class Watcher:
             await self._miss([job_id], answer)
             return
         self._suspects.discard(job_id)
-        for waiter in job.waiters:
+        for waiter in list(job.waiters):
             if isinstance(answer, BaseException):
                 waiter.fail(answer)
                 continue
             job.collection = answer.collection_name
             waiter.tell(waiter.wait.saw, job_id, answer)
             waiter.look_back()
+            if job_id not in waiter.pending:
+                self._let_go(waiter, job_id)  # it waits for others of its jobs
 
     async def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
         """Tell the waiters of these jobs, each once, that there was no answer."""

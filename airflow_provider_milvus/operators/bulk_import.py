@@ -250,9 +250,8 @@ class MilvusBulkImportOperator(BaseOperator):
             data_paths=self.data_paths,
         )
         self.hook.check_source(source, self.storage_conn_id)
-        self.hook.storage_fields(
-            self.storage_conn_id
-        )  # or a bad connection would be found after the record of a submit
+        # Or a connection without keys would be found when a submit has been recorded.
+        self.hook.storage_fields(self.storage_conn_id)
         sources = imports.files.parts(source)
         if len(sources) > 1:
             for name, value, unfit in (
@@ -378,6 +377,7 @@ class MilvusBulkImportOperator(BaseOperator):
             return self._end(context)
         open_jobs = [job_id for job_id, ended in self._jobs.items() if not ended]
         several = len(self._jobs) > 1
+        more = {"jobs": self._jobs} if several else {}
         wait = imports.waiting.ImportWait(
             open_jobs if several else open_jobs[0],
             goal=goal,
@@ -404,9 +404,9 @@ class MilvusBulkImportOperator(BaseOperator):
                     fail_fast=wait.fail_fast,
                 ),
                 method_name="execute_complete",
-                kwargs={"jobs": self._jobs} if several else None,
+                kwargs=more,
             )
-        return self.execute_complete(context, event, self._jobs)
+        return self.execute_complete(context, event, **more)
 
     def _deadline(self, now: float) -> float | None:
         seconds = [self.timeout] if self.timeout is not None else []

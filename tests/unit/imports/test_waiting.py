@@ -104,6 +104,19 @@ def test_list_of_jobs_succeeds_when_all_have(wait, clock, progress):
     assert found.event()["job_id"] == ["1", "2"]
 
 
+def test_failed_job_of_a_list_is_told_of_when_it_fails(wait, progress, log):
+    wait(["1", "2"], fail_fast=False).saw("2", progress("Failed", "2", reason="bad row"))
+    assert "Import job 2 failed: bad row" in log
+
+
+def test_deadline_of_a_list_with_a_failed_job_is_a_failure(wait, progress, clock):
+    found = wait(["1", "2"], fail_fast=False, deadline=clock() + 5)
+    found.saw("1", progress("Importing"))
+    found.saw("2", progress("Failed", "2"))
+    clock.now += 5
+    assert found.event()["status"] == "failed"
+
+
 def test_lists_in_a_list_count_as_their_ids(wait):
     assert wait([["1", "2"], "3"]).job_ids == ["1", "2", "3"]
 

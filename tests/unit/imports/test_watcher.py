@@ -246,6 +246,15 @@ def test_one_client_serves_all_and_is_closed_by_the_last(run, server):
     assert (server.opened, server.closed) == (1, 1)
 
 
+def test_job_that_ended_is_not_asked_for_again_while_its_waiter_waits_for_others(server, clock, clock_loop):
+    server.ends = {job_id: clock() + 20.0 + 20.0 * int(job_id) for job_id in many(8)}
+    wait = ImportWait(list(server.ends), poll_interval=5.0, clock=clock)
+    with asyncio.Runner(loop_factory=clock_loop) as runner:
+        event = runner.run(watcher.watch("server", server.open_client, wait))
+    assert event["status"] == "success"
+    assert [server.described.count(job_id) for job_id in "012"] == [1, 1, 1]
+
+
 def test_waiter_that_is_cancelled_disturbs_no_other(server, clock, clock_loop):
     server.ends = {"1": clock() + 60, "2": clock() + 60}
 
