@@ -75,9 +75,7 @@ class Campaign:
         self.bucket = folder / "bucket"
         self.bucket.mkdir()
         self.write_rows("rows.parquet")
-        (self.bucket / "many").mkdir()
-        for number in range(MANY_FILES):
-            self.write_rows(f"many/{number:04}.parquet", 1)
+        self.write_many("many")
         self.milvus = {
             "milvus_key": self._milvus("key"),
             "milvus_old": self._milvus("old", milvus_version="2.6"),
@@ -121,6 +119,12 @@ class Campaign:
         vectors = pa.array([[float(row)] * 4 for row in range(rows)], pa.list_(pa.float32()))
         pq.write_table(pa.table({"vector": vectors}), self.bucket / name)
 
+    def write_many(self, folder: str) -> None:
+        """More files than Milvus takes in one import."""
+        (self.bucket / folder).mkdir()
+        for number in range(MANY_FILES):
+            self.write_rows(f"{folder}/{number:04}.parquet", 1)
+
     def kill_triggerer(self) -> None:
         """Kill the triggerer and start another."""
         for process in self.airflow.processes("triggerer"):
@@ -148,7 +152,7 @@ class Campaign:
         kind = dag_id.removeprefix("crash_").partition("_")[2].removesuffix("_not_durable")
         return self.milvus[f"milvus_{SERVER_OF.get(kind, kind)}"]
 
-    def start(self, dag_id: str, file: str = "rows.parquet") -> tuple[Run, str]:
+    def start(self, dag_id: str, **params: str) -> tuple[Run, str]:
         """Start a run with a collection of its own."""
         collection = f"c{self.random.getrandbits(48):012x}"
         schema = {
@@ -160,7 +164,7 @@ class Campaign:
         }
         self.post(self.server_of(dag_id), "/collections/create", {"collectionName": collection, "schema": schema})
         self.tally.runs[dag_id] += 1
-        return self.airflow.trigger(dag_id, {"collection": collection, "file": file}), collection
+        return self.airflow.trigger(dag_id, {"collection": collection, **params}), collection
 
     def survive(self, dag_id: str, kills: int) -> bool:
         """One run, its processes killed ``kills`` times; whether its rows are there exactly once."""
@@ -264,15 +268,19 @@ def kill_until(campaign: Campaign, dag_ids: list[str], kills: int, at_once: int)
 
 
 def mend_a_failed_load(campaign: Campaign) -> None:
-    """A load fails for want of its file; the file comes, the task is cleared, and the load is submitted anew."""
+    """A load fails for want of a good file; the file comes, the task is cleared, and what failed is submitted anew."""
     for way in WAYS:
-        file = f"late_{way}.parquet"
-        run, collection = campaign.start(f"crash_{way}_key", file)
-        run.wait()
-        assert run.state == "failed", run.report()
-        campaign.write_rows(file)
-        run.clear()
-        campaign.verify(run, f"crash_{way}_key", collection)
+        file, folder = f"late_{way}.parquet", f"late_{way}"
+        campaign.write_many(folder)
+        bad = f"{folder}/{MANY_FILES - 1:04}.parquet"
+        (campaign.bucket / bad).write_bytes(b"no Parquet file")
+        for kind, params, rows in (("key", {"file": file}, ROWS), ("many", {"folder": folder}, 1)):
+            run, collection = campaign.start(f"crash_{way}_{kind}", **params)
+            run.wait()
+            assert run.state == "failed", run.report()
+            campaign.write_rows(file if kind == "key" else bad, rows)
+            run.clear()
+            campaign.verify(run, f"crash_{way}_{kind}", collection)
 
 
 def forget_a_job(campaign: Campaign) -> None:

@@ -14,8 +14,8 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 
-MANY = {"files": None, "files_from": "file://" + os.environ["CRASH_BUCKET"] + "/many/*.parquet"}
-MANY["files_root"] = "file://" + os.environ["CRASH_BUCKET"]
+BUCKET = f"file://{os.environ['CRASH_BUCKET']}"
+MANY = {"files": None, "files_from": BUCKET + "/{{ params.folder }}/*.parquet", "files_root": BUCKET}
 SERVERS = {
     "key": {"milvus_conn_id": "milvus_key"},
     "old": {"milvus_conn_id": "milvus_old"},
@@ -57,7 +57,7 @@ for way, waiting in WAYS.items():
                 f"crash_{way}_{server}" + ("" if durable else "_not_durable"),
                 schedule=None,
                 catchup=False,
-                params={"collection": "none", "file": "rows.parquet"},
+                params={"collection": "none", "file": "rows.parquet", "folder": "many"},
             ):
                 SignedImport(
                     task_id="load",
