@@ -223,7 +223,7 @@ def _log_line(entry: dict[str, Any]) -> str:
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that all Milvus servers here import from."""
     folder = tmp_path_factory.mktemp("bucket")
-    for name, dimension in {"vectors": 8, "wrong_dimension": 7}.items():
+    for name, dimension in {"vectors": 8, "more_vectors": 8, "wrong_dimension": 7}.items():
         vectors = pa.array([[float(row)] * dimension for row in range(100)], pa.list_(pa.float32()))
         pq.write_table(
             pa.table({"id": pa.array(range(100), pa.int64()), "vector": vectors}), folder / f"{name}.parquet"

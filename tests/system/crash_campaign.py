@@ -91,7 +91,7 @@ class Campaign:
             dag_folders={"crashes": Path(__file__).parent / "dags"},
             variables={
                 "CRASH_FOLDER": str(self.signatures),
-                "CRASH_BUCKET": str(self.bucket),
+                "MILVUS_BUCKET": str(self.bucket),
                 # A worker whose last words the busy SQLite did not take is given up on after this.
                 "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
                 **{

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 
-BUCKET = f"file://{os.environ['CRASH_BUCKET']}"
+BUCKET = f"file://{os.environ['MILVUS_BUCKET']}"
 MANY = {"files": None, "files_from": BUCKET + "/{{ params.folder }}/*.parquet", "files_root": BUCKET}
 SERVERS = {
     "key": {"milvus_conn_id": "milvus_key"},

@@ -32,6 +32,6 @@ with DAG("waits", schedule=None, catchup=False):
     MilvusBulkImportOperator(task_id="deferrable_operator_with_a_short_job", deferrable=True, **SHORT)
 
     mapped = MilvusBulkImportOperator.partial(task_id="mapped_operator", collection_name="vectors").expand(
-        files=[["vectors.parquet"], ["vectors.parquet", "vectors.parquet"]]
+        files=[["vectors.parquet"], ["vectors.parquet", "more_vectors.parquet"]]
     )
     MilvusImportSensor(task_id="sensor_of_mapped_operator", job_id=mapped.output, poke_interval=2)
