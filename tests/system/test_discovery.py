@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from airflow_provider_milvus.hooks.form import conn_fields
 
 
@@ -22,6 +24,22 @@ def test_provider_is_described(airflow):
     assert "Milvus" in description
 
 
-def test_connection_form_has_every_field(airflow):
+@pytest.fixture
+def form(airflow):
+    """What the UI draws the connection's form with."""
     (form,) = [form for form in airflow.get("/ui/connections/hook_meta") if form["connection_type"] == "milvus"]
+    return form
+
+
+def test_connection_form_has_every_field(form):
     assert set(form["extra_fields"]) == set(conn_fields())
+
+
+def test_connection_form_hides_the_token_alone(form):
+    fields = form["extra_fields"].items()
+    assert [name for name, field in fields if field["schema"].get("format") == "password"] == ["token"]
+
+
+def test_connection_form_calls_the_standard_fields_by_the_names_of_milvus(form):
+    fields = form["standard_fields"]
+    assert (fields["url_schema"]["title"], fields["port"]["placeholder"]) == ("Database", "19530")
