@@ -1,6 +1,7 @@
 """Imports update assets, and assets start runs."""
 
 import pytest
+from airflow.triggers.base import BaseTrigger
 
 
 @pytest.fixture
@@ -32,6 +33,9 @@ def test_each_import_of_somebody_else_starts_one_run(call_milvus, extras):
     assert [(payload["job_id"], payload["imported_rows"]) for payload in payloads] == [(i, 100) for i in job_ids]
 
 
+@pytest.mark.skipif(
+    not hasattr(BaseTrigger, "render_template_fields"), reason="an older triggerer fills in no template"
+)
 def test_sensor_starts_in_the_triggerer(airflow):
     run = airflow.trigger("start_from_trigger").wait()
     sensor = run.task("sensor")
