@@ -353,21 +353,18 @@ def report(event: Event) -> list[str]:
     return [*lines, f"… and {left_out} more failed files"] if left_out > 0 else lines
 
 
-def final_figures(event: Event) -> dict[str, Any] | list[dict[str, Any]]:
-    """The figures of an event's job, or a list of them where a list of jobs was asked for."""
-    figures: list[dict[str, Any]] = event["imports"]
-    return figures[0] if isinstance(event["job_id"], str) else figures
+def flat(values: Sequence[Any]) -> list[Any]:
+    """What an operator with several jobs returns, or a mapped one, whose instances may have several jobs themselves."""
+    # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
+    return [one for each in values[:] for one in (each if isinstance(each, list | tuple) else [each])]
 
 
 def as_list(job_ids: str | Sequence[str]) -> list[str]:
-    """One id or several, as a list without repeats. A list within it, as a mapped operator makes whose instances have
-    several jobs, counts as its ids.
+    """One id or several, as a list without repeats.
 
     :raises ValueError: naming ``job_id``, for anything that is not a non-empty text or a list of those.
     """
-    # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
-    given = [job_ids] if isinstance(job_ids, str) else job_ids[:] if isinstance(job_ids, Sequence) else []
-    ids = [i for one in given for i in (one if isinstance(one, list | tuple) else [one])]
+    ids = [job_ids] if isinstance(job_ids, str) else flat(job_ids) if isinstance(job_ids, Sequence) else None
     # A list that a template made a text of is no id.
     if not ids or not all(isinstance(i, str) and i.strip() and not set(i) & set("[]{}, ") for i in ids):
         raise ValueError(

@@ -225,12 +225,10 @@ class MilvusBulkImportOperator(BaseOperator):
         self._check_files_are_the_same(context, loads)
         if self.two_phase:
             self._check_two_phase_is_known()
-        job_ids: list[str] = []
         for load, source in zip(loads, sources, strict=True):
             submission = self._submit(context, load, source, deadline)
             self._jobs[submission.job_id] = submission.ended
-            job_ids.append(submission.job_id)
-            context["ti"].xcom_push(key="job_id", value=job_ids if len(sources) > 1 else job_ids[0])
+            context["ti"].xcom_push(key="job_id", value=list(self._jobs) if len(sources) > 1 else submission.job_id)
         if not self.wait_for_completion:
             self._finished(context)
             return self._result
@@ -321,18 +319,13 @@ class MilvusBulkImportOperator(BaseOperator):
         started = getattr(context.get("dag_run"), "start_date", None)
         # A job id means nothing on another server, and the server does not hold it against the database. Options tell
         # how to load and not what: whoever raises a timeout between two tries does not want the rows a second time.
-        body = _Client(self, source).request().body
-        what = {name: value for name, value in body.items() if name != "options"}
-        where = {
-            "connection": self.milvus_conn_id,
-            "database": self.hook.settings.database,
-            "collection": self.collection_name,
-            "partition": self.partition_name,
-        }
+        files, body = source.fields(), _Client(self, source).request().body
+        where = {name: value for name, value in body.items() if name not in (*files, "options")}
+        where |= {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
         return imports.submission.Load(
             identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
             generation=generation,
-            digest=imports.submission.digest({**what, **where}),
+            digest=imports.submission.digest({**where, **files}),
             target=imports.submission.digest(where),
             files=source.file_names(),
             first_try=ti.try_number <= self._cycle(context) + 1,

@@ -251,10 +251,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         expected: Any = self.expected_rows
         if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
             return expected
-        # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
-        given = [expected] if isinstance(expected, Mapping) else expected[:]
-        # An operator with several jobs has a list itself.
-        figures = [job for one in given for job in (one if isinstance(one, list | tuple) else [one])]
+        figures = [expected] if isinstance(expected, Mapping) else imports.waiting.flat(expected)
         return sum(job["total_rows"] or job["imported_rows"] for job in figures)
 
     def _count(self) -> int:

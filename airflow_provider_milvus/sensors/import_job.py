@@ -167,7 +167,8 @@ class MilvusImportSensor(BaseSensorOperator):
             raise error
         assert event is not None  # else it was an error
         self.log.info("%s", event["message"])
-        return imports.waiting.final_figures(event)
+        figures: list[dict[str, Any]] = event["imports"]
+        return figures[0] if isinstance(event["job_id"], str) else figures
 
     def _error_of(self, event: Event | None) -> Exception | None:
         error = error_of(event)
