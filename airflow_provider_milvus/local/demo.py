@@ -18,7 +18,8 @@ DAG_ID, COLLECTION = "milvus_digits", "digits"
 ROWS, LEAST_SHARE = 1797, 95.0
 # On a laptop the import takes a few milliseconds; a person is to see it wait.
 SECONDS_TO_WATCH = 6.0
-OUR_LOG_LINE = re.compile(r"\[(?:info|warning|error) *\] (?P<message>.*?) +\[airflow\.task\.\S*airflow_provider_milvus")
+# Each Airflow puts other things around it, and 3.0 writes it twice.
+OUR_LOG_LINE = re.compile(r"[\]-] (?P<message>Import job \d+.*?)(?= +\[airflow\.|$)")
 SHARE = re.compile(r"([\d.]+)% of the \d+ nearest neighbours")
 NEXT = """\
 Where to look next:
@@ -68,6 +69,8 @@ def _airflow(milvus: LocalMilvus, dags: Path, folder: Path, log: Path) -> Iterat
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW_CONN_MILVUS_DEFAULT": json.dumps({"conn_type": "milvus", "host": milvus.uri}),
         "MILVUS_BUCKET": str(milvus.bucket),
+        # `dags test` of Airflow 3.0 does not look there for what a DAG imports.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(dags), os.environ.get("PYTHONPATH")])),
         "NO_COLOR": "1",
     }
     airflow = [sys.executable, "-m", "airflow"]
@@ -77,11 +80,13 @@ def _airflow(milvus: LocalMilvus, dags: Path, folder: Path, log: Path) -> Iterat
                 command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             )
             assert process.stdout is not None
+            shown = ""
             for line in process.stdout:
                 file.write(line)
-                message = OUR_LOG_LINE.search(line)
-                if message:
-                    yield message["message"]
+                ours = OUR_LOG_LINE.search(line)
+                if ours and ours["message"] != shown:
+                    shown = ours["message"]
+                    yield shown
                 elif "nearest neighbours" in line:
                     yield line.strip()
             if process.wait() != 0:
