@@ -109,6 +109,11 @@ class Announced:
         self._store = store
         self._ids: dict[str, None] | None = None
 
+    @property
+    def looked(self) -> bool:
+        """Whether there was a first look."""
+        return self._ids is not None
+
     async def news(self, listed: Sequence[str]) -> list[str]:
         """Those of the completed jobs that the server lists which were not announced yet."""
         if self._ids is None:

@@ -246,7 +246,11 @@ class MilvusImportEventTrigger(BaseEventTrigger):
 
     async def _events(self, announced: Announced, completed: Completed) -> AsyncIterator[TriggerEvent]:
         listed = completed.get(self.collection_name, ())
+        first = not announced.looked
         new = await announced.news(listed)
+        if first:
+            before = len(listed) - len(new)
+            self.log.info("Watching for imports into %s, of which %d completed before", self.collection_name, before)
         if not new:
             return
         try:

@@ -195,6 +195,11 @@ class Airflow:
         wait_until(lambda: len(self.runs(dag_id)) >= number, f"{dag_id} has not run {number} times", self.service.tail)
         return self.runs(dag_id)
 
+    def wait_for_line(self, text: str) -> None:
+        """Return when a line of Airflow's own log, of any of its components, has this text."""
+        log = self.service.log
+        wait_until(lambda: text in log.read_text(errors="replace"), f"Airflow has not said {text!r}", self.service.tail)
+
     def runs(self, dag_id: str) -> list[Run]:
         """All runs of a DAG, the oldest first."""
         found = self.get(f"/api/v2/dags/{dag_id}/dagRuns", order_by="id")["dag_runs"]

@@ -287,6 +287,15 @@ async def test_import_that_completes_is_an_event_with_its_figures(milvus):
     assert (payload["job_id"], payload["imported_rows"], payload["database"]) == ("2", 5, "default")
 
 
+async def test_first_look_says_what_will_not_be_an_event(milvus, logged):
+    milvus.answers(LIST, listed("1", "2"), listed("1", "2", "3"))
+    milvus.answers(DESCRIBE, {**DONE, "jobId": "3"})
+    await payloads(MilvusImportEventTrigger("docs").run(), 1)
+    log = logged()
+    assert log.count("Watching for imports") == 1
+    assert "Watching for imports into docs, of which 2 completed before" in log
+
+
 async def test_each_import_is_one_event(milvus):
     milvus.answers(LIST, listed(), listed("1"), listed("1"), listed("1", "2"), listed("1", "2"), listed("1", "2", "3"))
     milvus.answers(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
