@@ -23,7 +23,17 @@ from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus,
 
 SECONDS_FOR_A_RUN = 400
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30}
-COLLECTIONS = ["vectors", "loaded_once", "marked_failed", "cleared", "moved", "told", "watched"]
+COLLECTIONS = [
+    "vectors",
+    "loaded_once",
+    "marked_failed",
+    "cleared",
+    "moved",
+    "running_marked_failed",
+    "running_cleared",
+    "told",
+    "watched",
+]
 STARTED_AT_ONCE = [
     "milvus_digits",
     "milvus_digits_deferrable",

@@ -1,4 +1,4 @@
-"""Airflow ends the trigger of a deferred two-phase import: killed by a person, or for other reasons."""
+"""Airflow ends the process or the trigger of a two-phase import: killed by a person, or for other reasons."""
 
 import signal
 import time
@@ -32,15 +32,41 @@ def deferred(airflow, call_milvus):
     return start
 
 
+@pytest.fixture
+def running(airflow, call_milvus):
+    """Start a run and return it, with a look at its Milvus job, once its task waits for that in its own process."""
+
+    def start(name):
+        run = airflow.trigger(f"kills_running_{name}")
+        # The first line is the submission's.
+        run.wait_until(lambda: run.task("load").log.count("Import job") > 1, "look at its job")
+        job_id = run.task("load").xcom("job_id")
+        return run, lambda: call_milvus("milvus_slow", "jobs/import/describe", jobId=job_id)
+
+    return start
+
+
+def test_marking_a_running_task_failed_aborts_its_job(running):
+    run, job = running("marked_failed")
+    run.mark_failed("load")
+    assert_aborted(run, job)
+
+
+def test_clearing_a_running_task_aborts_its_job_and_the_next_try_submits_another(running, call_milvus):
+    run, job = running("cleared")
+    run.clear()
+    assert_aborted(run, job)
+    run.wait()
+    assert run.state == "success", run.report()
+    assert call_milvus("milvus_slow", "collections/get_stats", collectionName="running_cleared") == {"rowCount": 100}
+
+
 @from_airflow_3_3_on
 def test_marking_a_deferred_task_failed_aborts_its_job(deferred, airflow):
     run, job = deferred("marked_failed")
     wait_for_trigger(airflow, run)
     run.mark_failed("load")
-    deadline = time.monotonic() + SECONDS_TO_ABORT
-    while job()["state"] != "Failed" and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert job().get("reason") == "import job aborted by user", run.report()
+    assert_aborted(run, job)
 
 
 @from_airflow_3_3_on
@@ -74,3 +100,10 @@ def test_triggers_of_a_stalled_triggerer_move_without_aborting_their_jobs(deferr
 def wait_for_trigger(airflow, run):
     """Return when the trigger looks at the job; before, there is nothing to kill. Two lines are the operator's own."""
     run.wait_until(lambda: run.task("load").log.count("Import job") > 2, "look at its job in the triggerer")
+
+
+def assert_aborted(run, job):
+    deadline = time.monotonic() + SECONDS_TO_ABORT
+    while job()["state"] != "Failed" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert job().get("reason") == "import job aborted by user", run.report()

@@ -1,4 +1,4 @@
-"""Deferred two-phase imports, for those who kill them."""
+"""Two-phase imports, deferred and in their own process, for those who kill them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 
-for name in ("marked_failed", "cleared", "moved"):
+for name, deferrable in {
+    "marked_failed": True,
+    "cleared": True,
+    "moved": True,
+    "running_marked_failed": False,
+    "running_cleared": False,
+}.items():
     with DAG(f"kills_{name}", schedule=None, catchup=False):
         MilvusBulkImportOperator(
             task_id="load",
@@ -14,6 +20,6 @@ for name in ("marked_failed", "cleared", "moved"):
             files=["vectors.parquet"],
             milvus_conn_id="milvus_slow",
             two_phase=True,
-            deferrable=True,
+            deferrable=deferrable,
             defer_after=0,
         )
