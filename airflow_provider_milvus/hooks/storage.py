@@ -100,7 +100,8 @@ def _path(name: str, value: str | ObjectStoragePath) -> ObjectStoragePath:
         path.fs  # noqa: B018 - or an unknown file system would be found out later
     except ValueError as error:
         raise ValueError(
-            f"{name}={str(value)!r} cannot be read by this Airflow, which may lack the provider package for it: {error}"
+            f"{name}={str(value)!r} cannot be read by this Airflow, which may lack the provider package for it "
+            f"(or, if it is 3.0, universal-pathlib<0.3): {error}"
         ) from error
     return path
 

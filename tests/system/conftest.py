@@ -16,11 +16,13 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from airflow import __version__ as airflow_version
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow
 
+AIRFLOW_3_0 = airflow_version.startswith("3.0.")
 SECONDS_FOR_A_RUN = 400
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30}
 COLLECTIONS = [
@@ -289,6 +291,13 @@ def airflow(milvus: dict[str, Service], bucket: Path, tmp_path_factory: pytest.T
         yield Airflow(service.start(), service.url)
     finally:
         service.kill()
+
+
+@pytest.fixture(scope="session")
+def killed_tasks_run_again() -> None:
+    """Skip on Airflow 3.0, which gives up a task whose process was killed, and one that was cleared while it ran."""
+    if AIRFLOW_3_0:
+        pytest.skip("Airflow 3.0 gives up a task whose process was killed")
 
 
 @pytest.fixture(scope="session")

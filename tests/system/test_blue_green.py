@@ -12,7 +12,7 @@ from blue_green_campaign import Pipeline, Reader
 
 
 @pytest.fixture(scope="module")
-def story(airflow, runs, milvus, bucket):
+def story(killed_tasks_run_again, airflow, runs, milvus, bucket):
     """A swap with a killed task, and a run whose import fails, while readers read."""
     pipeline = Pipeline(airflow, milvus["milvus_default"], bucket)
     pipeline.serve(1)

@@ -1,20 +1,27 @@
 """Airflow finds the provider that pip has installed."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
+from airflow import __version__ as airflow_version
 
 from airflow_provider_milvus.hooks.form import conn_fields
 
 
+def listed(airflow, what):
+    # Before the list, Airflow 3.0 prints what it logs.
+    return json.loads(airflow.cli("providers", what, "--output", "json").splitlines()[-1])
+
+
 def test_connection_type_is_listed(airflow):
-    hooks = json.loads(airflow.cli("providers", "hooks", "--output", "json"))
+    hooks = listed(airflow, "hooks")
     (found,) = [hook for hook in hooks if hook["connection_type"] == "milvus"]
     assert found["class"] == "airflow_provider_milvus.hooks.milvus.MilvusHook"
 
 
 def test_triggers_are_listed(airflow):
-    triggers = json.loads(airflow.cli("providers", "triggers", "--output", "json"))
+    triggers = listed(airflow, "triggers")
     names = {trigger["class"] for trigger in triggers if trigger["package_name"] == "airflow-provider-milvus"}
     assert names == {"airflow_provider_milvus.triggers.collection", "airflow_provider_milvus.triggers.import_job"}
 
@@ -27,6 +34,8 @@ def test_provider_is_described(airflow):
 @pytest.fixture
 def form(airflow):
     """What the UI draws the connection's form with."""
+    if airflow_version.startswith("3.0.") and not find_spec("flask_appbuilder"):
+        pytest.skip("Airflow 3.0 draws a form with the widgets of its FAB provider only")
     (form,) = [form for form in airflow.get("/ui/connections/hook_meta") if form["connection_type"] == "milvus"]
     return form
 

@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def run(airflow):
+def run(killed_tasks_run_again, airflow):
     run = airflow.trigger("killed_worker")
     run.wait_until(lambda: "submitted" in run.task("load").log, "submit its import")
     os.kill(run.task("load").pid, signal.SIGKILL)
