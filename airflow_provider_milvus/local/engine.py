@@ -75,10 +75,13 @@ class _Collection(Collection):  # type: ignore[misc]
             self.waiting = frozenset()
         self._schedule_bg_maintenance()
 
-    def stored_rows(self, partition_names: list[str] | None = None) -> int:
+    def with_waiting(self) -> "_Collection":
         everything = copy.copy(self)
         everything.waiting = frozenset()
-        rows: int = everything._num_entities(partition_names)
+        return everything
+
+    def stored_rows(self, partition_names: list[str] | None = None) -> int:
+        rows: int = self.with_waiting()._num_entities(partition_names)
         return rows
 
 
@@ -291,6 +294,10 @@ class Engine:
         """The rows in all segments, among them imported ones that readers do not see yet."""
         rows: int = collection.stored_rows()
         return rows
+
+    def with_waiting(self, collection: Collection) -> Collection:
+        """The collection as it will be seen once imported rows are shown, for reading only."""
+        return collection.with_waiting()
 
     def refresh(self, collection: Collection) -> None:
         """Show all rows that were imported since the collection was loaded. Raises CollectionNotLoadedError."""

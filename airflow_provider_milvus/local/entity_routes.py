@@ -1,5 +1,7 @@
 """The REST routes of entities: `/v2/vectordb/entities/*`."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ INVALID_DATA = 1804
 COUNT = "count(*)"
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 16384
+# A name in braces stands for a value, but not within a text.
+PLACEHOLDER = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\{(?P<name>\w+)\}""")
 
 
 @dataclass(kw_only=True)
@@ -29,6 +33,7 @@ class QueryReq(CollectionNameReq):
     """Body of `query`."""
 
     filter: str = ""
+    expr_params: dict[str, Any] = field(default_factory=dict)
     output_fields: list[str] = field(default_factory=list)
     partition_names: list[str] = field(default_factory=list)
     limit: int = 0
@@ -42,6 +47,7 @@ class SearchReq(CollectionNameReq):
     data: list[Any] = required()
     anns_field: str = ""
     filter: str = ""
+    expr_params: dict[str, Any] = field(default_factory=dict)
     limit: int = 0
     offset: int = 0
     output_fields: list[str] = field(default_factory=list)
@@ -71,6 +77,7 @@ class DeleteReq(CollectionNameReq):
     """Body of `delete`."""
 
     filter: str = required()
+    expr_params: dict[str, Any] = field(default_factory=dict)
     partition_name: str = ""
 
 
@@ -78,19 +85,18 @@ def query(services: Services, request: QueryReq) -> list[dict[str, Any]]:
     """The rows for which the filter holds, or their number."""
     collection = _readable(services, request)
     partitions = request.partition_names or None
+    expression = _expression(request)
     if COUNT in request.output_fields:
-        if not request.filter and partitions is None:
+        if not expression and partitions is None:
             return _shown(request, collection, [{COUNT: collection.num_entities}])
-        rows = collection.query(
-            request.filter or None, output_fields=[_primary(collection)], partition_names=partitions
-        )
+        rows = collection.query(expression, output_fields=[_primary(collection)], partition_names=partitions)
         return _shown(request, collection, [{COUNT: len(rows)}])
     rows = collection.query(
-        request.filter or None,
-        output_fields=_fields(request.output_fields),
+        expression,
+        output_fields=_fields(collection, request.output_fields),
         partition_names=partitions,
         limit=_limit(request.limit),
-        offset=request.offset,
+        offset=_offset(request.offset),
     )
     return _shown(request, collection, rows)
 
@@ -105,14 +111,14 @@ def search(services: Services, request: SearchReq) -> list[dict[str, Any]]:
     found = collection.search(
         [_vector(one) for one in request.data],
         top_k=_limit(request.limit),
-        metric_type=collection.resolve_search_metric(request.anns_field or None, metric),
+        metric_type=_metric(collection, request.anns_field or None, metric),
         partition_names=request.partition_names or None,
-        expr=request.filter or None,
-        output_fields=request.output_fields or [],
+        expr=_expression(request),
+        output_fields=_fields(collection, request.output_fields) if request.output_fields else [],
         anns_field=request.anns_field or None,
         radius=params.get("radius"),
         range_filter=params.get("range_filter"),
-        offset=request.offset,
+        offset=_offset(request.offset),
         search_params=params,
     )
     primary = _primary(collection)
@@ -123,10 +129,12 @@ def search(services: Services, request: SearchReq) -> list[dict[str, Any]]:
 
 def get(services: Services, request: GetReq) -> list[dict[str, Any]]:
     """The rows with these primary keys."""
-    keys = request.id if isinstance(request.id, list) else [request.id]
+    given = request.id if isinstance(request.id, list) else [request.id]
     collection = _readable(services, request)
     rows = collection.get(
-        keys, partition_names=request.partition_names or None, output_fields=_fields(request.output_fields)
+        [_key(collection, one) for one in given],
+        partition_names=request.partition_names or None,
+        output_fields=_fields(collection, request.output_fields),
     )
     return _shown(request, collection, rows)
 
@@ -153,9 +161,12 @@ def delete(services: Services, request: DeleteReq) -> None:
     """Delete the rows for which the filter holds."""
     with services.engine.write_lock:
         collection = _loaded(services, request)
-        partitions = [request.partition_name] if request.partition_name else None
+        partitions = [request.partition_name] if request.partition_name else []
+        require_partitions(collection, partitions)
         primary = _primary(collection)
-        rows = collection.query(request.filter, output_fields=[primary], partition_names=partitions)
+        # Also imported rows that no reader sees yet.
+        everything = services.engine.with_waiting(collection)
+        rows = everything.query(_expression(request), output_fields=[primary], partition_names=partitions or None)
         collection.delete([row[primary] for row in rows], **_partition(request.partition_name))
 
 
@@ -185,8 +196,52 @@ def _primary(collection: Collection) -> str:
     return name
 
 
-def _fields(names: list[str]) -> list[str] | None:
-    return None if not names or "*" in names else names
+def _fields(collection: Collection, names: list[str]) -> list[str] | None:
+    """What to read, `None` for everything."""
+    if not names or "*" in names:
+        return None
+    known = {one.name for one in collection.schema.fields}
+    for name in names:
+        # What a dynamic field holds can be of any name.
+        if name not in known and not collection.schema.enable_dynamic_field:
+            raise MilvusError(INVALID_PARAMETER, f"field {name} not exist: invalid parameter")
+    return names
+
+
+def _key(collection: Collection, value: Any) -> Any:
+    """A primary key, which a client may write as text where it is a number: see `_wants_text`."""
+    kind = next(one.dtype for one in collection.schema.fields if one.name == _primary(collection))
+    if kind != DataType.INT64 or type(value) is int:
+        return value
+    try:
+        return int(value if isinstance(value, str) else "")
+    except ValueError:
+        raise MilvusError(INVALID_PARAMETER, f"{value!r} is no primary key of type Int64: invalid parameter") from None
+
+
+def _expression(request: QueryReq | SearchReq | DeleteReq) -> str | None:
+    """The filter, with `exprParams` in place of the names in braces."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name is None:
+            return found[0]
+        if name not in request.expr_params:
+            raise MilvusError(INVALID_PARAMETER, f"the value of expression template variable {{{name}}} is not found")
+        return json.dumps(request.expr_params[name], ensure_ascii=False)
+
+    return (PLACEHOLDER.sub(value, request.filter) if request.expr_params else request.filter) or None
+
+
+def _metric(collection: Collection, field_name: str | None, metric: Any) -> str:
+    """The metric to search with, which is that of the index: Milvus Lite would search with any."""
+    own: str = collection.resolve_search_metric(field_name, None)
+    wanted: str = collection.resolve_search_metric(field_name, metric)
+    if wanted != own:
+        raise MilvusError(
+            INVALID_PARAMETER, f"metric type not match: invalid parameter[expected={own}][actual={wanted}]"
+        )
+    return wanted
 
 
 def _partition(name: str) -> dict[str, str]:
@@ -199,6 +254,14 @@ def _limit(limit: int) -> int:
             INVALID_PARAMETER, f"[limit] must be in range [1, {MAX_LIMIT}], but got {limit}: invalid parameter"
         )
     return limit or DEFAULT_LIMIT
+
+
+def _offset(offset: int) -> int:
+    if not 0 <= offset <= MAX_LIMIT:
+        raise MilvusError(
+            INVALID_PARAMETER, f"[offset] must be in range [0, {MAX_LIMIT}], but got {offset}: invalid parameter"
+        )
+    return offset
 
 
 def _vector(value: Any) -> Any:

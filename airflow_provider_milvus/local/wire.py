@@ -98,10 +98,13 @@ def _decode_struct(value: Any, kind: Any, where: str) -> Any:
 
 
 def _check_required(request: Any) -> None:
+    kind: Any = type(request)
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
-        if field.metadata.get("required") and value in (None, "", 0):
-            raise missing_field(type(request), field.name)
+        # As in Go: what can be anything is there unless it is null, what has a type unless it is that type's zero.
+        absent = value is None or (value in ("", 0) and _hints(kind)[field.name] is not Any)
+        if field.metadata.get("required") and absent:
+            raise missing_field(kind, field.name)
         for nested in value if isinstance(value, list) else [value]:
             if dataclasses.is_dataclass(nested):
                 _check_required(nested)

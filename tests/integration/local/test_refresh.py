@@ -160,6 +160,12 @@ def test_pymilvus_that_indexes_imports_and_then_loads_sees_them(client, milvus):
     assert milvus.query("made", output_fields=["count(*)"])[0]["count(*)"] == 10
 
 
+def test_rows_that_are_deleted_before_anyone_sees_them_are_gone(imported):
+    imported.post("/entities/delete", collectionName="c", filter="id >= 0")
+    imported.refresh()
+    assert imported.seen() == 0
+
+
 def test_rename_of_a_loaded_collection_shows_them(imported):
     imported.post("/collections/rename", collectionName="c", newCollectionName="d")
     assert (imported.seen("d"), imported.rows("d")) == (10, 10)

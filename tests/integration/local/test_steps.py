@@ -288,6 +288,62 @@ def test_query_shows_the_newest_row_of_a_key(post):
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
+def test_get_takes_the_key_zero(post):
+    assert [row["id"] for row in post("/entities/get", id=0)] == [0]
+
+
+def test_get_takes_keys_as_the_text_that_it_gives_them_as(post):
+    assert [row["id"] for row in post("/entities/get", id=["1", 2])] == [1, 2]
+
+
+@pytest.mark.parametrize("key", ["one", 1.5, True, None])
+def test_get_refuses_what_is_no_key(ask, key):
+    answer = ask("/entities/get", id=[key])
+    assert (answer["code"], f"{key!r} is no primary key" in answer["message"]) == (1100, True)
+
+
+@pytest.mark.parametrize("route", ["query", "search"])
+def test_negative_offset_is_refused(ask, route):
+    answer = ask(f"/entities/{route}", data=[[1.0] * 4], filter="id >= 0", offset=-2)
+    assert (answer["code"], "[offset]" in answer["message"]) == (1100, True)
+
+
+def test_search_with_another_metric_than_that_of_the_index_is_refused(ask):
+    answer = ask("/entities/search", data=[[1.0] * 4], searchParams={"metricType": "COSINE"})
+    assert (answer["code"], "metric type not match" in answer["message"]) == (1100, True)
+
+
+@pytest.mark.parametrize("route", ["query", "search", "get"])
+def test_output_field_that_is_nowhere_is_refused(shared_client, route):
+    name = f"steps_{next(NUMBERS)}"
+    shared_client.create(name)
+    body = {"data": [[1.0] * 4], "id": [1], "filter": "id >= 0", "outputFields": ["id", "colour"]}
+    answer = shared_client.ask(f"/entities/{route}", collectionName=name, **body)
+    assert (answer["code"], "field colour not exist" in answer["message"]) == (1100, True)
+
+
+@pytest.mark.parametrize(
+    ("filter", "parameters", "found"),
+    [
+        ("id in {keys}", {"keys": [1, 4]}, [1, 4]),
+        ("colour == {colour} and id > {id}", {"colour": "red", "id": 1}, [3, 5]),
+        ('colour == "{colour}"', {"colour": "red"}, []),
+    ],
+)
+def test_filter_takes_values_for_names_in_braces(post, filter, parameters, found):
+    rows = post("/entities/query", filter=filter, exprParams=parameters, outputFields=["id"])
+    assert [row["id"] for row in rows] == found
+
+
+def test_name_in_braces_without_a_value_is_refused(ask):
+    answer = ask("/entities/query", filter="id in {keys}", exprParams={"key": [1]})
+    assert (answer["code"], "{keys} is not found" in answer["message"]) == (1100, True)
+
+
+def test_delete_from_an_unknown_partition_is_refused(ask):
+    assert ask("/entities/delete", filter="id >= 0", partitionName="nowhere")["code"] == 200
+
+
 def test_search_finds_the_nearest_rows_of_every_vector(post):
     found = post("/entities/search", data=[[1.1] * 4, [4.9] * 4], annsField="vector", limit=2, outputFields=["colour"])
     assert [(hit["id"], hit["colour"]) for hit in found] == [(1, "red"), (2, "blue"), (5, "red"), (4, "blue")]
