@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import TaskGroup, chain, conf
+from airflow.providers.common.compat.sdk import TaskGroup, chain
 
 from airflow_provider_milvus import imports
-from airflow_provider_milvus.exceptions import MilvusCollectionExists, MilvusVersionServes
-from airflow_provider_milvus.hooks.milvus import MilvusHook
+from airflow_provider_milvus.exceptions import MilvusCollectionExists, MilvusRowCountWrong, MilvusVersionServes
 from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
 from airflow_provider_milvus.operators.bulk_import import FOOTERS, MilvusBulkImportOperator
 from airflow_provider_milvus.operators.collection import (
@@ -38,9 +37,9 @@ def milvus_blue_green_import(
     files_root: str | ObjectStoragePath | None = None,
     expected_rows: int | str | None = None,
     keep: int = 2,
-    milvus_conn_id: str = MilvusHook.default_conn_name,
+    milvus_conn_id: str | None = None,
     database: str | None = None,
-    deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+    deferrable: bool | None = None,
     group_id: str = "blue_green_import",
     default_args: dict[str, Any] | None = None,
     **import_parameters: Any,
@@ -65,11 +64,13 @@ def milvus_blue_green_import(
     :param expected_rows: how many rows the files hold: a number, ``"footers"`` to read it from the Parquet files of
         ``files_from``, or ``None`` to believe what Milvus says that it imported. (templated)
     :param keep: how many versions are kept, the one that serves among them; at least 2. They stay loaded.
-    :param milvus_conn_id: a connection of the type ``milvus``. (templated)
+    :param milvus_conn_id: a connection of the type ``milvus``; ``None`` for that of ``default_args``, or
+        ``milvus_default``. (templated)
     :param database: instead of the connection's database. (templated)
-    :param deferrable: whether to wait in the triggerer, holding no worker slot.
+    :param deferrable: whether to wait in the triggerer, holding no worker slot; ``None`` for what ``default_args`` say,
+        or Airflow's configuration.
     :param group_id: of the task group.
-    :param default_args: of its tasks, such as ``retries``.
+    :param default_args: of its tasks, such as ``retries``; those of the DAG hold as well.
     :param import_parameters: further parameters of the import, such as ``options`` and ``timeout``; on Zilliz Cloud
         ``object_urls`` and ``storage_conn_id``, or ``volume_name`` and ``data_paths``, instead of files.
     :raises ValueError: for bad parameters, when the DAG is parsed.
@@ -90,13 +91,20 @@ def milvus_blue_green_import(
         raise ValueError("collection_name is the version that this group creates; leave it out, and give an alias")
     if not import_parameters.get("wait_for_completion", True):
         raise ValueError("wait_for_completion=False would move the readers before the import has ended; leave it out")
-    server: dict[str, Any] = {"milvus_conn_id": milvus_conn_id, "database": database}
-    waiting = {**server, "deferrable": deferrable}
+    if import_parameters.get("asset_outlet"):
+        raise ValueError(
+            "asset_outlet=True would tell of a version before readers use it; leave it out, and let a task after the "
+            "group have an asset of the alias as its outlet"
+        )
+    # What is not given is left to default_args.
+    server = _given(milvus_conn_id=milvus_conn_id, database=database)
+    waiting = {**server, **_given(deferrable=deferrable)}
     with TaskGroup(group_id, default_args=default_args or {}) as group:  # type: ignore[arg-type]
         create = _CreateVersion(task_id="create_version", collection_name=alias, schema=schema, **server)
         version: dict[str, Any] = {"collection_name": create.output}
         loading = {**version, **waiting, "alias": alias, **import_parameters}
         load_files: Any
+        planned: Any = None
         if files_from is None:
             load_files = _ImportVersion(task_id="import_files", files=files, **loading)
         else:
@@ -109,18 +117,24 @@ def milvus_blue_green_import(
             load_files = _ImportVersion.partial(task_id="import_files", **loading).expand(files=plan.output)
             if expected_rows == FOOTERS:
                 expected_rows = plan.output["rows"]
-        rows: dict[str, Any] = {**server, **version}
+            elif expected_rows is None:
+                planned = plan.output
+        rows: dict[str, Any] = {**server, **version, "planned": planned}
         rows["expected_rows"] = load_files.output["import_progress"] if expected_rows is None else expected_rows
         chain(
             load_files,
-            MilvusRowCountCheckOperator(task_id="check_rows", by_statistics=True, **rows),
+            _CheckVersion(task_id="check_rows", by_statistics=True, **rows),
             MilvusCreateIndexOperator(task_id="build_index", index_params=index_params, **version, **waiting),
             MilvusLoadCollectionOperator(task_id="load", **version, **waiting),
-            MilvusRowCountCheckOperator(task_id="check_loaded_rows", **rows),
+            _CheckVersion(task_id="check_loaded_rows", **rows),
             MilvusSwapAliasOperator(task_id="swap_alias", alias=alias, **version, **server),
             _DropOldVersions(task_id="drop_old_versions", alias=alias, keep=keep, **server),
         )
     return group
+
+
+def _given(**parameters: Any) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 class _CreateVersion(MilvusCreateCollectionOperator):
@@ -157,6 +171,27 @@ class _ImportVersion(MilvusBulkImportOperator):
                 f"readers of {self.alias!r} use {self.collection_name!r}, and would see its rows twice. Clear "
                 f"create_version as well, so that the files are imported into a new version"
             )
+        return super().execute(context)
+
+
+class _CheckVersion(MilvusRowCountCheckOperator):
+    """Compare the rows with what the imports say, if each that was planned says something."""
+
+    template_fields: Sequence[str] = (*MilvusRowCountCheckOperator.template_fields, "planned")
+
+    def __init__(self, *, planned: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
+
+    def execute(self, context: Context) -> int:
+        if self.planned is not None:
+            figures: Any = self.expected_rows
+            planned, told = len(self.planned), len(imports.waiting.flat(figures))
+            if told != planned:
+                raise MilvusRowCountWrong(
+                    f"{planned} imports were planned, and {told} of them say what they loaded: one that was marked as "
+                    f"succeeded does not. Give expected_rows, or clear create_version to import all files anew"
+                )
         return super().execute(context)
 
 

@@ -118,6 +118,11 @@ def _base_url(host: str | None, port: int | None, tls: bool | None) -> str:
         raise ValueError(
             "the milvus connection's host holds credentials; user and password belong in fields of their own"
         )
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(
+            f"the milvus connection's host {host!r} has more than a host name and a port, which would be left out; "
+            f"the database goes into the field schema"
+        )
     if scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"the milvus connection's host {host!r} is no http or https URL and no host name")
     if tls and scheme == "http":
@@ -165,6 +170,8 @@ def _token(connection: Connection, extra: Mapping[str, Any]) -> str:
 
 
 def _database(name: str) -> str:
+    if not isinstance(name, str):
+        raise ValueError(f"database must be the name of a database, got {name!r}")
     if not name.isprintable():
         raise ValueError(f"the milvus connection's database {name!r} has a line break or another unprintable character")
     return name
@@ -204,6 +211,13 @@ def _proxies(extra: Mapping[str, Any]) -> dict[str, str]:
         raise ValueError(
             'the milvus connection\'s proxies must be a URL, or an object such as {"https": "http://proxy:3128"}'
         )
+    for scheme, url in proxies.items():
+        # The URL may hold credentials, so no error quotes it.
+        if not re.match(r"https?://[^/]", url):
+            raise ValueError(
+                f"the milvus connection's proxies have a URL for {scheme!r} that does not begin with http:// or "
+                f"https:// and a host, such as http://proxy:3128"
+            )
     return {scheme.removesuffix("://"): url for scheme, url in proxies.items()}
 
 

@@ -116,7 +116,7 @@ class ImportWait:
         chance: pacing.Chance = random.uniform,
     ) -> None:
         ids = as_list(job_ids)
-        self.job_ids = job_ids if isinstance(job_ids, str) else ids
+        self.job_ids = ids if _is_list(job_ids) else ids[0]
         self.goal = goal
         self.deadline = deadline
         self.poll_interval = poll_interval
@@ -355,16 +355,23 @@ def report(event: Event) -> list[str]:
 
 def flat(values: Sequence[Any]) -> list[Any]:
     """What an operator with several jobs returns, or a mapped one, whose instances may have several jobs themselves."""
-    # The output of a mapped operator is fetched anew by every loop over it; as a slice it is one request.
-    return [one for each in values[:] for one in (each if isinstance(each, list | tuple) else [each])]
+    # A loop over the output of a mapped operator is a request for each; as a slice it is one. What `map` and `concat`
+    # make of it takes no slices.
+    found = values[:] if type(values).__name__.startswith("Lazy") else values
+    return [one for each in found for one in (flat(each) if _is_list(each) else [each])]
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def as_list(job_ids: str | Sequence[str]) -> list[str]:
-    """One id or several, as a list without repeats.
+    """One id or several, as a list without repeats. A template that is rendered natively makes a number of an id.
 
     :raises ValueError: naming ``job_id``, for anything that is not a non-empty text or a list of those.
     """
-    ids = [job_ids] if isinstance(job_ids, str) else flat(job_ids) if isinstance(job_ids, Sequence) else None
+    given: list[Any] = flat(job_ids) if _is_list(job_ids) else [job_ids]
+    ids = [str(i) if type(i) is int else i for i in given]
     # A list that a template made a text of is no id.
     if not ids or not all(isinstance(i, str) and i.strip() and not set(i) & set("[]{}, ") for i in ids):
         raise ValueError(

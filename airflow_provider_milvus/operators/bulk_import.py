@@ -218,6 +218,8 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def execute(self, context: Context) -> str | list[str]:
         """Start the jobs, or find those that an earlier try started; wait for them if asked to."""
+        # Anew: where several runs share a process, as in `dag.test`, Airflow's copies of this operator share the dict.
+        self._jobs = {}
         deadline = self._deadline(time.time())
         generation = imports.records.generation(self._store(context), self._cycle(context))
         sources = self._sources(context, generation)

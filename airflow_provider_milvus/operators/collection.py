@@ -231,6 +231,11 @@ class MilvusRowCountCheckOperator(MilvusOperator):
 
     def execute(self, context: Context) -> int:
         """Count until the number is right or the time is over."""
+        if self.expected_rows is None and self.min_rows is None:
+            raise ValueError(
+                "expected_rows and min_rows are both None, so there is nothing to check: a template, or a task before "
+                "this one, that should have given a number gave none"
+            )
         expected, least = (
             None if rows is None else pacing.whole_number(name, rows, least=0)
             for name, rows in (("expected_rows", self._expected()), ("min_rows", self.min_rows))
@@ -252,7 +257,16 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
             return expected
         figures = [expected] if isinstance(expected, Mapping) else imports.waiting.flat(expected)
-        return sum(job["total_rows"] or job["imported_rows"] for job in figures)
+        try:
+            rows = [job["total_rows"] or job["imported_rows"] for job in figures]
+        except (KeyError, TypeError):
+            rows = []
+        if not rows:
+            raise ValueError(
+                f"expected_rows must be a number, or the final figures of imports, which are an import operator's "
+                f"output['import_progress']; got {figures!r}. A task that was marked as succeeded gives none"
+            )
+        return sum(rows)
 
     def _count(self) -> int:
         if self.by_statistics:

@@ -69,7 +69,9 @@ class MilvusReadinessOperator(MilvusOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        check_wait(
+            poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout, defer_after=defer_after
+        )
         self.collection_name = collection_name
         self.deferrable = deferrable
         self.defer_after = defer_after

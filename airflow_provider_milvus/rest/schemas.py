@@ -41,6 +41,16 @@ def check_schema(schema: Any) -> None:
         for name in ("fieldName", "dataType"):
             if not text(field.get(name)):
                 raise ValueError(f"schema: a field needs {name!r}, as Milvus's REST API spells it; got {dict(field)!r}")
+        if not isinstance(field.get("elementTypeParams") or {}, Mapping):
+            raise ValueError(
+                f"schema: elementTypeParams of the field {field['fieldName']!r} must be an object such as "
+                f"{{'dim': 768}}, got {field['elementTypeParams']!r}"
+            )
+        for name in ("isPrimary", "isPartitionKey", "nullable"):
+            if not isinstance(field.get(name) or False, bool):
+                raise ValueError(
+                    f"schema: {name} of the field {field['fieldName']!r} must be true or false, got {field[name]!r}"
+                )
 
 
 def difference(schema: Mapping[str, Any], description: Mapping[str, Any]) -> str:

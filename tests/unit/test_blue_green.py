@@ -23,8 +23,8 @@ ORDER = [
 ]
 
 
-def group(**parameters):
-    with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1)):
+def group(dag_default_args=None, **parameters):
+    with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1), default_args=dag_default_args or {}):
         return milvus_blue_green_import(
             **{"alias": "books", "schema": {"fields": []}, "index_params": [{"fieldName": "v"}], **parameters}
         )
@@ -68,6 +68,15 @@ def test_parameters_reach_their_tasks():
     assert task(found, "drop_old_versions").keep == 5
 
 
+@pytest.mark.parametrize("source", [FILES, FOUND], ids=["given files", "found files"])
+@pytest.mark.parametrize("where", ["dag_default_args", "default_args"])
+def test_server_of_the_default_args_is_that_of_all_tasks(source, where):
+    found = group(**source, **{where: {"milvus_conn_id": "m", "database": "d", "deferrable": True}})
+    tasks = [task(found, name).unmap({"files": ["a.parquet"]}) for name in ORDER]
+    assert {(one.milvus_conn_id, one.database) for one in tasks} == {("m", "d")}
+    assert [one.deferrable for one in tasks if hasattr(one, "deferrable")] == [True] * 3
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -80,6 +89,7 @@ def test_parameters_reach_their_tasks():
         ({**FILES, "wait_for_completion": False}, "wait_for_completion=False would move the readers"),
         ({**FILES, "poll_interval": 0}, "poll_interval must be"),
         ({**FILES, "collection_name": "c"}, "collection_name is the version that this group creates"),
+        ({**FILES, "asset_outlet": True}, "asset_outlet=True would tell of a version before readers use it"),
     ],
 )
 def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):

@@ -183,6 +183,10 @@ def test_proxies_are_a_url_or_an_object(settings, proxies, meaning):
         ({"host": None}, "has no host"),
         ({"host": "ftp://milvus.example.org"}, "'ftp://milvus.example.org' is no http or https URL"),
         ({"host": "https://"}, "is no http or https URL"),
+        ({"host": "https://milvus.example.org/books"}, "the database goes into the field schema"),
+        ({"host": "milvus.example.org?db=books"}, "the database goes into the field schema"),
+        ({"extra": {"proxies": {"https": ""}}}, "a URL for 'https' that does not begin with http://"),
+        ({"extra": {"proxies": "socks5://proxy:1080"}}, "does not begin with http:// or https://"),
         ({"host": "milvus.example.org:port"}, "is no URL"),
         ({"host": "http://[::1"}, "is no URL"),
         ({"extra": {"tls": "maybe"}}, "tls must be true or false, got 'maybe'"),
@@ -215,6 +219,17 @@ def test_token_with_a_line_break_is_refused_without_showing_it(settings, fields)
     with pytest.raises(ValueError, match="token or password has a line break") as caught:
         settings(**fields)
     assert "s3cret" not in str(caught.value)
+
+
+def test_proxy_without_a_scheme_is_refused_without_showing_it(settings):
+    with pytest.raises(ValueError, match="does not begin with http:// or https://") as caught:
+        settings(extra={"proxies": "user:s3cret@proxy:3128"})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_database_that_is_no_name_is_refused(settings):
+    with pytest.raises(ValueError, match="database must be the name of a database, got 5"):
+        settings(5)
 
 
 def test_database_with_a_line_break_is_refused(settings):

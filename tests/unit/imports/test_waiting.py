@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import math
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -339,15 +341,60 @@ def test_event_holds_a_bounded_number_of_failed_files(wait, drive, progress):
     assert len(json.dumps(event)) < 64_000
 
 
-@pytest.mark.parametrize("job_id", ["", " ", None, 7, [], ["1", ""], ["1", 2], {"a": 1}])
+@pytest.mark.parametrize("job_id", ["", " ", None, 7.5, True, [], ["1", ""], ["1", True], {"a": 1}])
 def test_bad_job_id_is_one_clear_error(job_id):
     with pytest.raises(ValueError, match="job_id must be the id of an import job"):
         ImportWait(job_id)
 
 
+@pytest.mark.parametrize(("job_id", "kept"), [(7, "7"), ([7, "8"], ["7", "8"])])
+def test_id_that_a_native_template_made_a_number_is_an_id(job_id, kept):
+    assert ImportWait(job_id).job_ids == kept
+
+
+class NoSlices(Sequence):
+    """What Airflow's ``concat`` makes of the outputs of two mapped operators."""
+
+    def __init__(self, *values):
+        self._values = values
+
+    def __len__(self):
+        return len(self._values)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            raise TypeError("'>=' not supported between instances of 'slice' and 'int'")
+        return self._values[index]
+
+
+class LazyOutput(NoSlices):
+    """What Airflow makes of the output of a mapped operator, whose every item is a request of its own."""
+
+    def __getitem__(self, index):
+        assert isinstance(index, slice)
+        return list(self._values[index])
+
+
+@pytest.mark.parametrize(
+    "job_ids",
+    [NoSlices("1", "2"), LazyOutput("1", "2"), [LazyOutput("1"), NoSlices("2")], NoSlices(["1"], ["2"])],
+    ids=["concat", "mapped", "two mapped", "concat of several jobs each"],
+)
+def test_outputs_of_mapped_operators_are_ids(job_ids):
+    assert ImportWait(job_ids).pending == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("poll_interval", 0), ("poll_interval", "5"), ("max_poll_failures", 0), ("timeout", -1), ("timeout", True)],
+    [
+        ("poll_interval", 0),
+        ("poll_interval", "5"),
+        ("max_poll_failures", 0),
+        ("timeout", -1),
+        ("timeout", True),
+        ("timeout", math.nan),
+        ("defer_after", math.inf),
+    ],
 )
 def test_bad_setting_of_a_wait_is_one_clear_error(name, value):
     good = {"poll_interval": 1.0, "max_poll_failures": 1, "timeout": None}

@@ -1,5 +1,6 @@
 """The operator: what it sends, pushes, returns and raises."""
 
+import copy
 import json
 from datetime import timedelta
 from types import SimpleNamespace
@@ -297,6 +298,16 @@ def test_retry_goes_on_with_all_jobs_of_the_try_before(context, two_jobs):
     two_jobs.answers(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE, {**DONE, "jobId": "7"}, SECOND_DONE)
     assert operator(files=MANY).execute(context) == ["7", "8"]
     assert len(sent(two_jobs, CREATE)) == 2
+
+
+def test_next_run_in_the_same_process_has_its_own_jobs(context, milvus):
+    one = operator()
+    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    milvus.answers(DESCRIBE, DONE, {**DONE, "jobId": "8"})
+    # As Airflow copies an operator for each try.
+    assert copy.copy(one).execute(context) == "7"
+    context["task_state_store"].clear()
+    assert copy.copy(one).execute(context) == "8"
 
 
 @pytest.fixture

@@ -99,6 +99,11 @@ def drop(**parameters):
         (lambda: check(expected_rows="many"), "expected_rows must be a whole number from 0 up, got 'many'"),
         (lambda: check(min_rows=-1), "min_rows must be a whole number from 0 up, got -1"),
         (lambda: check(timeout=0), "timeout must be"),
+        (lambda: check(expected_rows=[]), r"expected_rows must be a number, or the final figures.*; got \[\]"),
+        (lambda: check(expected_rows=["7"]), r"final figures of imports.*; got \['7'\]"),
+        (lambda: check(expected_rows=[None]), r"final figures of imports.*; got \[None\]"),
+        (lambda: check(expected_rows={"rows": 3}), "final figures of imports.*; got .*'rows': 3"),
+        (lambda: load(defer_after="5"), "defer_after must be"),
         (lambda: check(by_statistics=True, filter="id > 1"), "filter='id > 1' needs a query"),
         (lambda: check(collection_name=""), "collection_name must be a name"),
         (lambda: drop(collection_name=None), "collection_name must be a name"),
@@ -357,6 +362,14 @@ def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, para
 def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, figures):
     milvus.answers(QUERY, [{"count(*)": 5}])
     assert check(expected_rows=figures).execute(context) == 5
+
+
+def test_count_with_nothing_to_compare_it_with_is_refused(context, milvus):
+    task = check(expected_rows="{{ rows }}")
+    task.expected_rows = None  # as a native template renders what a task before did not return
+    with pytest.raises(ValueError, match="expected_rows and min_rows are both None"):
+        task.execute(context)
+    assert milvus.sent == []
 
 
 def test_statistics_are_read_where_the_collection_is_not_loaded(context, milvus):

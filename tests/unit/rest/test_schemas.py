@@ -1,5 +1,7 @@
 """Where a collection differs from a schema."""
 
+import re
+
 import pytest
 
 from airflow_provider_milvus.rest import schemas
@@ -76,6 +78,22 @@ def test_what_an_old_server_does_not_describe_is_not_compared():
 )
 def test_difference_names_the_field(wanted, words):
     assert words in schemas.difference(wanted, DESCRIBED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("elementTypeParams", [{"key": "dim", "value": 4}]),
+        ("elementTypeParams", "dim"),
+        ("isPrimary", "true"),
+        ("isPartitionKey", 1),
+        ("nullable", "false"),
+    ],
+)
+def test_property_of_a_field_that_is_no_such_thing_is_named(name, value):
+    fields = [{"fieldName": "id", "dataType": "Int64", name: value}]
+    with pytest.raises(ValueError, match=f"{name} of the field 'id' must be .*, got {re.escape(repr(value))}"):
+        schemas.check_schema({"fields": fields})
 
 
 def test_quick_setup_is_a_schema():

@@ -232,7 +232,7 @@ def test_event_without_a_known_status_is_an_error(context, event):
         sensor().execute_complete(context, event)
 
 
-@pytest.mark.parametrize("job_id", ["", None, [], ["7", None], 7])
+@pytest.mark.parametrize("job_id", ["", None, [], ["7", None], 7.5])
 def test_bad_job_id_is_refused_before_anything_is_sent(context, milvus, job_id):
     with pytest.raises(ValueError, match="job_id must be the id of an import job"):
         sensor(job_id=job_id).poke(context)
