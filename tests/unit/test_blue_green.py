@@ -7,6 +7,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus.blue_green import milvus_blue_green_import
+from airflow_provider_milvus.exceptions import MilvusRowCountWrong
 
 FILES = {"files": ["a.parquet"]}
 URLS = {"object_urls": ["s3://b/a/"], "storage_conn_id": "s"}
@@ -75,6 +76,15 @@ def test_server_of_the_default_args_is_that_of_all_tasks(source, where):
     tasks = [task(found, name).unmap({"files": ["a.parquet"]}) for name in ORDER]
     assert {(one.milvus_conn_id, one.database) for one in tasks} == {("m", "d")}
     assert [one.deferrable for one in tasks if hasattr(one, "deferrable")] == [True] * 3
+
+
+@pytest.mark.parametrize("figures", [[], [{"total_rows": 5}]], ids=["none", "one of two"])
+def test_import_that_does_not_say_what_it_loaded_fails_the_check(context, milvus, figures):
+    check = task(group(**{**FOUND, "expected_rows": None}), "check_rows")
+    check.collection_name, check.planned, check.expected_rows = "c", [["a.parquet"], ["b.parquet"]], figures
+    with pytest.raises(MilvusRowCountWrong, match=f"2 imports were planned, and {len(figures)} of them say"):
+        check.execute(context)
+    assert milvus.sent == []
 
 
 @pytest.mark.parametrize(
