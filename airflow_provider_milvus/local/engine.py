@@ -10,13 +10,14 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from milvus_lite.db import MilvusLite
+from milvus_lite.db import SCHEMA_FILENAME, MilvusLite
 from milvus_lite.engine.collection import Collection
 from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import (
@@ -110,18 +111,39 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         with self._catalog_lock:
             return _Collection.adopt(super().get_collection(*args, **kwargs))
 
-    def create_collection(self, name: str, schema: CollectionSchema, *args: Any, **kwargs: Any) -> Collection:
+    def create_collection(
+        self,
+        name: str,
+        schema: CollectionSchema,
+        properties: dict[str, Any] | None = None,
+        database_name: str = DEFAULT_DATABASE,
+    ) -> Collection:
         for field in schema.fields:
             # Milvus Lite takes any, and fails later, where an index file is named after the field.
             if not FIELD_NAME.fullmatch(field.name):
                 raise SchemaValidationError(f"invalid field name: {field.name!r}")
+        self._validate_name(name)
         with self._catalog_lock:
-            return _Collection.adopt(super().create_collection(name, schema, *args, **kwargs))
+            _remove_unfinished(Path(self._collection_dir(name, self._require_database(database_name))))
+            return _Collection.adopt(super().create_collection(name, schema, properties, database_name))
 
-    def drop_collection(self, *args: Any, **kwargs: Any) -> None:
+    def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self._catalog_lock:
-            super().drop_collection(*args, **kwargs)
+            database_name = self._require_database(database_name)
+            if not self.has_collection(name, database_name=database_name):
+                return
+            name = self.resolve_collection_name(name, database_name=database_name)
+            opened = self._collections.pop((database_name, name), None)
+            if opened is not None:
+                opened.close()
+            # Milvus Lite removes the files one by one; a server killed meanwhile would leave half a collection. What
+            # lies in this folder it removes at every start.
+            trash = tempfile.mkdtemp(dir=self._database_staging_root())
+            os.rename(self._collection_dir(name, database_name), os.path.join(trash, name))
             self.drops += 1
+            for alias in self.list_aliases(name, database_name=database_name):
+                self.drop_alias(alias, database_name=database_name)
+            shutil.rmtree(trash, ignore_errors=True)
 
     def rename_collection(self, old_name: str, new_name: str, *args: Any, **kwargs: Any) -> None:
         with self._catalog_lock:
@@ -134,18 +156,31 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
 
     def truncate_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self._catalog_lock:
+            database_name = self._require_database(database_name)
             before = self.get_collection(name, database_name=database_name)
-            before.flush()
-            number, seq = Path(before.data_dir, "collection_id"), before._manifest.current_seq
-            kept = number.read_text() if number.exists() else None
-            super().truncate_collection(name, database_name=database_name)
-            # Milvus Lite makes all of it anew; a running import knows the collection by its id, and has numbers of it.
-            fresh = self.get_collection(name, database_name=database_name)
-            if kept is not None:
-                number.write_text(kept)
-            fresh._next_seq = fresh._next_auto_id = seq + 1
-            fresh._manifest.current_seq = seq
-            fresh._manifest.save()
+            before.close()
+            del self._collections[database_name, before.name]
+            # Milvus Lite removes the folder and makes it anew; a server killed meanwhile would leave none. One write of
+            # the manifest is enough, and keeps the id and the numbers that a running import has: the files that it no
+            # longer names are removed when the collection is opened.
+            manifest = before._manifest
+            for partition in manifest.list_partitions():
+                manifest.remove_data_files(partition, manifest.get_data_files(partition))
+                manifest.remove_delta_files(partition, manifest.get_delta_files(partition))
+            manifest.save()
+            fresh = self.get_collection(before.name, database_name=database_name)
+            if before.load_state == "loaded":
+                fresh.load()
+
+    def tidy(self, database_name: str) -> None:
+        """Remove what a server left behind that was killed while it created or dropped a collection."""
+        root = Path(self._collections_root(database_name))
+        for folder in root.iterdir() if root.is_dir() else ():
+            _remove_unfinished(folder)
+        there = self.list_collections(database_name=database_name)
+        for alias, target in list(self._aliases(database_name).items()):
+            if target not in there:
+                self.drop_alias(alias, database_name=database_name)
 
     def get_collection_stats(self, name: str, database_name: str = DEFAULT_DATABASE) -> dict[str, Any]:
         return {"row_count": self.get_collection(name, database_name=database_name).stored_rows()}
@@ -166,6 +201,12 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         except (TypeError, ValueError):
             raise CollectionNotFoundError(f"collection {name!r} does not exist") from None
         return resolved
+
+
+def _remove_unfinished(folder: Path) -> None:
+    # No collection is without a schema; nothing would ever open such a folder, nor make it again.
+    if folder.is_dir() and not (folder / SCHEMA_FILENAME).exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_partition_name(name: str) -> None:
@@ -214,6 +255,7 @@ class Engine:
             try:
                 self.db._aliases(name)
                 self.db._database_properties(name)
+                self.db.tidy(name)
             except (OSError, ValueError) as error:
                 self.db.close()
                 raise LocalMilvusError(
