@@ -100,15 +100,19 @@ def is_loaded(collection: Collection) -> bool:
 
 
 class _Catalog(MilvusLite):  # type: ignore[misc]
-    """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first."""
+    """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first.
+
+    `catalog_lock` is for what collections there are. Who only asks must not wait for the lock of the writers, which is
+    held for as long as a collection loads.
+    """
 
     def __init__(self, data_dir: str) -> None:
-        self._catalog_lock = threading.RLock()
+        self.catalog_lock = threading.RLock()
         self.drops = 0
         super().__init__(data_dir)
 
     def get_collection(self, *args: Any, **kwargs: Any) -> Collection:
-        with self._catalog_lock:
+        with self.catalog_lock:
             return _Collection.adopt(super().get_collection(*args, **kwargs))
 
     def create_collection(
@@ -123,12 +127,12 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
             if not FIELD_NAME.fullmatch(field.name):
                 raise SchemaValidationError(f"invalid field name: {field.name!r}")
         self._validate_name(name)
-        with self._catalog_lock:
+        with self.catalog_lock:
             _remove_unfinished(Path(self._collection_dir(name, self._require_database(database_name))))
             return _Collection.adopt(super().create_collection(name, schema, properties, database_name))
 
     def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
-        with self._catalog_lock:
+        with self.catalog_lock:
             database_name = self._require_database(database_name)
             if not self.has_collection(name, database_name=database_name):
                 return
@@ -146,7 +150,7 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
             shutil.rmtree(trash, ignore_errors=True)
 
     def rename_collection(self, old_name: str, new_name: str, *args: Any, **kwargs: Any) -> None:
-        with self._catalog_lock:
+        with self.catalog_lock:
             loaded = self.get_collection(old_name, *args, **kwargs).load_state == "loaded"
             super().rename_collection(old_name, new_name, *args, **kwargs)
             # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name. What waits is
@@ -155,7 +159,7 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
                 self.get_collection(new_name, *args, **kwargs).load()
 
     def truncate_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
-        with self._catalog_lock:
+        with self.catalog_lock:
             database_name = self._require_database(database_name)
             before = self.get_collection(name, database_name=database_name)
             before.close()
@@ -273,7 +277,7 @@ class Engine:
 
     def collection_of_id(self, db_name: str, collection_id: int) -> Collection:
         """The collection with this id, whatever it is called by now. Raises CollectionNotFoundError."""
-        with self.write_lock:
+        with self.db.catalog_lock:
             folder = self._folder_of_id(db_name, collection_id)
             if folder is None:
                 raise CollectionNotFoundError(f"collection {collection_id} does not exist")
@@ -286,7 +290,7 @@ class Engine:
 
     def has_collection_of_id(self, db_name: str, collection_id: int) -> bool:
         """Whether the collection with this id is still there, whatever it is called by now."""
-        with self.write_lock:
+        with self.db.catalog_lock:
             return self._folder_of_id(db_name, collection_id) is not None
 
     def _folder_of_id(self, db_name: str, collection_id: int) -> Path | None:
@@ -302,7 +306,7 @@ class Engine:
         """A number that a collection keeps for life. Milvus Lite has none, so it lies beside the schema."""
         path = Path(collection.data_dir, "collection_id")
         if not path.exists():
-            with self.write_lock:
+            with self.db.catalog_lock:
                 # Written aside: a server killed between creating and writing it must not leave an empty one.
                 draft = path.with_suffix(".draft")
                 draft.write_text(str(secrets.randbits(62)))

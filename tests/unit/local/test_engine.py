@@ -37,7 +37,6 @@ def engine(tmp_path):
 @pytest.fixture
 def moments(engine, tmp_path, monkeypatch):
     """What a kill would leave before each step in which a file comes, goes or changes its name, and after the last."""
-
     copies = []
 
     def keep():
