@@ -82,7 +82,8 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
         deadline=None if timeout is None else now + timeout / services.runner.settings.speed,
         auto_commit=auto_commit,
     )
-    key = request.headers.get("idempotency-key") if version.idempotency_keys else None
+    # A client that sends an empty key has none.
+    key = request.headers.get("idempotency-key") or None if version.idempotency_keys else None
     # Those that come at the same time must not pass the limit together.
     with services.runner.lock:
         _check_limit(services)
