@@ -378,7 +378,7 @@ class Engine:
         with self.write_lock, collection._maintenance_lock:
             for one in staged:
                 if not collection.has_partition(one.partition):
-                    raise PartitionNotFoundError(one.partition)
+                    raise PartitionNotFoundError(f"partition not found[partition={one.partition}]")
             before()
             self._commit(collection, staged)
             after()
