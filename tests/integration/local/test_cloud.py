@@ -165,6 +165,25 @@ def test_folder_means_all_files_in_it(cloud):
     assert rows_of(cloud, "s3://any/day/") == 30
 
 
+@pytest.mark.parametrize("end", ["", "/"])
+def test_folder_may_have_the_name_of_a_file(cloud, end):
+    for number in range(2):
+        write_rows(cloud.milvus.bucket / "out.parquet" / f"part-{number}.parquet", 3)
+    (cloud.milvus.bucket / "out.parquet" / "_SUCCESS").touch()
+    assert rows_of(cloud, f"s3://any/out.parquet{end}") == 6
+
+
+def test_missing_file_is_named_by_the_job(cloud):
+    job = wait(cloud, start(cloud, [["s3://any/none.parquet"]]))
+    assert (job["state"], "the specified key does not exist" in job["reason"]) == ("Failed", True)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_key_is_taken_as_it_is(cloud, scheme):
+    write_rows(cloud.milvus.bucket / "day#1" / "50%25 ?.parquet", 3)
+    assert rows_of(cloud, f"{scheme}://any/day#1/50%25 ?.parquet") == 3
+
+
 def test_numpy_files_that_lie_together_are_one_set(cloud):
     for folder in ("a", "b"):
         (cloud.milvus.bucket / "sets" / folder).mkdir(parents=True)
