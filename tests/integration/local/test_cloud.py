@@ -15,6 +15,7 @@ from pymilvus.bulk_writer import bulk_import, get_import_progress, list_import_j
 from airflow_provider_milvus.exceptions import MilvusImportFailed
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.local import LocalMilvus
+from airflow_provider_milvus.local.faults import Fault
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusImportJobNotFound, MilvusServerError
 
 CLUSTER, KEY = "in03-0123abcd", "apikey0123"
@@ -130,6 +131,26 @@ def test_running_job_is_in_progress_in_the_list(serve):
     job_id = start(client)
     wait(client, job_id, "Importing")
     assert [job["state"] for job in ask(client, "list")["data"]["records"]] == ["InProgress"]
+
+
+def test_vanished_job_is_96026(cloud):
+    job_id = start(cloud)
+    cloud.milvus.faults.append(Fault("vanish", "describe"))
+    assert ask(cloud, "describe", jobId=job_id) == {"code": 96026, "message": f"import job not found: {job_id}"}
+
+
+def test_vanished_jobs_are_not_counted(cloud):
+    start(cloud)
+    cloud.milvus.faults.append(Fault("vanish", "list"))
+    data = ask(cloud, "list")["data"]
+    assert (data["count"], data["records"]) == (0, [])
+
+
+def test_stuck_job_is_in_progress_in_the_list(cloud):
+    wait(cloud, start(cloud))
+    cloud.milvus.faults.append(Fault("stuck", "list"))
+    (job,) = ask(cloud, "list")["data"]["records"]
+    assert (job["state"], set(job)) == ("InProgress", {"collectionName", "jobId", "state"})
 
 
 def test_list_is_of_one_database(cloud):
