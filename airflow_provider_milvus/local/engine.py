@@ -24,6 +24,7 @@ from milvus_lite.exceptions import (
     CollectionNotFoundError,
     CollectionNotLoadedError,
     DataDirLockedError,
+    MilvusLiteError,
     PartitionNotFoundError,
     SchemaValidationError,
 )
@@ -134,9 +135,9 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
     def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self.catalog_lock:
             database_name = self._require_database(database_name)
+            self._refuse_alias("drop", name, database_name)
             if not self.has_collection(name, database_name=database_name):
                 return
-            name = self.resolve_collection_name(name, database_name=database_name)
             opened = self._collections.pop((database_name, name), None)
             if opened is not None:
                 opened.close()
@@ -149,18 +150,21 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
                 self.drop_alias(alias, database_name=database_name)
             shutil.rmtree(trash, ignore_errors=True)
 
-    def rename_collection(self, old_name: str, new_name: str, *args: Any, **kwargs: Any) -> None:
+    def rename_collection(self, old_name: str, new_name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self.catalog_lock:
-            loaded = self.get_collection(old_name, *args, **kwargs).load_state == "loaded"
-            super().rename_collection(old_name, new_name, *args, **kwargs)
+            database_name = self._require_database(database_name)
+            self._refuse_alias("rename", old_name, database_name)
+            loaded = self.get_collection(old_name, database_name=database_name).load_state == "loaded"
+            super().rename_collection(old_name, new_name, database_name=database_name)
             # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name. What waits is
             # shown early: a compaction may have merged it before anyone could forbid it.
             if loaded:
-                self.get_collection(new_name, *args, **kwargs).load()
+                self.get_collection(new_name, database_name=database_name).load()
 
     def truncate_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self.catalog_lock:
             database_name = self._require_database(database_name)
+            self._refuse_alias("truncate", name, database_name)
             before = self.get_collection(name, database_name=database_name)
             before.close()
             del self._collections[database_name, before.name]
@@ -175,6 +179,11 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
             fresh = self.get_collection(before.name, database_name=database_name)
             if before.load_state == "loaded":
                 fresh.load()
+
+    def _refuse_alias(self, act: str, name: str, database_name: str) -> None:
+        # As a cluster does; Milvus Lite would do it to the collection behind the alias.
+        if name in self._aliases(database_name):
+            raise MilvusLiteError(f"cannot {act} the collection via alias = {name}")
 
     def tidy(self, database_name: str) -> None:
         """Remove what a server left behind that was killed while it created or dropped a collection."""
