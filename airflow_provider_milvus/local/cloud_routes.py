@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_milvus.local import import_routes
+from airflow_provider_milvus.local.bucket import Bucket
 from airflow_provider_milvus.local.errors import ImportDataError, MilvusError
 from airflow_provider_milvus.local.import_routes import ImportReq, JobIDReq, OptionalCollectionNameReq
 from airflow_provider_milvus.local.jobs import IMPORTING
@@ -177,9 +178,12 @@ def _keys(request: CloudImportReq) -> list[str]:
 
 def _key(url: str) -> str:
     """The key in a URL of object storage; the bucket's name in it is not looked at, there is only one."""
+    scheme, _, path = url.partition("://")
+    bucket, _, key = path.partition("/")
+    if scheme.lower() in ("s3", "gs", "gcs") and bucket:
+        # The key as it is: what means something in other URLs, such as `#` and `%`, may stand in it.
+        return key
     parts = urlsplit(url)
-    if parts.scheme in ("s3", "gs", "gcs") and parts.netloc:
-        return unquote(parts.path).lstrip("/")
     if parts.scheme in ("http", "https") and parts.hostname:
         key = unquote(parts.path).lstrip("/")
         return key.partition("/")[2] if PATH_STYLE_HOST.fullmatch(parts.hostname) else key
@@ -187,12 +191,16 @@ def _key(url: str) -> str:
 
 
 def _groups(services: Services, key: str) -> list[list[str]]:
-    """A file as it is; a folder as all files in it, where NumPy files that lie together are one set."""
-    extensions = services.version.extensions
-    if PurePosixPath(key).suffix in extensions:
+    """A file as it is; a folder as all files in it, where NumPy files that lie together are one set.
+
+    Folders may have a file's name: Spark writes `rows.parquet/part-0.parquet`. Only a `/` at the end settles it.
+    """
+    extensions, bucket = services.version.extensions, services.runner.bucket
+    may_be_file = PurePosixPath(key).suffix in extensions and not key.endswith("/")
+    if may_be_file and _exists(bucket, key):
         return [[key]]
     try:
-        found = services.runner.bucket.keys(key)
+        found = bucket.keys(key)
     except ImportDataError:
         found = []
     groups: dict[str, list[str]] = {}
@@ -200,11 +208,22 @@ def _groups(services: Services, key: str) -> list[list[str]]:
         path = PurePosixPath(one)
         if path.suffix in extensions:
             groups.setdefault(str(path.parent) if path.suffix == ".npy" else one, []).append(one)
+    if not groups and may_be_file:
+        # The job says what is wrong with it.
+        return [[key]]
     if not groups:
         raise MilvusError(
             import_routes.IMPORT_FAILED, f"no file to import in the folder {key!r}: importing data failed"
         )
     return list(groups.values())
+
+
+def _exists(bucket: Bucket, key: str) -> bool:
+    try:
+        bucket.size(key)
+    except ImportDataError:
+        return False
+    return True
 
 
 def _record(job: Mapping[str, Any]) -> dict[str, Any]:

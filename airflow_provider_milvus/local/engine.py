@@ -10,19 +10,21 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from milvus_lite.db import MilvusLite
+from milvus_lite.db import SCHEMA_FILENAME, MilvusLite
 from milvus_lite.engine.collection import Collection
 from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import (
     CollectionNotFoundError,
     CollectionNotLoadedError,
     DataDirLockedError,
+    MilvusLiteError,
     PartitionNotFoundError,
     SchemaValidationError,
 )
@@ -102,53 +104,99 @@ def is_loaded(collection: Collection) -> bool:
 
 
 class _Catalog(MilvusLite):  # type: ignore[misc]
-    """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first."""
+    """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first.
+
+    `catalog_lock` is for what collections there are. Who only asks must not wait for the lock of the writers, which is
+    held for as long as a collection loads.
+    """
 
     def __init__(self, data_dir: str) -> None:
-        self._catalog_lock = threading.RLock()
+        self.catalog_lock = threading.RLock()
         self.drops = 0
         super().__init__(data_dir)
 
     def get_collection(self, *args: Any, **kwargs: Any) -> Collection:
-        with self._catalog_lock:
+        with self.catalog_lock:
             return _Collection.adopt(super().get_collection(*args, **kwargs))
 
-    def create_collection(self, name: str, schema: CollectionSchema, *args: Any, **kwargs: Any) -> Collection:
+    def create_collection(
+        self,
+        name: str,
+        schema: CollectionSchema,
+        properties: dict[str, Any] | None = None,
+        database_name: str = DEFAULT_DATABASE,
+    ) -> Collection:
         for field in schema.fields:
             # Milvus Lite takes any, and fails later, where an index file is named after the field.
             if not FIELD_NAME.fullmatch(field.name):
                 raise SchemaValidationError(f"invalid field name: {field.name!r}")
-        with self._catalog_lock:
-            return _Collection.adopt(super().create_collection(name, schema, *args, **kwargs))
+        self._validate_name(name)
+        with self.catalog_lock:
+            _remove_unfinished(Path(self._collection_dir(name, self._require_database(database_name))))
+            return _Collection.adopt(super().create_collection(name, schema, properties, database_name))
 
-    def drop_collection(self, *args: Any, **kwargs: Any) -> None:
-        with self._catalog_lock:
-            super().drop_collection(*args, **kwargs)
+    def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
+        with self.catalog_lock:
+            database_name = self._require_database(database_name)
+            self._refuse_alias("drop", name, database_name)
+            if not self.has_collection(name, database_name=database_name):
+                return
+            opened = self._collections.pop((database_name, name), None)
+            if opened is not None:
+                opened.close()
+            # Milvus Lite removes the files one by one; a server killed meanwhile would leave half a collection. What
+            # lies in this folder it removes at every start.
+            trash = tempfile.mkdtemp(dir=self._database_staging_root())
+            os.rename(self._collection_dir(name, database_name), os.path.join(trash, name))
             self.drops += 1
+            for alias in self.list_aliases(name, database_name=database_name):
+                self.drop_alias(alias, database_name=database_name)
+            shutil.rmtree(trash, ignore_errors=True)
 
-    def rename_collection(self, old_name: str, new_name: str, *args: Any, **kwargs: Any) -> None:
-        with self._catalog_lock:
-            loaded = self.get_collection(old_name, *args, **kwargs).load_state == "loaded"
-            super().rename_collection(old_name, new_name, *args, **kwargs)
+    def rename_collection(self, old_name: str, new_name: str, database_name: str = DEFAULT_DATABASE) -> None:
+        with self.catalog_lock:
+            database_name = self._require_database(database_name)
+            self._refuse_alias("rename", old_name, database_name)
+            loaded = self.get_collection(old_name, database_name=database_name).load_state == "loaded"
+            super().rename_collection(old_name, new_name, database_name=database_name)
             # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name. What waits is
             # shown early: a compaction may have merged it before anyone could forbid it.
             if loaded:
-                self.get_collection(new_name, *args, **kwargs).load()
+                self.get_collection(new_name, database_name=database_name).load()
 
     def truncate_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
-        with self._catalog_lock:
+        with self.catalog_lock:
+            database_name = self._require_database(database_name)
+            self._refuse_alias("truncate", name, database_name)
             before = self.get_collection(name, database_name=database_name)
-            before.flush()
-            number, seq = Path(before.data_dir, "collection_id"), before._manifest.current_seq
-            kept = number.read_text() if number.exists() else None
-            super().truncate_collection(name, database_name=database_name)
-            # Milvus Lite makes all of it anew; a running import knows the collection by its id, and has numbers of it.
-            fresh = self.get_collection(name, database_name=database_name)
-            if kept is not None:
-                number.write_text(kept)
-            fresh._next_seq = fresh._next_auto_id = seq + 1
-            fresh._manifest.current_seq = seq
-            fresh._manifest.save()
+            before.close()
+            del self._collections[database_name, before.name]
+            # Milvus Lite removes the folder and makes it anew; a server killed meanwhile would leave none. One write of
+            # the manifest is enough, and keeps the id and the numbers that a running import has: the files that it no
+            # longer names are removed when the collection is opened.
+            manifest = before._manifest
+            for partition in manifest.list_partitions():
+                manifest.remove_data_files(partition, manifest.get_data_files(partition))
+                manifest.remove_delta_files(partition, manifest.get_delta_files(partition))
+            manifest.save()
+            fresh = self.get_collection(before.name, database_name=database_name)
+            if before.load_state == "loaded":
+                fresh.load()
+
+    def _refuse_alias(self, act: str, name: str, database_name: str) -> None:
+        # As a cluster does; Milvus Lite would do it to the collection behind the alias.
+        if name in self._aliases(database_name):
+            raise MilvusLiteError(f"cannot {act} the collection via alias = {name}")
+
+    def tidy(self, database_name: str) -> None:
+        """Remove what a server left behind that was killed while it created or dropped a collection."""
+        root = Path(self._collections_root(database_name))
+        for folder in root.iterdir() if root.is_dir() else ():
+            _remove_unfinished(folder)
+        there = self.list_collections(database_name=database_name)
+        for alias, target in list(self._aliases(database_name).items()):
+            if target not in there:
+                self.drop_alias(alias, database_name=database_name)
 
     def get_collection_stats(self, name: str, database_name: str = DEFAULT_DATABASE) -> dict[str, Any]:
         return {"row_count": self.get_collection(name, database_name=database_name).stored_rows()}
@@ -169,6 +217,12 @@ class _Catalog(MilvusLite):  # type: ignore[misc]
         except (TypeError, ValueError):
             raise CollectionNotFoundError(f"collection {name!r} does not exist") from None
         return resolved
+
+
+def _remove_unfinished(folder: Path) -> None:
+    # No collection is without a schema; nothing would ever open such a folder, nor make it again.
+    if folder.is_dir() and not (folder / SCHEMA_FILENAME).exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_partition_name(name: str) -> None:
@@ -217,6 +271,7 @@ class Engine:
             try:
                 self.db._aliases(name)
                 self.db._database_properties(name)
+                self.db.tidy(name)
             except (OSError, ValueError) as error:
                 self.db.close()
                 raise LocalMilvusError(
@@ -234,7 +289,7 @@ class Engine:
 
     def collection_of_id(self, db_name: str, collection_id: int) -> Collection:
         """The collection with this id, whatever it is called by now. Raises CollectionNotFoundError."""
-        with self.write_lock:
+        with self.db.catalog_lock:
             folder = self._folder_of_id(db_name, collection_id)
             if folder is None:
                 raise CollectionNotFoundError(f"collection {collection_id} does not exist")
@@ -247,7 +302,7 @@ class Engine:
 
     def has_collection_of_id(self, db_name: str, collection_id: int) -> bool:
         """Whether the collection with this id is still there, whatever it is called by now."""
-        with self.write_lock:
+        with self.db.catalog_lock:
             return self._folder_of_id(db_name, collection_id) is not None
 
     def _folder_of_id(self, db_name: str, collection_id: int) -> Path | None:
@@ -263,7 +318,7 @@ class Engine:
         """A number that a collection keeps for life. Milvus Lite has none, so it lies beside the schema."""
         path = Path(collection.data_dir, "collection_id")
         if not path.exists():
-            with self.write_lock:
+            with self.db.catalog_lock:
                 # Written aside: a server killed between creating and writing it must not leave an empty one.
                 draft = path.with_suffix(".draft")
                 draft.write_text(str(secrets.randbits(62)))
@@ -339,7 +394,7 @@ class Engine:
         with self.write_lock, collection._maintenance_lock:
             for one in staged:
                 if not collection.has_partition(one.partition):
-                    raise PartitionNotFoundError(one.partition)
+                    raise PartitionNotFoundError(f"partition not found[partition={one.partition}]")
             before()
             self._commit(collection, staged)
             after()

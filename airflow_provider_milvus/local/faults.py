@@ -180,13 +180,20 @@ def _after_the_fact(kind: str, answer: Response) -> Response:
         return answer
     jobs = data.get("records", [data])
     if kind == "vanish" and jobs == [data]:
-        message = f"import job does not exist, jobID={data['jobId']}: importing data failed"
-        return JSONResponse({"code": 2100, "message": message})
+        return JSONResponse(_not_found(data["jobId"]))
     if kind == "vanish":
         jobs.clear()
+        # Zilliz Cloud counts them.
+        data |= {"count": 0} if "count" in data else {}
     for job in jobs:
         _misreport(kind, job)
     return JSONResponse(envelope)
+
+
+def _not_found(job_id: str) -> dict[str, Any]:
+    if job_id.startswith("job-"):
+        return {"code": 96026, "message": f"import job not found: {job_id}"}
+    return {"code": 2100, "message": f"import job does not exist, jobID={job_id}: importing data failed"}
 
 
 def _misreport(kind: str, job: dict[str, Any]) -> None:
@@ -195,7 +202,10 @@ def _misreport(kind: str, job: dict[str, Any]) -> None:
         return
     for one in (job, *job.get("details", [])):
         one.pop("reason", None)
-    if kind == "stuck":
+    if kind == "stuck" and "progress" not in job:
+        # A record of Zilliz Cloud's list.
+        job["state"] = "InProgress"
+    elif kind == "stuck":
         job |= {"state": "Importing", "progress": 80} | ({"completeTime": ""} if "completeTime" in job else {})
 
 

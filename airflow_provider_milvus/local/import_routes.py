@@ -24,10 +24,11 @@ IMPORT_FAILED = 2100
 MAX_FILE_GROUPS = 1024
 MAX_KEY_BYTES = 256
 # Python refuses to read numbers of thousands of digits; leading zeros are no reason to refuse.
-MAX_ID_CHARS = 100
+MAX_NUMBER_CHARS = 100
 INVALID_JSON = 1801
 DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-DURATION = re.compile(r"[+]?((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
+# No part of it can be read in two ways: trying them all would take minutes where a long text is no duration.
+DURATION = re.compile(r"[+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+", re.ASCII)
 
 
 @dataclass(kw_only=True)
@@ -81,7 +82,8 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
         deadline=None if timeout is None else now + timeout / services.runner.settings.speed,
         auto_commit=auto_commit,
     )
-    key = request.headers.get("idempotency-key") if version.idempotency_keys else None
+    # A client that sends an empty key has none.
+    key = request.headers.get("idempotency-key") or None if version.idempotency_keys else None
     # Those that come at the same time must not pass the limit together.
     with services.runner.lock:
         _check_limit(services)
@@ -203,7 +205,7 @@ def _denied(services: Services, user: User, db_name: str) -> PermissionDenied:
 
 def _parse_id(text: str) -> int | None:
     """A job id as a 64-bit integer."""
-    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or len(text) > MAX_ID_CHARS:
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or len(text) > MAX_NUMBER_CHARS:
         return None
     number = int(text)
     return number if -(2**63) <= number < 2**63 else None
@@ -258,7 +260,7 @@ def _timeout(options: dict[str, str]) -> float | None:
     text = options.get("timeout", "")
     if not text:
         return None
-    if not DURATION.fullmatch(text):
+    if len(text) > MAX_NUMBER_CHARS or not DURATION.fullmatch(text):
         raise _import_failed(f'parse timeout failed, err=time: invalid duration "{text}"')
     parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text)
     return sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)

@@ -15,6 +15,7 @@ from pymilvus.bulk_writer import bulk_import, get_import_progress, list_import_j
 from airflow_provider_milvus.exceptions import MilvusImportFailed
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.local import LocalMilvus
+from airflow_provider_milvus.local.faults import Fault
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusImportJobNotFound, MilvusServerError
 
 CLUSTER, KEY = "in03-0123abcd", "apikey0123"
@@ -132,6 +133,26 @@ def test_running_job_is_in_progress_in_the_list(serve):
     assert [job["state"] for job in ask(client, "list")["data"]["records"]] == ["InProgress"]
 
 
+def test_vanished_job_is_96026(cloud):
+    job_id = start(cloud)
+    cloud.milvus.faults.append(Fault("vanish", "describe"))
+    assert ask(cloud, "describe", jobId=job_id) == {"code": 96026, "message": f"import job not found: {job_id}"}
+
+
+def test_vanished_jobs_are_not_counted(cloud):
+    start(cloud)
+    cloud.milvus.faults.append(Fault("vanish", "list"))
+    data = ask(cloud, "list")["data"]
+    assert (data["count"], data["records"]) == (0, [])
+
+
+def test_stuck_job_is_in_progress_in_the_list(cloud):
+    wait(cloud, start(cloud))
+    cloud.milvus.faults.append(Fault("stuck", "list"))
+    (job,) = ask(cloud, "list")["data"]["records"]
+    assert (job["state"], set(job)) == ("InProgress", {"collectionName", "jobId", "state"})
+
+
 def test_list_is_of_one_database(cloud):
     cloud.post("/databases/create", dbName="other")
     start(cloud)
@@ -163,6 +184,25 @@ def test_folder_means_all_files_in_it(cloud):
         write_rows(cloud.milvus.bucket / "day" / f"{number}" / "rows.parquet")
     (cloud.milvus.bucket / "day" / "_SUCCESS").touch()
     assert rows_of(cloud, "s3://any/day/") == 30
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_folder_may_have_the_name_of_a_file(cloud, end):
+    for number in range(2):
+        write_rows(cloud.milvus.bucket / "out.parquet" / f"part-{number}.parquet", 3)
+    (cloud.milvus.bucket / "out.parquet" / "_SUCCESS").touch()
+    assert rows_of(cloud, f"s3://any/out.parquet{end}") == 6
+
+
+def test_missing_file_is_named_by_the_job(cloud):
+    job = wait(cloud, start(cloud, [["s3://any/none.parquet"]]))
+    assert (job["state"], "the specified key does not exist" in job["reason"]) == ("Failed", True)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_key_is_taken_as_it_is(cloud, scheme):
+    write_rows(cloud.milvus.bucket / "day#1" / "50%25 ?.parquet", 3)
+    assert rows_of(cloud, f"{scheme}://any/day#1/50%25 ?.parquet") == 3
 
 
 def test_numpy_files_that_lie_together_are_one_set(cloud):

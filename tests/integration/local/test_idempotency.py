@@ -125,6 +125,11 @@ def test_creates_at_the_same_time_are_one_job(client):
     assert (len(set(jobs)), client.rows()) == (1, 10)
 
 
+def test_empty_key_is_no_key(client):
+    jobs = {client.start("rows.parquet", headers={"Idempotency-Key": ""}) for _ in range(2)}
+    assert len(jobs) == 2
+
+
 @pytest.mark.parametrize(("key", "hint"), [("k" * 257, "257 bytes"), ("caf\xe9", "0xe9 at offset 3")])
 def test_bad_key_is_refused(client, key, hint):
     answer = client.ask("/jobs/import/create", {"Idempotency-Key": key}, collectionName="c", files=[["rows.parquet"]])

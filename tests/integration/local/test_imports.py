@@ -118,7 +118,9 @@ def test_too_many_file_groups_are_2100(shared_client):
     assert (code, "The max number of import files should not exceed 1024" in message) == (2100, True)
 
 
-@pytest.mark.parametrize("timeout", ["10", "soon", "-5s", "1d", "5s5"])
+@pytest.mark.parametrize(
+    "timeout", ["10", "soon", "-5s", "1d", "5s5", "1" * 20000, "1" * 20000 + "s", "\u0661s"], ids=lambda text: text[:8]
+)
 def test_malformed_timeout_is_2100(shared_client, timeout):
     code, message = refusal(shared_client, ["a.json"], options={"timeout": timeout})
     assert (code, "parse timeout failed" in message) == (2100, True)

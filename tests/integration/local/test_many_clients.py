@@ -1,8 +1,10 @@
 """Many clients at once: everyone is answered, and nothing is lost or there twice."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pymilvus
+from milvus_lite.engine.collection import Collection
 
 CLIENTS = 64
 
@@ -58,3 +60,28 @@ def test_limit_of_jobs_holds_when_all_come_at_once(serve, client):
     request = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
     codes = [answer["code"] for answer in together(lambda _: client.ask("/jobs/import/create", **request))]
     assert (codes.count(0), codes.count(2100)) == (5, CLIENTS - 5)
+
+
+def test_who_only_asks_does_not_wait_while_a_collection_loads(monkeypatch, client):
+    for name in ("other", "gone"):
+        client.create(name)
+    job_id = client.start("rows.parquet", options={"auto_commit": "false"})
+    client.wait(job_id, "Uncommitted")
+    # Now the collections of all jobs are looked for anew.
+    client.post("/collections/drop", collectionName="gone")
+    begun, end = threading.Event(), threading.Event()
+
+    def load(_collection):
+        begun.set()
+        end.wait(10)
+
+    monkeypatch.setattr(Collection, "load", load)
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(client.post, "/collections/load", collectionName="c")
+        assert begun.wait(10)
+        client.post("/jobs/import/describe", jobId=job_id)
+        client.post("/jobs/import/list")
+        client.post("/collections/describe", collectionName="other")
+        client.start("rows.parquet", collection="other")
+        assert not loading.done()
+        end.set()

@@ -51,6 +51,13 @@ def test_imported_rows_can_be_deleted(client, milvus):
     assert client.rows() == 0
 
 
+def test_collection_is_not_dropped_via_its_alias(client, milvus):
+    milvus.create_alias("c", "a")
+    with pytest.raises(pymilvus.MilvusException, match="cannot drop the collection via alias"):
+        milvus.drop_collection("a")
+    assert milvus.list_collections() == ["c"]
+
+
 def test_collection_of_pymilvus_takes_imports(client, milvus):
     milvus.create_collection("made", dimension=4, auto_id=True)
     assert client.load("rows.parquet", collection="made")["state"] == "Completed"

@@ -102,6 +102,21 @@ def test_broken_collection_harms_only_itself(serve, client):
     assert client.post("/entities/insert", collectionName="other", data=write)["insertCount"] == 1
 
 
+def test_collection_folder_without_schema_is_swept_at_start(serve, client):
+    folder = client.milvus.data_dir / "collections" / "half"
+    (folder / "wal").mkdir(parents=True)
+    client = serve()
+    assert not folder.exists()
+    client.create("half")
+    assert client.post("/collections/list") == ["c", "half"]
+
+
+def test_collection_folder_without_schema_gives_way_to_a_new_collection(client):
+    (client.milvus.data_dir / "collections" / "half" / "wal").mkdir(parents=True)
+    client.create("half")
+    assert client.post("/collections/has", collectionName="half") == {"has": True}
+
+
 def test_broken_collection_with_an_unfinished_job_is_refused(serve, client):
     job_id = client.start("rows.parquet", options={"auto_commit": "false"})
     client.wait(job_id, "Uncommitted")

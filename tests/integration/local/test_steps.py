@@ -248,6 +248,21 @@ def test_alias_of_another_collection_or_with_the_name_of_one_is_refused(shared_c
     assert ask("/aliases/alter", aliasName="never_made")["code"] == 1600
 
 
+@pytest.mark.parametrize("act", ["drop", "truncate", "rename"])
+def test_alias_is_no_way_to_change_the_collection(shared_client, ask, post, name, act):
+    alias = f"{name}_alias"
+    post("/aliases/create", aliasName=alias)
+    answer = shared_client.ask(f"/collections/{act}", collectionName=alias, newCollectionName=f"{name}_new")
+    assert (answer["code"], f"cannot {act} the collection via alias = {alias}" in answer["message"]) == (1100, True)
+    assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+def test_collection_with_an_alias_is_dropped_with_it(shared_client, post, name):
+    post("/aliases/create", aliasName=f"{name}_alias")
+    post("/collections/drop")
+    assert shared_client.ask("/aliases/describe", aliasName=f"{name}_alias")["code"] == 1600
+
+
 def test_import_into_an_alias_names_the_collection(shared_client, name):
     shared_client.post("/aliases/create", collectionName="c", aliasName=f"{name}_alias")
     job = shared_client.load("rows.parquet", collection=f"{name}_alias")

@@ -231,6 +231,18 @@ def test_resting_job_of_a_dropped_collection_fails_and_cannot_be_committed(clien
     assert client.rows() == 0
 
 
+def test_commit_of_rows_whose_partition_was_dropped_says_so(client):
+    client.post("/partitions/create", collectionName="c", partitionName="p")
+    job_id = client.start("rows.parquet", partitionName="p", **TWO_PHASE)
+    client.wait(job_id, "Uncommitted")
+    client.post("/partitions/drop", collectionName="c", partitionName="p")
+    job = commit(client, job_id)
+    assert (job["state"], job["reason"]) == (
+        "Failed",
+        "partition not found[partition=p]: importing data failed (ImportTask)",
+    )
+
+
 def test_only_one_of_commit_and_abort_wins(client):
     for _ in range(10):
         job_id, before = rest(client), client.rows()
