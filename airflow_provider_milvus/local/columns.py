@@ -34,6 +34,14 @@ MAX_TEXT_BYTES = 65535
 MAX_CAPACITY = 4096
 NUMBERS = frozenset((int, float))
 INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
+# What Python's JSON has for an element of an array.
+ELEMENTS = {
+    DataType.BOOL: frozenset((bool,)),
+    **dict.fromkeys(INTEGERS, frozenset((int,))),
+    DataType.FLOAT: NUMBERS,
+    DataType.DOUBLE: NUMBERS,
+    DataType.VARCHAR: frozenset((str,)),
+}
 # Milvus Lite knows how to parse these from Python values only.
 PARSED_BY_ROW = (DataType.GEOMETRY, DataType.TIMESTAMPTZ)
 # Go's spelling of numbers and booleans, which is Milvus's for CSV.
@@ -158,7 +166,10 @@ class Converter:
         if self._derive is not None:
             self._derive(records)
         metas = [self._validated_meta(number, record) for number, record in enumerate(records)]
-        columns = [self._gather(field, records) for field in self._fields]
+        columns = [
+            from_values(field, [record.get(field.name) for record in records], self._types[field.name])
+            for field in self._fields
+        ]
         if self._schema.enable_dynamic_field:
             columns.append(pa.array(metas, pa.string()))
         return pa.RecordBatch.from_arrays(columns, schema=self.stored)
@@ -213,14 +224,6 @@ class Converter:
         record.update(vectors)
         return meta
 
-    def _gather(self, field: FieldSchema, records: Rows) -> pa.Array:
-        values = [_stored_value(field, record.get(field.name)) for record in records]
-        if field.dtype == DataType.FLOAT_VECTOR:
-            return _gather_vectors(field, values, self._types[field.name])
-        array = _array(field, values, self._types[field.name])
-        _check_scalars(field, array)
-        return array
-
 
 # -- one column of an Arrow batch --------------------------------------------------------------------------
 
@@ -229,9 +232,9 @@ def _convert(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Arra
     if field.dtype == DataType.FLOAT_VECTOR:
         return _vectors(field, column)
     if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
-        return _by_value(field, column, lambda value: sparse_to_bytes(_sparse(value)), kind)
+        return _by_value(field, column.to_pylist(), lambda value: sparse_to_bytes(_sparse(value)), kind)
     if field.dtype == DataType.JSON:
-        return _by_value(field, column, lambda value: _json_text(_json_value(value)), kind)
+        return _by_value(field, column.to_pylist(), lambda value: _json_text(_json_value(value)), kind)
     _check_kind(field, column.type)
     converted = _cast(field, column, kind)
     _check_scalars(field, converted)
@@ -341,28 +344,31 @@ def _check_scalars(field: FieldSchema, column: pa.Array) -> None:
     """What Milvus checks of scalars when it imports, and Milvus Lite does not or not alike when it inserts."""
     if field.dtype == DataType.VARCHAR:
         _check_limit(field, pc.binary_length(column), field.max_length or MAX_TEXT_BYTES, "bytes", "max_length")
-    if field.dtype == DataType.ARRAY and field.max_capacity is not None:
-        _check_limit(field, pc.list_value_length(column), field.max_capacity, "elements", "max_capacity")
+    if field.dtype == DataType.ARRAY:
+        if field.max_capacity is not None:
+            _check_limit(field, pc.list_value_length(column), field.max_capacity, "elements", "max_capacity")
+        _check_elements(field, column)
     if field.dtype in (DataType.FLOAT, DataType.DOUBLE):
         row = _first(pc.invert(pc.is_finite(column)))
         if row is not None:
             raise ImportDataError("NaN or infinity", row=row, field=field.name)
 
 
+def _check_elements(field: FieldSchema, column: pa.Array) -> None:
+    elements = column.flatten()
+    try:
+        if elements.null_count:
+            raise ImportDataError("null inside an array", row=_first(elements.is_null()))
+        _check_scalars(FieldSchema(field.name, field.element_type, max_length=field.max_length), elements)
+    except ImportDataError as error:
+        row = pc.list_parent_indices(column)[error.row].as_py()
+        raise ImportDataError(error.message, row=row, field=field.name) from None
+
+
 def _check_limit(field: FieldSchema, sizes: pa.Array, limit: int, unit: str, name: str) -> None:
     row = _first(pc.greater(sizes, limit))
     if row is not None:
         raise ImportDataError(f"{sizes[row]} {unit} exceed {name} {limit}", row=row, field=field.name)
-
-
-def _by_value(field: FieldSchema, column: pa.Array, convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
-    values = []
-    for row, value in enumerate(column.to_pylist()):
-        try:
-            values.append(None if value is None else convert(value))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ImportDataError(str(error), row=row, field=field.name) from None
-    return pa.array(values, kind)
 
 
 def _with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
@@ -377,6 +383,46 @@ def _with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
 def _first(mask: pa.Array) -> int | None:
     index = pc.index(mask, True).as_py()
     return None if index < 0 else int(index)
+
+
+# -- one column of Python values ---------------------------------------------------------------------------
+
+
+def from_values(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
+    """A column from values that Milvus Lite has validated. Raises ImportDataError for what it does not look at."""
+    if field.dtype == DataType.FLOAT_VECTOR:
+        zeros = [0.0] * (field.dim or 0)
+        return _gather_vectors(field, [zeros if value is None else value for value in values], kind)
+    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
+        return _by_value(field, values, sparse_to_bytes, kind)
+    if field.dtype == DataType.JSON:
+        return _by_value(field, values, _json_text, kind)
+    if field.dtype == DataType.ARRAY:
+        _check_element_types(field, values)
+    array = _array(field, values, kind)
+    _check_scalars(field, array)
+    return array
+
+
+def _by_value(field: FieldSchema, values: list[Any], convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
+    converted = []
+    for row, value in enumerate(values):
+        try:
+            converted.append(None if value is None else convert(value))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ImportDataError(str(error), row=row, field=field.name) from None
+    return pa.array(converted, kind)
+
+
+def _check_element_types(field: FieldSchema, values: list[Any]) -> None:
+    # Arrow cuts the fraction off a number in a list, and takes null for one.
+    accepted = ELEMENTS.get(field.element_type, frozenset())
+    for row, value in enumerate(values):
+        if value is None or accepted.issuperset(map(type, value)):
+            continue
+        wrong = next(one for one in value if type(one) not in accepted)
+        got = "null" if wrong is None else type(wrong).__name__
+        raise ImportDataError(f"expected {field.element_type.name} in the array, got {got}", row=row, field=field.name)
 
 
 # -- one value ---------------------------------------------------------------------------------------------
@@ -414,18 +460,6 @@ def _normalise(field: FieldSchema, value: Any) -> Any:
         return _sparse(value)
     if field.dtype == DataType.JSON:
         return _json_value(value)
-    return value
-
-
-def _stored_value(field: FieldSchema, value: Any) -> Any:
-    if field.dtype == DataType.FLOAT_VECTOR:
-        return [0.0] * (field.dim or 0) if value is None else value
-    if value is None:
-        return None
-    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
-        return sparse_to_bytes(value)
-    if field.dtype == DataType.JSON:
-        return _json_text(value)
     return value
 
 

@@ -233,6 +233,51 @@ def test_bad_array_names_its_row(bad):
     assert refusal(rows, field, [1], bad).row == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (DataType.INT64, [1], [2.0]),
+        (DataType.INT64, [1], [1.9, -1.9]),
+        (DataType.INT8, [1], [0.5]),
+        (DataType.INT8, [1], [1, True]),
+        (DataType.INT8, [1], [1, None]),
+        (DataType.BOOL, [True], [1]),
+        (DataType.FLOAT, [1, 0.5], [1.0, 1e300]),
+        (DataType.FLOAT, [1, 0.5], ["1"]),
+        (DataType.DOUBLE, [1, 1e300], [1.0, None]),
+        (DataType.VARCHAR, ["", "ün"], ["a", "long"]),
+        (DataType.VARCHAR, ["", "ün"], ["a", "üü"]),
+        (DataType.VARCHAR, ["", "ün"], [1]),
+    ],
+)
+def test_element_that_does_not_fit_names_the_row(kind, good, bad):
+    field = FieldSchema("x", DataType.ARRAY, element_type=kind, max_length=3, nullable=True)
+    assert rows(field, good, None).to_pylist() == [good, None]
+    for convert, values in ((rows, [good, None, [], bad]), (cells, list(map(json.dumps, [good, good, [], bad])))):
+        error = refusal(convert, field, *values)
+        assert (error.row, error.field) == (3, "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (DataType.INT8, [1], [1, 300]),
+        (DataType.INT64, [1], [1, None]),
+        (DataType.FLOAT, [1.0, 0.5], [1.0, 1e300]),
+        (DataType.DOUBLE, [1.0], [math.nan]),
+        (DataType.VARCHAR, ["", "ün"], ["a", "üü"]),
+    ],
+)
+@pytest.mark.parametrize("of", [pa.list_, pa.large_list])
+def test_element_of_a_column_that_does_not_fit_names_the_row(kind, good, bad, of):
+    field = FieldSchema("x", DataType.ARRAY, element_type=kind, max_length=3, nullable=True)
+    column = pa.array([good, None, [], bad, good], of(pa.array(good).type))
+    assert arrow(field, column[:3]).to_pylist() == [good, None, []]
+    for part, row in ((column, 3), (column[1:], 2)):
+        error = refusal(arrow, field, part)
+        assert (error.row, error.field) == (row, "x")
+
+
 def test_null_names_its_row_where_it_may_not_be():
     field = FieldSchema("x", DataType.INT32)
     assert refusal(arrow, field, pa.array([1, None])).row == 1
