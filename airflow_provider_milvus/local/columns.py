@@ -140,15 +140,15 @@ class Converter:
             column = pa.nulls(rows)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        if field.default_value is not None:
-            column = _with_default(field, column)
-        elif column.null_count and not field.nullable:
+        if column.null_count and not field.nullable and field.default_value is None:
             raise ImportDataError(
                 "null in a field that is not nullable", row=_first(column.is_null()), field=field.name
             )
         if pa.types.is_null(column.type):
             column = pa.nulls(rows, kind)
-        return _convert(field, column, kind)
+        converted = _convert(field, column, kind)
+        # Only now: the type of the file's column may be too small for the default value.
+        return converted if field.default_value is None else _with_default(field, converted)
 
     def _meta(self, column: pa.Array) -> pa.Array:
         static = {field.name for field in self._schema.fields}
@@ -372,12 +372,9 @@ def _check_limit(field: FieldSchema, sizes: pa.Array, limit: int, unit: str, nam
 
 
 def _with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
-    if pa.types.is_null(column.type):
-        return pa.array([field.default_value] * len(column))
     if not column.null_count:
         return column
-    values = [field.default_value if value is None else value for value in column.to_pylist()]
-    return _array(field, values, column.type)
+    return column.fill_null(from_values(field, [field.default_value], column.type)[0])
 
 
 def _first(mask: pa.Array) -> int | None:

@@ -296,6 +296,21 @@ def test_default_stands_in_for_null(column):
     assert arrow(field, column).to_pylist() == rows(field, None, 5).to_pylist() == [9, 5]
 
 
+@pytest.mark.parametrize(
+    ("kind", "default", "column"),
+    [
+        (DataType.FLOAT, 0.5, pa.array([1, None], pa.int32())),
+        (DataType.DOUBLE, 0.1, pa.array([1, None], pa.float32())),
+        (DataType.INT64, 1000, pa.array([1, None], pa.int8())),
+        (DataType.VARCHAR, "d", pa.array(["a", None]).dictionary_encode()),
+        (DataType.JSON, {"d": 0.5}, pa.array(["{}", None])),
+    ],
+)
+def test_default_keeps_its_value_whatever_type_the_file_has(kind, default, column):
+    found = arrow(FieldSchema("x", kind, default_value=default, max_length=9), column)[1].as_py()
+    assert (json.loads(found) if kind == DataType.JSON else found) == default
+
+
 def test_default_stands_in_for_a_missing_column():
     field = FieldSchema("x", DataType.INT32, default_value=9)
     batch = pa.record_batch({"id": [1, 2]})
