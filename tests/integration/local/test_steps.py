@@ -72,6 +72,30 @@ def test_collection_that_cannot_be_is_1100(shared_client, body):
     assert shared_client.post("/collections/has", collectionName="never") == {"has": False}
 
 
+@pytest.mark.parametrize(
+    ("kind", "fitting", "others"),
+    [
+        ("Bool", [False], [0, "false"]),
+        ("Int8", [0, -128, 127], [300, -129, 1.7, True, "1"]),
+        ("Int64", [2**63 - 1], ["abc", 1.7, 2**63, [1]]),
+        ("Float", [0.5, 1, 3.4e38], ["0.5", 1e39, True]),
+        ("Double", [0.1, 1e300], ["0.1", 10**400]),
+        ("VarChar", ["", "ün"], ["üü", 5]),
+        ("Array", [None], [[1]]),
+    ],
+)
+def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, fitting, others):
+    params = {"max_length": 3}
+    field = {"fieldName": "x", "dataType": kind, "elementDataType": "Int8", "elementTypeParams": params}
+    for value in fitting:
+        shared_client.create("defaults", fields=[{**field, "defaultValue": value}])
+        shared_client.post("/collections/drop", collectionName="defaults")
+    for value in others:
+        fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {**field, "defaultValue": value}]
+        answer = shared_client.ask("/collections/create", collectionName="never", schema={"fields": fields})
+        assert (answer["code"], f"default value {value!r} of field x" in answer["message"]) == (1100, True), answer
+
+
 def test_functions_are_refused(shared_client):
     fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}]
     answer = shared_client.ask(
