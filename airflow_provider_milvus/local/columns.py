@@ -22,7 +22,7 @@ from milvus_lite.exceptions import SchemaValidationError
 from milvus_lite.schema.arrow_builder import build_data_schema
 from milvus_lite.schema.sparse import normalize_sparse_vector
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
-from milvus_lite.schema.validation import separate_dynamic_fields, validate_record
+from milvus_lite.schema.validation import validate_record
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.json_text import parse
@@ -70,6 +70,7 @@ class Converter:
         self._schema = schema
         self._properties = properties
         self._derive = derive
+        self._names = {field.name for field in schema.fields}
         self._is_dynamic = schema.enable_dynamic_field
         self._null_key = null_key
         self._outputs = {name for function in schema.functions for name in function.output_field_names}
@@ -151,12 +152,11 @@ class Converter:
         return converted if field.default_value is None else _with_default(field, converted)
 
     def _meta(self, column: pa.Array) -> pa.Array:
-        static = {field.name for field in self._schema.fields}
         texts = []
         for row, value in enumerate(column.to_pylist()):
             dynamic = _dynamic_fields(value, row)
-            _check_names_differ(dynamic, static, row)
-            texts.append(_meta_text(dynamic))
+            _check_names_differ(dynamic, self._names, row)
+            texts.append(_meta_text(dynamic, row))
         return pa.array(texts, pa.string())
 
     # -- rows ----------------------------------------------------------------------------------------------
@@ -212,15 +212,16 @@ class Converter:
             ) from None
 
     def _validated_meta(self, number: int, record: dict[str, Any]) -> str | None:
-        meta: str | None
         vectors = {field.name: record.pop(field.name, None) for field in self._vectors}
         try:
             for field in self._vectors:
                 _check_vector(field, vectors[field.name], number)
             validate_record(record, self._without_vectors, default_properties=self._properties)
-            meta = separate_dynamic_fields(record, self._without_vectors)[1] if self._is_dynamic else None
         except (SchemaValidationError, ValueError, TypeError) as error:
             raise ImportDataError(str(error), row=number) from None
+        meta = None
+        if self._is_dynamic:
+            meta = _meta_text({name: value for name, value in record.items() if name not in self._names}, number)
         record.update(vectors)
         return meta
 
@@ -482,11 +483,14 @@ def _json_value(value: Any) -> Any:
 
 
 def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _meta_text(fields: dict[str, Any]) -> str | None:
-    return json.dumps(fields, sort_keys=True) if fields else None
+def _meta_text(fields: dict[str, Any], row: int) -> str | None:
+    try:
+        return json.dumps(fields, sort_keys=True, allow_nan=False) if fields else None
+    except (ValueError, TypeError) as error:
+        raise ImportDataError(str(error), row=row, field=META) from None
 
 
 def _dynamic_fields(value: Any, row: int) -> dict[str, Any]:

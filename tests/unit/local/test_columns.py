@@ -220,6 +220,17 @@ def test_text_that_is_no_json_names_its_row():
     assert refusal(arrow, FieldSchema("x", DataType.JSON), pa.array(["{}", "{"])).row == 1
 
 
+@pytest.mark.parametrize("others", [(), (FieldSchema("g", DataType.GEOMETRY, nullable=True),)])
+def test_json_that_holds_no_number_names_its_row(others):
+    values = [{"a": 1.0}, {"a": math.nan}]
+    batch = pa.record_batch({"id": [1, 2], "x": values})
+    error = refusal(converter(FieldSchema("x", DataType.JSON), *others).convert, batch)
+    assert (error.row, error.field) == (1, "x")
+    batch = pa.record_batch({"id": [1, 2], "$meta": values})
+    error = refusal(converter(*others, dynamic=True).convert, batch)
+    assert (error.row, error.field) == (1, "$meta")
+
+
 def test_array_is_cast_to_its_element_type():
     field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
     found = arrow(field, pa.array([[1, 2], []]))
