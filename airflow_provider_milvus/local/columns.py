@@ -34,6 +34,8 @@ MAX_TEXT_BYTES = 65535
 MAX_CAPACITY = 4096
 NUMBERS = frozenset((int, float))
 INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
+# Milvus Lite's `insert` casts numbers of these without a word.
+NOT_LOOKED_AT = (DataType.FLOAT, DataType.FLOAT_VECTOR, DataType.ARRAY)
 # What Python's JSON has for an element of an array.
 ELEMENTS = {
     DataType.BOOL: frozenset((bool,)),
@@ -327,7 +329,8 @@ def _check_vector(field: FieldSchema, value: Any, row: int) -> None:
 def _gather_vectors(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
     try:
         # NumPy takes a list of lists twenty times as fast as Arrow does.
-        flat = pa.array(np.array(values, np.float32).reshape(-1))
+        with np.errstate(over="ignore"):
+            flat = pa.array(np.array(values, np.float32).reshape(-1))
     except (ValueError, TypeError, OverflowError):
         flat = _array(field, values, kind).values
     _check_finite(field, flat, np.arange(len(values)))
@@ -412,11 +415,41 @@ def _by_value(field: FieldSchema, values: list[Any], convert: Callable[[Any], An
     return pa.array(converted, kind)
 
 
+def check_inserted(schema: CollectionSchema, rows: Rows) -> None:
+    """Raises ImportDataError for what Milvus Lite's `insert` would store as another value, or no answer can hold."""
+    stored = build_data_schema(schema)
+    fields = [field for field in schema.fields if field.dtype in NOT_LOOKED_AT]
+    for field in fields:
+        values = [row.get(field.name) for row in rows]
+        if field.dtype == DataType.FLOAT_VECTOR:
+            for number, value in enumerate(values):
+                if value is not None:
+                    _check_vector(field, value, number)
+        from_values(field, values, stored.field(field.name).type)
+    names = {field.name for field in fields}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            if name not in names:
+                _check_text(name, value, number)
+
+
+def _check_text(name: str, value: Any, row: int) -> None:
+    # JSON can spell half of a surrogate pair, which no answer can hold.
+    try:
+        json.dumps({name: value}, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise ImportDataError(str(error), row=row, field=name) from None
+
+
 def _check_element_types(field: FieldSchema, values: list[Any]) -> None:
     # Arrow cuts the fraction off a number in a list, and takes null for one.
     accepted = ELEMENTS.get(field.element_type, frozenset())
     for row, value in enumerate(values):
-        if value is None or accepted.issuperset(map(type, value)):
+        if value is None:
+            continue
+        if not isinstance(value, list | tuple):
+            raise ImportDataError(f"expected an array, got {type(value).__name__}", row=row, field=field.name)
+        if accepted.issuperset(map(type, value)):
             continue
         wrong = next(one for one in value if type(one) not in accepted)
         got = "null" if wrong is None else type(wrong).__name__

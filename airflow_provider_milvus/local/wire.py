@@ -7,6 +7,7 @@ read as "not given".
 
 import dataclasses
 import json
+import math
 from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -34,7 +35,7 @@ def bind(kind: type[T], body: bytes) -> T:
             "can only accept json format request, the request body should not be empty, however {} is valid",
         )
     try:
-        payload = json.loads(body, parse_constant=_refuse_constant)
+        payload = json.loads(body, parse_constant=_refuse_constant, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise MilvusError(INVALID_JSON, f"can only accept json format request, error: {error}") from None
     request: T = _decode(payload, kind, kind.__name__)
@@ -54,6 +55,13 @@ def failure(error: MilvusError) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character in literal {name}")
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return number
 
 
 def _decode(value: Any, hint: Any, where: str) -> Any:

@@ -1,6 +1,7 @@
 """The REST routes around an import: collections, indexes, partitions, aliases, databases and entities."""
 
 import itertools
+import json
 
 import pytest
 
@@ -345,8 +346,47 @@ def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
-@pytest.mark.parametrize("data", [["x"], {"id": "x", "vector": [0, 0, 0, 0]}, {"id": 9, "vector": [0, 0]}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["x"],
+        {"id": "x", "vector": [0, 0, 0, 0]},
+        {"id": 9, "vector": [0, 0]},
+        {"id": 9, "vector": [1e39, 0, 0, 0]},
+        {"id": 9, "vector": [0, 0, 0, 0], "colour": {"deep": ["\ud800"]}},
+        {"id": 9, "vector": [0, 0, 0, 0], "\ud800": 1},
+    ],
+)
 @pytest.mark.parametrize("route", ["insert", "upsert"])
 def test_rows_that_do_not_fit_are_1804(ask, post, route, data):
     assert ask(f"/entities/{route}", data=data)["code"] == 1804
     assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+@pytest.mark.parametrize("field", [{"dataType": "Float"}, {"dataType": "Array", "elementDataType": "Float"}])
+def test_number_that_is_too_great_for_its_field_is_1804_and_named(shared_client, field):
+    shared_client.create("singles", auto_id=False, fields=[{"fieldName": "x", **field}])
+    wrap = list if field["dataType"] == "Array" else max
+    rows = [{"id": n, "vector": [0] * 4, "x": wrap([number])} for n, number in enumerate([3.4e38, 1e39])]
+    answer = shared_client.ask("/entities/insert", collectionName="singles", data=rows)
+    assert (answer["code"], "row 1 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
+    shared_client.post("/entities/insert", collectionName="singles", data=rows[0])
+    shared_client.post("/collections/drop", collectionName="singles")
+
+
+@pytest.mark.parametrize("elements", [[1.9], [1, None]])
+def test_array_that_does_not_fit_is_1804_and_named(shared_client, elements):
+    fields = [{"fieldName": "x", "dataType": "Array", "elementDataType": "Int64"}]
+    shared_client.create("arrays", auto_id=False, fields=fields)
+    row = {"id": 1, "vector": [0] * 4, "x": elements}
+    answer = shared_client.ask("/entities/insert", collectionName="arrays", data=row)
+    assert (answer["code"], "row 0 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
+    shared_client.post("/collections/drop", collectionName="arrays")
+
+
+def test_number_that_no_answer_can_hold_is_1801(shared_client, name):
+    data = '{"id": 9, "vector": [0, 0, 0, 0], "size": 1e999}'
+    body = f'{{"collectionName": "{name}", "data": {data}}}'
+    answer = json.loads(shared_client.send("/entities/insert", body.encode())[2])
+    assert (answer["code"], "1e999" in answer["message"]) == (1801, True)
+    assert shared_client.rows(name) == 6
