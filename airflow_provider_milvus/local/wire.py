@@ -53,6 +53,17 @@ def failure(error: MilvusError) -> dict[str, Any]:
     return {"code": error.code, "message": error.message}
 
 
+def sendable(value: Any) -> Any:
+    """The value with null in place of numbers that JSON does not have, and text that an answer can hold."""
+    if isinstance(value, dict):
+        return {_text(key): sendable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [sendable(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return _text(value) if isinstance(value, str) else value
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character in literal {name}")
 
