@@ -35,7 +35,7 @@ from airflow_provider_milvus.local.cloud_routes import ControlPlane
 from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied, is_disk_full
 from airflow_provider_milvus.local.services import Handler, Routes, Services
 from airflow_provider_milvus.local.users import User
-from airflow_provider_milvus.local.wire import bind, failure, success
+from airflow_provider_milvus.local.wire import bind, failure, sendable, success
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,17 @@ ROUTES: Routes = {
     **alias_routes.ROUTES,
     **database_routes.ROUTES,
 }
+
+
+class Answer(JSONResponse):
+    """An envelope; what a row holds that JSON does not have, which gRPC lets in, is no reason not to show the row."""
+
+    def render(self, content: Any) -> bytes:
+        """The envelope as JSON."""
+        try:
+            return super().render(content)
+        except ValueError:
+            return super().render(sendable(content))
 
 
 def build_app(
@@ -124,11 +135,11 @@ def _answer(
         request.db_name = request.db_name or headers.get("db-name") or "default"
         request.headers = headers
         request.user = user
-        return JSONResponse(success(handler(services, request), services.version.success_code))
+        return Answer(success(handler(services, request), services.version.success_code))
     except PermissionDenied as error:
-        return JSONResponse(failure(error), status_code=403)
+        return Answer(failure(error), status_code=403)
     except Exception as error:
-        return JSONResponse(failure(_as_milvus_error(error)))
+        return Answer(failure(_as_milvus_error(error)))
 
 
 def _as_milvus_error(error: Exception) -> MilvusError:

@@ -22,7 +22,7 @@ from milvus_lite.exceptions import SchemaValidationError
 from milvus_lite.schema.arrow_builder import build_data_schema
 from milvus_lite.schema.sparse import normalize_sparse_vector
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
-from milvus_lite.schema.validation import separate_dynamic_fields, validate_record
+from milvus_lite.schema.validation import validate_record
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.json_text import parse
@@ -34,6 +34,16 @@ MAX_TEXT_BYTES = 65535
 MAX_CAPACITY = 4096
 NUMBERS = frozenset((int, float))
 INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
+# Milvus Lite's `insert` casts numbers of these without a word.
+NOT_LOOKED_AT = (DataType.FLOAT, DataType.FLOAT_VECTOR, DataType.ARRAY)
+# What Python's JSON has for an element of an array.
+ELEMENTS = {
+    DataType.BOOL: frozenset((bool,)),
+    **dict.fromkeys(INTEGERS, frozenset((int,))),
+    DataType.FLOAT: NUMBERS,
+    DataType.DOUBLE: NUMBERS,
+    DataType.VARCHAR: frozenset((str,)),
+}
 # Milvus Lite knows how to parse these from Python values only.
 PARSED_BY_ROW = (DataType.GEOMETRY, DataType.TIMESTAMPTZ)
 # Go's spelling of numbers and booleans, which is Milvus's for CSV.
@@ -62,6 +72,7 @@ class Converter:
         self._schema = schema
         self._properties = properties
         self._derive = derive
+        self._names = {field.name for field in schema.fields}
         self._is_dynamic = schema.enable_dynamic_field
         self._null_key = null_key
         self._outputs = {name for function in schema.functions for name in function.output_field_names}
@@ -132,23 +143,22 @@ class Converter:
             column = pa.nulls(rows)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        if field.default_value is not None:
-            column = _with_default(field, column)
-        elif column.null_count and not field.nullable:
+        if column.null_count and not field.nullable and field.default_value is None:
             raise ImportDataError(
                 "null in a field that is not nullable", row=_first(column.is_null()), field=field.name
             )
         if pa.types.is_null(column.type):
             column = pa.nulls(rows, kind)
-        return _convert(field, column, kind)
+        converted = _convert(field, column, kind)
+        # Only now: the type of the file's column may be too small for the default value.
+        return converted if field.default_value is None else _with_default(field, converted)
 
     def _meta(self, column: pa.Array) -> pa.Array:
-        static = {field.name for field in self._schema.fields}
         texts = []
         for row, value in enumerate(column.to_pylist()):
             dynamic = _dynamic_fields(value, row)
-            _check_names_differ(dynamic, static, row)
-            texts.append(_meta_text(dynamic))
+            _check_names_differ(dynamic, self._names, row)
+            texts.append(_meta_text(dynamic, row))
         return pa.array(texts, pa.string())
 
     # -- rows ----------------------------------------------------------------------------------------------
@@ -158,7 +168,10 @@ class Converter:
         if self._derive is not None:
             self._derive(records)
         metas = [self._validated_meta(number, record) for number, record in enumerate(records)]
-        columns = [self._gather(field, records) for field in self._fields]
+        columns = [
+            from_values(field, [record.get(field.name) for record in records], self._types[field.name])
+            for field in self._fields
+        ]
         if self._schema.enable_dynamic_field:
             columns.append(pa.array(metas, pa.string()))
         return pa.RecordBatch.from_arrays(columns, schema=self.stored)
@@ -201,25 +214,18 @@ class Converter:
             ) from None
 
     def _validated_meta(self, number: int, record: dict[str, Any]) -> str | None:
-        meta: str | None
         vectors = {field.name: record.pop(field.name, None) for field in self._vectors}
         try:
             for field in self._vectors:
                 _check_vector(field, vectors[field.name], number)
             validate_record(record, self._without_vectors, default_properties=self._properties)
-            meta = separate_dynamic_fields(record, self._without_vectors)[1] if self._is_dynamic else None
         except (SchemaValidationError, ValueError, TypeError) as error:
             raise ImportDataError(str(error), row=number) from None
+        meta = None
+        if self._is_dynamic:
+            meta = _meta_text({name: value for name, value in record.items() if name not in self._names}, number)
         record.update(vectors)
         return meta
-
-    def _gather(self, field: FieldSchema, records: Rows) -> pa.Array:
-        values = [_stored_value(field, record.get(field.name)) for record in records]
-        if field.dtype == DataType.FLOAT_VECTOR:
-            return _gather_vectors(field, values, self._types[field.name])
-        array = _array(field, values, self._types[field.name])
-        _check_scalars(field, array)
-        return array
 
 
 # -- one column of an Arrow batch --------------------------------------------------------------------------
@@ -229,9 +235,9 @@ def _convert(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Arra
     if field.dtype == DataType.FLOAT_VECTOR:
         return _vectors(field, column)
     if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
-        return _by_value(field, column, lambda value: sparse_to_bytes(_sparse(value)), kind)
+        return _by_value(field, column.to_pylist(), lambda value: sparse_to_bytes(_sparse(value)), kind)
     if field.dtype == DataType.JSON:
-        return _by_value(field, column, lambda value: _json_text(_json_value(value)), kind)
+        return _by_value(field, column.to_pylist(), lambda value: _json_text(_json_value(value)), kind)
     _check_kind(field, column.type)
     converted = _cast(field, column, kind)
     _check_scalars(field, converted)
@@ -323,7 +329,8 @@ def _check_vector(field: FieldSchema, value: Any, row: int) -> None:
 def _gather_vectors(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
     try:
         # NumPy takes a list of lists twenty times as fast as Arrow does.
-        flat = pa.array(np.array(values, np.float32).reshape(-1))
+        with np.errstate(over="ignore"):
+            flat = pa.array(np.array(values, np.float32).reshape(-1))
     except (ValueError, TypeError, OverflowError):
         flat = _array(field, values, kind).values
     _check_finite(field, flat, np.arange(len(values)))
@@ -341,12 +348,25 @@ def _check_scalars(field: FieldSchema, column: pa.Array) -> None:
     """What Milvus checks of scalars when it imports, and Milvus Lite does not or not alike when it inserts."""
     if field.dtype == DataType.VARCHAR:
         _check_limit(field, pc.binary_length(column), field.max_length or MAX_TEXT_BYTES, "bytes", "max_length")
-    if field.dtype == DataType.ARRAY and field.max_capacity is not None:
-        _check_limit(field, pc.list_value_length(column), field.max_capacity, "elements", "max_capacity")
+    if field.dtype == DataType.ARRAY:
+        if field.max_capacity is not None:
+            _check_limit(field, pc.list_value_length(column), field.max_capacity, "elements", "max_capacity")
+        _check_elements(field, column)
     if field.dtype in (DataType.FLOAT, DataType.DOUBLE):
         row = _first(pc.invert(pc.is_finite(column)))
         if row is not None:
             raise ImportDataError("NaN or infinity", row=row, field=field.name)
+
+
+def _check_elements(field: FieldSchema, column: pa.Array) -> None:
+    elements = column.flatten()
+    try:
+        if elements.null_count:
+            raise ImportDataError("null inside an array", row=_first(elements.is_null()))
+        _check_scalars(FieldSchema(field.name, field.element_type, max_length=field.max_length), elements)
+    except ImportDataError as error:
+        row = pc.list_parent_indices(column)[error.row].as_py()
+        raise ImportDataError(error.message, row=row, field=field.name) from None
 
 
 def _check_limit(field: FieldSchema, sizes: pa.Array, limit: int, unit: str, name: str) -> None:
@@ -355,28 +375,85 @@ def _check_limit(field: FieldSchema, sizes: pa.Array, limit: int, unit: str, nam
         raise ImportDataError(f"{sizes[row]} {unit} exceed {name} {limit}", row=row, field=field.name)
 
 
-def _by_value(field: FieldSchema, column: pa.Array, convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
-    values = []
-    for row, value in enumerate(column.to_pylist()):
-        try:
-            values.append(None if value is None else convert(value))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ImportDataError(str(error), row=row, field=field.name) from None
-    return pa.array(values, kind)
-
-
 def _with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
-    if pa.types.is_null(column.type):
-        return pa.array([field.default_value] * len(column))
     if not column.null_count:
         return column
-    values = [field.default_value if value is None else value for value in column.to_pylist()]
-    return _array(field, values, column.type)
+    return column.fill_null(from_values(field, [field.default_value], column.type)[0])
 
 
 def _first(mask: pa.Array) -> int | None:
     index = pc.index(mask, True).as_py()
     return None if index < 0 else int(index)
+
+
+# -- one column of Python values ---------------------------------------------------------------------------
+
+
+def from_values(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
+    """A column from values that Milvus Lite has validated. Raises ImportDataError for what it does not look at."""
+    if field.dtype == DataType.FLOAT_VECTOR:
+        zeros = [0.0] * (field.dim or 0)
+        return _gather_vectors(field, [zeros if value is None else value for value in values], kind)
+    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
+        return _by_value(field, values, sparse_to_bytes, kind)
+    if field.dtype == DataType.JSON:
+        return _by_value(field, values, _json_text, kind)
+    if field.dtype == DataType.ARRAY:
+        _check_element_types(field, values)
+    array = _array(field, values, kind)
+    _check_scalars(field, array)
+    return array
+
+
+def _by_value(field: FieldSchema, values: list[Any], convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
+    converted = []
+    for row, value in enumerate(values):
+        try:
+            converted.append(None if value is None else convert(value))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ImportDataError(str(error), row=row, field=field.name) from None
+    return pa.array(converted, kind)
+
+
+def check_inserted(schema: CollectionSchema, rows: Rows) -> None:
+    """Raises ImportDataError for what Milvus Lite's `insert` would store as another value, or no answer can hold."""
+    stored = build_data_schema(schema)
+    fields = [field for field in schema.fields if field.dtype in NOT_LOOKED_AT]
+    for field in fields:
+        values = [row.get(field.name) for row in rows]
+        if field.dtype == DataType.FLOAT_VECTOR:
+            for number, value in enumerate(values):
+                if value is not None:
+                    _check_vector(field, value, number)
+        from_values(field, values, stored.field(field.name).type)
+    names = {field.name for field in fields}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            if name not in names:
+                _check_text(name, value, number)
+
+
+def _check_text(name: str, value: Any, row: int) -> None:
+    # JSON can spell half of a surrogate pair, which no answer can hold.
+    try:
+        json.dumps({name: value}, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise ImportDataError(str(error), row=row, field=name) from None
+
+
+def _check_element_types(field: FieldSchema, values: list[Any]) -> None:
+    # Arrow cuts the fraction off a number in a list, and takes null for one.
+    accepted = ELEMENTS.get(field.element_type, frozenset())
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        if not isinstance(value, list | tuple):
+            raise ImportDataError(f"expected an array, got {type(value).__name__}", row=row, field=field.name)
+        if accepted.issuperset(map(type, value)):
+            continue
+        wrong = next(one for one in value if type(one) not in accepted)
+        got = "null" if wrong is None else type(wrong).__name__
+        raise ImportDataError(f"expected {field.element_type.name} in the array, got {got}", row=row, field=field.name)
 
 
 # -- one value ---------------------------------------------------------------------------------------------
@@ -417,18 +494,6 @@ def _normalise(field: FieldSchema, value: Any) -> Any:
     return value
 
 
-def _stored_value(field: FieldSchema, value: Any) -> Any:
-    if field.dtype == DataType.FLOAT_VECTOR:
-        return [0.0] * (field.dim or 0) if value is None else value
-    if value is None:
-        return None
-    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
-        return sparse_to_bytes(value)
-    if field.dtype == DataType.JSON:
-        return _json_text(value)
-    return value
-
-
 def _sparse(value: Any) -> dict[int, float]:
     """A sparse vector from `{"index": value}` or `{"indices": [...], "values": [...]}`, also as JSON text."""
     if isinstance(value, str):
@@ -451,11 +516,14 @@ def _json_value(value: Any) -> Any:
 
 
 def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _meta_text(fields: dict[str, Any]) -> str | None:
-    return json.dumps(fields, sort_keys=True) if fields else None
+def _meta_text(fields: dict[str, Any], row: int) -> str | None:
+    try:
+        return json.dumps(fields, sort_keys=True, allow_nan=False) if fields else None
+    except (ValueError, TypeError) as error:
+        raise ImportDataError(str(error), row=row, field=META) from None
 
 
 def _dynamic_fields(value: Any, row: int) -> dict[str, Any]:

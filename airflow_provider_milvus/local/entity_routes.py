@@ -15,7 +15,8 @@ from milvus_lite.exceptions import SchemaValidationError
 from milvus_lite.schema.types import DataType
 
 from airflow_provider_milvus.local.collection_routes import require_loaded, require_partitions
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.columns import check_inserted
+from airflow_provider_milvus.local.errors import ImportDataError, MilvusError
 from airflow_provider_milvus.local.services import CollectionNameReq, Request, Routes, Services
 from airflow_provider_milvus.local.wire import required
 
@@ -181,7 +182,7 @@ def _inserting() -> Iterator[None]:
     """Tell of rows that do not fit as Milvus does."""
     try:
         yield
-    except (SchemaValidationError, ValueError, TypeError, OverflowError) as error:
+    except (ImportDataError, SchemaValidationError, ValueError, TypeError, OverflowError) as error:
         raise MilvusError(INVALID_DATA, f"{error}: fail to deal the insert data") from None
 
 
@@ -275,7 +276,9 @@ def _rows(request: DataReq, collection: Collection) -> list[dict[str, Any]]:
     if not all(isinstance(row, dict) for row in rows):
         raise ValueError("data must be a row or a list of rows")
     sparse = [one.name for one in collection.schema.fields if one.dtype == DataType.SPARSE_FLOAT_VECTOR]
-    return [{**row, **{name: _vector(row[name]) for name in sparse if name in row}} for row in rows]
+    rows = [{**row, **{name: _vector(row[name]) for name in sparse if name in row}} for row in rows]
+    check_inserted(collection.schema, rows)
+    return rows
 
 
 def _shown(request: Request, collection: Collection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

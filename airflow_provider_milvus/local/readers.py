@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from airflow_provider_milvus.local.errors import ImportDataError
-from airflow_provider_milvus.local.json_text import parse, refuse_constant, skim, unique_keys
+from airflow_provider_milvus.local.json_text import parse, skim
 
 Rows = list[dict[str, Any]]
 # A row of text, and how many characters it had.
@@ -354,7 +354,7 @@ class _JsonStream:
         self._buffer = ""
         self._at = 0
         self._dropped = 0
-        self._decoder = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=refuse_constant)
+        self._decoder = json.JSONDecoder()
 
     def rows(self) -> Iterator[SizedRow]:
         if self._peek() == "[":
@@ -368,7 +368,8 @@ class _JsonStream:
 
     def _rows_of_object(self) -> Iterator[SizedRow]:
         self._expect("{")
-        if self._value(0) != "rows":
+        key, self._at = self._decode(0)
+        if key != "rows":
             raise ImportDataError("expected the key 'rows'")
         self._expect(":")
         yield from self._array()
@@ -384,7 +385,7 @@ class _JsonStream:
             if self._peek() != "{":
                 raise ImportDataError("a row must be an object", row=row)
             start = self._dropped + self._at
-            value = self._value(row)
+            value = self._object(row)
             yield value, self._dropped + self._at - start
             row += 1
             separator = self._peek()
@@ -394,13 +395,25 @@ class _JsonStream:
             if separator != ",":
                 raise ImportDataError("expected ',' or ']' after a row", row=row - 1)
 
-    def _value(self, row: int) -> Any:
-        if self._peek() == "{" and (value := self._small_object()) is not None:
-            return value
+    def _object(self, row: int) -> Any:
+        """The object that begins here."""
+        value = self._small_object()
+        if value is None:
+            # The standard library tells where it ends, but takes more than JSON has, such as 1e999 or "\ud800".
+            end = self._decode(row)[1]
+            try:
+                value = self._read(self._buffer[self._at : end])
+            except ValueError as error:
+                raise ImportDataError(f"invalid JSON: {error}", row=row) from None
+            self._at = end
+        return value
+
+    def _decode(self, row: int) -> tuple[Any, int]:
+        """The value that begins here, and where it ends."""
+        self._peek()
         while True:
             try:
-                value, self._at = self._decoder.raw_decode(self._buffer, self._at)
-                return value
+                return self._decoder.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
                 if not (_may_be_cut(error, self._buffer) and self._read_more()):
                     raise ImportDataError(f"invalid JSON: {error.msg}", row=row) from None

@@ -3,11 +3,13 @@
 https://milvus.io/api-reference/restful/v2.6.x/v2/Collection%20(v2)/Create.md
 """
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
+from airflow_provider_milvus.local.columns import MAX_TEXT_BYTES
 from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.wire import required
 
@@ -29,6 +31,15 @@ TYPES = {
     "SparseFloatVector": DataType.SPARSE_FLOAT_VECTOR,
 }
 NAMES = {kind: name for name, kind in TYPES.items()}
+GREATEST: dict[DataType, float] = {
+    DataType.INT8: 2**7 - 1,
+    DataType.INT16: 2**15 - 1,
+    DataType.INT32: 2**31 - 1,
+    DataType.INT64: 2**63 - 1,
+    DataType.FLOAT: (2 - 2**-23) * 2.0**127,
+    DataType.DOUBLE: sys.float_info.max,
+}
+WITHOUT_DEFAULT = (DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
 
 
 @dataclass(kw_only=True)
@@ -45,8 +56,8 @@ class Field:
     element_type_params: dict[str, Any] = field(default_factory=dict)
 
     def build(self, auto_id: bool) -> FieldSchema:
-        """The field as Milvus Lite has it."""
-        return FieldSchema(
+        """The field as Milvus Lite has it. Raises MilvusError for one that it would not notice to make no sense."""
+        built = FieldSchema(
             name=self.field_name,
             dtype=_type(self.data_type),
             is_primary=self.is_primary,
@@ -59,6 +70,13 @@ class Field:
             default_value=self.default_value,
             is_partition_key=self.is_partition_key,
         )
+        if built.default_value is not None and not _fits(built, built.default_value):
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"default value {built.default_value!r} of field {built.name} does not fit {self.data_type}: "
+                "invalid parameter",
+            )
+        return built
 
     def _parameter(self, name: str) -> int | None:
         value = self.element_type_params.get(name)
@@ -105,6 +123,22 @@ def describe_field(number: int, one: FieldSchema) -> dict[str, Any]:
         "params": [{"key": key, "value": str(value)} for key, value in params.items() if value is not None],
     }
     return described if one.element_type is None else {**described, "elementType": NAMES[one.element_type]}
+
+
+def _fits(one: FieldSchema, value: Any) -> bool:
+    """Whether a field can have this default value; those that Milvus Lite parses it looks at itself."""
+    kind = type(value)
+    match one.dtype:
+        case DataType.BOOL:
+            return kind is bool
+        case DataType.VARCHAR:
+            return kind is str and len(value.encode()) <= (one.max_length or MAX_TEXT_BYTES)
+        case DataType.FLOAT | DataType.DOUBLE:
+            return kind in (int, float) and abs(value) <= GREATEST[one.dtype]
+        case DataType.INT8 | DataType.INT16 | DataType.INT32 | DataType.INT64:
+            return kind is int and -GREATEST[one.dtype] - 1 <= value <= GREATEST[one.dtype]
+        case _:
+            return one.dtype not in WITHOUT_DEFAULT
 
 
 def _type(name: str) -> DataType:

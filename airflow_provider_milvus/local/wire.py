@@ -7,6 +7,7 @@ read as "not given".
 
 import dataclasses
 import json
+import math
 from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -34,7 +35,7 @@ def bind(kind: type[T], body: bytes) -> T:
             "can only accept json format request, the request body should not be empty, however {} is valid",
         )
     try:
-        payload = json.loads(body, parse_constant=_refuse_constant)
+        payload = json.loads(body, parse_constant=_refuse_constant, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise MilvusError(INVALID_JSON, f"can only accept json format request, error: {error}") from None
     request: T = _decode(payload, kind, kind.__name__)
@@ -52,8 +53,26 @@ def failure(error: MilvusError) -> dict[str, Any]:
     return {"code": error.code, "message": error.message}
 
 
+def sendable(value: Any) -> Any:
+    """The value with null in place of numbers that JSON does not have, and text that an answer can hold."""
+    if isinstance(value, dict):
+        return {_text(key): sendable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [sendable(one) for one in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return _text(value) if isinstance(value, str) else value
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character in literal {name}")
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return number
 
 
 def _decode(value: Any, hint: Any, where: str) -> Any:

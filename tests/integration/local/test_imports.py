@@ -196,6 +196,17 @@ def test_bad_row_is_named_with_its_file_and_field(client):
     assert client.rows() == 0
 
 
+@pytest.mark.parametrize("value", ["1e999", r'"\ud800"', '{"deep": [-1e999]}'])
+@pytest.mark.parametrize("name", ["bad.json", "bad.jsonl"])
+def test_value_that_no_answer_can_hold_fails_the_job(client, name, value):
+    client.create("dynamic", enableDynamicField=True)
+    rows = ['{"vector": [1, 2, 3, 4], "x": ' + one + "}" for one in ("1", value)]
+    text = "\n".join(rows) if name.endswith("l") else f"[{', '.join(rows)}]"
+    (client.milvus.bucket / name).write_text(text)
+    job = client.load(name, collection="dynamic")
+    assert (job["state"], f"'{name}': row 1" in job["reason"]) == ("Failed", True), job
+
+
 def test_column_of_another_dimension_names_the_field(client):
     vectors = pa.array([[1.0, 2.0]], pa.list_(pa.float32()))
     pq.write_table(pa.table({"vector": vectors}), client.milvus.bucket / "bad.parquet")

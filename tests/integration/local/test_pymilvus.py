@@ -1,5 +1,6 @@
 """pymilvus, unchanged, against the local Milvus: its bulk import over REST, its client over gRPC."""
 
+import math
 import threading
 import time
 
@@ -56,6 +57,15 @@ def test_collection_is_not_dropped_via_its_alias(client, milvus):
     with pytest.raises(pymilvus.MilvusException, match="cannot drop the collection via alias"):
         milvus.drop_collection("a")
     assert milvus.list_collections() == ["c"]
+
+
+def test_rows_that_rest_cannot_spell_are_shown_all_the_same(client, milvus):
+    client.create("odd", auto_id=False, enableDynamicField=True)
+    milvus.insert("odd", [{"id": 1, "vector": [math.inf, 1e39, 0, 1], "size": math.nan, "colour": "red"}])
+    assert client.post("/entities/query", collectionName="odd") == [
+        {"id": 1, "vector": [None, None, 0.0, 1.0], "size": None, "colour": "red"}
+    ]
+    assert client.post("/entities/search", collectionName="odd", data=[[0] * 4])[0]["id"] == 1
 
 
 def test_collection_of_pymilvus_takes_imports(client, milvus):

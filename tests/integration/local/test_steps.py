@@ -1,6 +1,7 @@
 """The REST routes around an import: collections, indexes, partitions, aliases, databases and entities."""
 
 import itertools
+import json
 
 import pytest
 
@@ -70,6 +71,30 @@ def test_quick_setup_takes_text_keys_and_other_names(shared_client):
 def test_collection_that_cannot_be_is_1100(shared_client, body):
     assert shared_client.ask("/collections/create", collectionName="never", **body)["code"] == 1100
     assert shared_client.post("/collections/has", collectionName="never") == {"has": False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting", "others"),
+    [
+        ("Bool", [False], [0, "false"]),
+        ("Int8", [0, -128, 127], [300, -129, 1.7, True, "1"]),
+        ("Int64", [2**63 - 1], ["abc", 1.7, 2**63, [1]]),
+        ("Float", [0.5, 1, 3.4e38], ["0.5", 1e39, True]),
+        ("Double", [0.1, 1e300], ["0.1", 10**400]),
+        ("VarChar", ["", "ün"], ["üü", 5]),
+        ("Array", [None], [[1]]),
+    ],
+)
+def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, fitting, others):
+    params = {"max_length": 3}
+    field = {"fieldName": "x", "dataType": kind, "elementDataType": "Int8", "elementTypeParams": params}
+    for value in fitting:
+        shared_client.create("defaults", fields=[{**field, "defaultValue": value}])
+        shared_client.post("/collections/drop", collectionName="defaults")
+    for value in others:
+        fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {**field, "defaultValue": value}]
+        answer = shared_client.ask("/collections/create", collectionName="never", schema={"fields": fields})
+        assert (answer["code"], f"default value {value!r} of field x" in answer["message"]) == (1100, True), answer
 
 
 def test_functions_are_refused(shared_client):
@@ -392,8 +417,47 @@ def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
-@pytest.mark.parametrize("data", [["x"], {"id": "x", "vector": [0, 0, 0, 0]}, {"id": 9, "vector": [0, 0]}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["x"],
+        {"id": "x", "vector": [0, 0, 0, 0]},
+        {"id": 9, "vector": [0, 0]},
+        {"id": 9, "vector": [1e39, 0, 0, 0]},
+        {"id": 9, "vector": [0, 0, 0, 0], "colour": {"deep": ["\ud800"]}},
+        {"id": 9, "vector": [0, 0, 0, 0], "\ud800": 1},
+    ],
+)
 @pytest.mark.parametrize("route", ["insert", "upsert"])
 def test_rows_that_do_not_fit_are_1804(ask, post, route, data):
     assert ask(f"/entities/{route}", data=data)["code"] == 1804
     assert post("/collections/get_stats") == {"rowCount": 6}
+
+
+@pytest.mark.parametrize("field", [{"dataType": "Float"}, {"dataType": "Array", "elementDataType": "Float"}])
+def test_number_that_is_too_great_for_its_field_is_1804_and_named(shared_client, field):
+    shared_client.create("singles", auto_id=False, fields=[{"fieldName": "x", **field}])
+    wrap = list if field["dataType"] == "Array" else max
+    rows = [{"id": n, "vector": [0] * 4, "x": wrap([number])} for n, number in enumerate([3.4e38, 1e39])]
+    answer = shared_client.ask("/entities/insert", collectionName="singles", data=rows)
+    assert (answer["code"], "row 1 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
+    shared_client.post("/entities/insert", collectionName="singles", data=rows[0])
+    shared_client.post("/collections/drop", collectionName="singles")
+
+
+@pytest.mark.parametrize("elements", [[1.9], [1, None]])
+def test_array_that_does_not_fit_is_1804_and_named(shared_client, elements):
+    fields = [{"fieldName": "x", "dataType": "Array", "elementDataType": "Int64"}]
+    shared_client.create("arrays", auto_id=False, fields=fields)
+    row = {"id": 1, "vector": [0] * 4, "x": elements}
+    answer = shared_client.ask("/entities/insert", collectionName="arrays", data=row)
+    assert (answer["code"], "row 0 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
+    shared_client.post("/collections/drop", collectionName="arrays")
+
+
+def test_number_that_no_answer_can_hold_is_1801(shared_client, name):
+    data = '{"id": 9, "vector": [0, 0, 0, 0], "size": 1e999}'
+    body = f'{{"collectionName": "{name}", "data": {data}}}'
+    answer = json.loads(shared_client.send("/entities/insert", body.encode())[2])
+    assert (answer["code"], "1e999" in answer["message"]) == (1801, True)
+    assert shared_client.rows(name) == 6

@@ -220,6 +220,17 @@ def test_text_that_is_no_json_names_its_row():
     assert refusal(arrow, FieldSchema("x", DataType.JSON), pa.array(["{}", "{"])).row == 1
 
 
+@pytest.mark.parametrize("others", [(), (FieldSchema("g", DataType.GEOMETRY, nullable=True),)])
+def test_json_that_holds_no_number_names_its_row(others):
+    values = [{"a": 1.0}, {"a": math.nan}]
+    batch = pa.record_batch({"id": [1, 2], "x": values})
+    error = refusal(converter(FieldSchema("x", DataType.JSON), *others).convert, batch)
+    assert (error.row, error.field) == (1, "x")
+    batch = pa.record_batch({"id": [1, 2], "$meta": values})
+    error = refusal(converter(*others, dynamic=True).convert, batch)
+    assert (error.row, error.field) == (1, "$meta")
+
+
 def test_array_is_cast_to_its_element_type():
     field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
     found = arrow(field, pa.array([[1, 2], []]))
@@ -231,6 +242,51 @@ def test_bad_array_names_its_row(bad):
     field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
     assert refusal(arrow, field, pa.array([[1], bad])).row == 1
     assert refusal(rows, field, [1], bad).row == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (DataType.INT64, [1], [2.0]),
+        (DataType.INT64, [1], [1.9, -1.9]),
+        (DataType.INT8, [1], [0.5]),
+        (DataType.INT8, [1], [1, True]),
+        (DataType.INT8, [1], [1, None]),
+        (DataType.BOOL, [True], [1]),
+        (DataType.FLOAT, [1, 0.5], [1.0, 1e300]),
+        (DataType.FLOAT, [1, 0.5], ["1"]),
+        (DataType.DOUBLE, [1, 1e300], [1.0, None]),
+        (DataType.VARCHAR, ["", "ün"], ["a", "long"]),
+        (DataType.VARCHAR, ["", "ün"], ["a", "üü"]),
+        (DataType.VARCHAR, ["", "ün"], [1]),
+    ],
+)
+def test_element_that_does_not_fit_names_the_row(kind, good, bad):
+    field = FieldSchema("x", DataType.ARRAY, element_type=kind, max_length=3, nullable=True)
+    assert rows(field, good, None).to_pylist() == [good, None]
+    for convert, values in ((rows, [good, None, [], bad]), (cells, list(map(json.dumps, [good, good, [], bad])))):
+        error = refusal(convert, field, *values)
+        assert (error.row, error.field) == (3, "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (DataType.INT8, [1], [1, 300]),
+        (DataType.INT64, [1], [1, None]),
+        (DataType.FLOAT, [1.0, 0.5], [1.0, 1e300]),
+        (DataType.DOUBLE, [1.0], [math.nan]),
+        (DataType.VARCHAR, ["", "ün"], ["a", "üü"]),
+    ],
+)
+@pytest.mark.parametrize("of", [pa.list_, pa.large_list])
+def test_element_of_a_column_that_does_not_fit_names_the_row(kind, good, bad, of):
+    field = FieldSchema("x", DataType.ARRAY, element_type=kind, max_length=3, nullable=True)
+    column = pa.array([good, None, [], bad, good], of(pa.array(good).type))
+    assert arrow(field, column[:3]).to_pylist() == [good, None, []]
+    for part, row in ((column, 3), (column[1:], 2)):
+        error = refusal(arrow, field, part)
+        assert (error.row, error.field) == (row, "x")
 
 
 def test_null_names_its_row_where_it_may_not_be():
@@ -249,6 +305,21 @@ def test_null_stays_null_where_it_may_be(kind):
 def test_default_stands_in_for_null(column):
     field = FieldSchema("x", DataType.INT32, default_value=9)
     assert arrow(field, column).to_pylist() == rows(field, None, 5).to_pylist() == [9, 5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "column"),
+    [
+        (DataType.FLOAT, 0.5, pa.array([1, None], pa.int32())),
+        (DataType.DOUBLE, 0.1, pa.array([1, None], pa.float32())),
+        (DataType.INT64, 1000, pa.array([1, None], pa.int8())),
+        (DataType.VARCHAR, "d", pa.array(["a", None]).dictionary_encode()),
+        (DataType.JSON, {"d": 0.5}, pa.array(["{}", None])),
+    ],
+)
+def test_default_keeps_its_value_whatever_type_the_file_has(kind, default, column):
+    found = arrow(FieldSchema("x", kind, default_value=default, max_length=9), column)[1].as_py()
+    assert (json.loads(found) if kind == DataType.JSON else found) == default
 
 
 def test_default_stands_in_for_a_missing_column():

@@ -73,6 +73,11 @@ def test_wrong_type_is_1801_and_names_the_field(body):
     assert "json: cannot unmarshal" in error.message
 
 
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"NaN", b"Infinity"])
+def test_number_that_is_none_is_1801(number):
+    assert refusal(b'{"jobId": "7", "unknown": [' + number + b"]}").code == 1801
+
+
 @pytest.mark.parametrize("body", [b"{}", b"null", b'{"jobId": ""}', b'{"jobId": null}'])
 def test_missing_required_field_is_1802(body):
     error = refusal(body)
