@@ -39,6 +39,8 @@ GREATEST: dict[DataType, float] = {
     DataType.FLOAT: (2 - 2**-23) * 2.0**127,
     DataType.DOUBLE: sys.float_info.max,
 }
+# What a cluster does not create a field without. Milvus Lite does, and then bounds nothing.
+LIMITS = {DataType.VARCHAR: "max_length", DataType.ARRAY: "max_capacity"}
 WITHOUT_DEFAULT = (DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
 
 
@@ -70,6 +72,13 @@ class Field:
             default_value=self.default_value,
             is_partition_key=self.is_partition_key,
         )
+        for kind in (built.dtype, built.element_type):
+            limit = LIMITS.get(kind)
+            if limit is not None and getattr(built, limit) is None:
+                raise MilvusError(
+                    INVALID_PARAMETER,
+                    f"type param({limit}) should be specified for the field({built.name}): invalid parameter",
+                )
         if built.default_value is not None and not _fits(built, built.default_value):
             raise MilvusError(
                 INVALID_PARAMETER,

@@ -22,7 +22,12 @@ def peak(client):
 
 @pytest.fixture(scope="module")
 def texts(shared_command):
-    shared_command.create("texts", fields=[{"fieldName": "text", "dataType": "VarChar", "nullable": True}])
+    shared_command.create(
+        "texts",
+        fields=[
+            {"fieldName": "text", "dataType": "VarChar", "nullable": True, "elementTypeParams": {"max_length": 65535}}
+        ],
+    )
     return shared_command
 
 

@@ -149,7 +149,7 @@ def damaged(draw, content):
 def every_type(shared_client):
     """A client of a server whose collection ``files`` has something for every column of these files."""
     fields = [
-        {"fieldName": "text", "dataType": "VarChar", "nullable": True},
+        {"fieldName": "text", "dataType": "VarChar", "nullable": True, "elementTypeParams": {"max_length": 65535}},
         {"fieldName": "doc", "dataType": "JSON", "nullable": True},
     ]
     shared_client.create("files", fields=fields, enableDynamicField=True)

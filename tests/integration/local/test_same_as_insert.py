@@ -21,7 +21,12 @@ FIELDS = [
     {"fieldName": "double", "dataType": "Double"},
     {"fieldName": "text", "dataType": "VarChar", "elementTypeParams": {"max_length": 20}},
     {"fieldName": "doc", "dataType": "JSON"},
-    {"fieldName": "tags", "dataType": "Array", "elementDataType": "VarChar", "elementTypeParams": {"max_capacity": 4}},
+    {
+        "fieldName": "tags",
+        "dataType": "Array",
+        "elementDataType": "VarChar",
+        "elementTypeParams": {"max_capacity": 4, "max_length": 20},
+    },
     {"fieldName": "maybe", "dataType": "Int32", "nullable": True},
     {"fieldName": "filled", "dataType": "Int32", "defaultValue": 7},
 ]

@@ -86,7 +86,7 @@ def test_collection_that_cannot_be_is_1100(shared_client, body):
     ],
 )
 def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, fitting, others):
-    params = {"max_length": 3}
+    params = {"max_length": 3, "max_capacity": 2}
     field = {"fieldName": "x", "dataType": kind, "elementDataType": "Int8", "elementTypeParams": params}
     for value in fitting:
         shared_client.create("defaults", fields=[{**field, "defaultValue": value}])
@@ -95,6 +95,20 @@ def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, 
         fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {**field, "defaultValue": value}]
         answer = shared_client.ask("/collections/create", collectionName="never", schema={"fields": fields})
         assert (answer["code"], f"default value {value!r} of field x" in answer["message"]) == (1100, True), answer
+
+
+@pytest.mark.parametrize(
+    ("field", "missing"),
+    [
+        ({"dataType": "VarChar"}, "max_length"),
+        ({"dataType": "Array", "elementDataType": "Int8"}, "max_capacity"),
+        ({"dataType": "Array", "elementDataType": "VarChar", "elementTypeParams": {"max_capacity": 2}}, "max_length"),
+    ],
+)
+def test_field_without_its_limit_is_refused(shared_client, field, missing):
+    fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {"fieldName": "x", **field}]
+    answer = shared_client.ask("/collections/create", collectionName="never", schema={"fields": fields})
+    assert (answer["code"], f"type param({missing}) should be specified" in answer["message"]) == (1100, True), answer
 
 
 def test_functions_are_refused(shared_client):
@@ -436,7 +450,8 @@ def test_rows_that_do_not_fit_are_1804(ask, post, route, data):
 
 @pytest.mark.parametrize("field", [{"dataType": "Float"}, {"dataType": "Array", "elementDataType": "Float"}])
 def test_number_that_is_too_great_for_its_field_is_1804_and_named(shared_client, field):
-    shared_client.create("singles", auto_id=False, fields=[{"fieldName": "x", **field}])
+    fields = [{"fieldName": "x", **field, "elementTypeParams": {"max_capacity": 2}}]
+    shared_client.create("singles", auto_id=False, fields=fields)
     wrap = list if field["dataType"] == "Array" else max
     rows = [{"id": n, "vector": [0] * 4, "x": wrap([number])} for n, number in enumerate([3.4e38, 1e39])]
     answer = shared_client.ask("/entities/insert", collectionName="singles", data=rows)
@@ -447,7 +462,8 @@ def test_number_that_is_too_great_for_its_field_is_1804_and_named(shared_client,
 
 @pytest.mark.parametrize("elements", [[1.9], [1, None]])
 def test_array_that_does_not_fit_is_1804_and_named(shared_client, elements):
-    fields = [{"fieldName": "x", "dataType": "Array", "elementDataType": "Int64"}]
+    capacity = {"max_capacity": 2}
+    fields = [{"fieldName": "x", "dataType": "Array", "elementDataType": "Int64", "elementTypeParams": capacity}]
     shared_client.create("arrays", auto_id=False, fields=fields)
     row = {"id": 1, "vector": [0] * 4, "x": elements}
     answer = shared_client.ask("/entities/insert", collectionName="arrays", data=row)
