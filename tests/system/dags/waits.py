@@ -7,7 +7,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
-LONG = {"collection_name": "vectors", "files": ["vectors.parquet"], "milvus_conn_id": "milvus_slow"}
+LONG = {"collection_name": "vectors", "files": ["vectors.parquet"], "milvus_conn_id": "milvus_patient"}
 SHORT = {"collection_name": "vectors", "files": ["vectors.parquet"]}
 
 with DAG("waits", schedule=None, catchup=False):
@@ -20,7 +20,7 @@ with DAG("waits", schedule=None, catchup=False):
         MilvusImportSensor(
             task_id=task_id,
             job_id=submit.output,
-            milvus_conn_id="milvus_slow",
+            milvus_conn_id="milvus_patient",
             timeout=300,
             # Other tasks wait for a slot as well; these must find their job still running.
             priority_weight=100,
