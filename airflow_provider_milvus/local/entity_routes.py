@@ -133,7 +133,7 @@ def get(services: Services, request: GetReq) -> list[dict[str, Any]]:
     given = request.id if isinstance(request.id, list) else [request.id]
     collection = _readable(services, request)
     rows = collection.get(
-        [_key(collection, one) for one in given],
+        _keys(collection, given),
         partition_names=request.partition_names or None,
         output_fields=_fields(collection, request.output_fields),
     )
@@ -209,15 +209,19 @@ def _fields(collection: Collection, names: list[str]) -> list[str] | None:
     return names
 
 
-def _key(collection: Collection, value: Any) -> Any:
-    """A primary key, which a client may write as text where it is a number: see `_wants_text`."""
+def _keys(collection: Collection, given: list[Any]) -> list[Any]:
+    """Primary keys, which a client may write as text where they are numbers: see `_wants_text`."""
     kind = next(one.dtype for one in collection.schema.fields if one.name == _primary(collection))
-    if kind != DataType.INT64 or type(value) is int:
-        return value
+    return [_int64(one) for one in given] if kind == DataType.INT64 else given
+
+
+def _int64(key: Any) -> int:
+    if type(key) is int:
+        return key
     try:
-        return int(value if isinstance(value, str) else "")
+        return int(key if isinstance(key, str) else "")
     except ValueError:
-        raise MilvusError(INVALID_PARAMETER, f"{value!r} is no primary key of type Int64: invalid parameter") from None
+        raise MilvusError(INVALID_PARAMETER, f"{key!r} is no primary key of type Int64: invalid parameter") from None
 
 
 def _expression(request: QueryReq | SearchReq | DeleteReq) -> str | None:
@@ -250,19 +254,20 @@ def _partition(name: str) -> dict[str, str]:
 
 
 def _limit(limit: int) -> int:
-    if not 0 <= limit <= MAX_LIMIT:
-        raise MilvusError(
-            INVALID_PARAMETER, f"[limit] must be in range [1, {MAX_LIMIT}], but got {limit}: invalid parameter"
-        )
-    return limit or DEFAULT_LIMIT
+    return _bounded("limit", limit, least=1) or DEFAULT_LIMIT
 
 
 def _offset(offset: int) -> int:
-    if not 0 <= offset <= MAX_LIMIT:
+    return _bounded("offset", offset, least=0)
+
+
+def _bounded(name: str, number: int, least: int) -> int:
+    """A number up to `MAX_LIMIT`; 0 stands for "not given", whatever the least is."""
+    if not 0 <= number <= MAX_LIMIT:
         raise MilvusError(
-            INVALID_PARAMETER, f"[offset] must be in range [0, {MAX_LIMIT}], but got {offset}: invalid parameter"
+            INVALID_PARAMETER, f"[{name}] must be in range [{least}, {MAX_LIMIT}], but got {number}: invalid parameter"
         )
-    return offset
+    return number
 
 
 def _vector(value: Any) -> Any:
