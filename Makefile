@@ -44,7 +44,7 @@ test-floor: .venv-floor/ready
 	$(FLOOR_BIN)/pytest $(PYTEST) $(PARALLEL) tests/unit tests/integration
 
 crash-test: .venv/ready
-	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/imports/test_submission_histories.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/submission/test_submission_histories.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_hostile_input.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_crashes.py
 	$(BIN)/python tests/system/crash_campaign.py

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.hooks.settings import ClientSettings
+    from airflow_provider_milvus.client.settings import ClientSettings
 
 DEFAULT_PORT = 19530
 DEFAULT_DATABASE = "default"

@@ -39,7 +39,7 @@ from airflow_provider_milvus.rest.errors import MilvusError
 from airflow_provider_milvus.rest.errors import __all__ as _request_errors
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.imports.waiting import Event
+    from airflow_provider_milvus.waiting.import_wait import Event
 
 __all__ = [
     *_request_errors,
@@ -146,7 +146,7 @@ _BY_READINESS: dict[str, type[Exception]] = {
 
 
 def readiness_error_of(event: Event | None) -> Exception | None:
-    """The exception that the event of a :mod:`~airflow_provider_milvus.imports.readiness` wait stands for."""
+    """The exception that the event of a :mod:`~airflow_provider_milvus.waiting.readiness_wait` wait stands for."""
     status: Any = event.get("status") if isinstance(event, dict) else None
     if event is None or status not in (*_BY_READINESS, "success"):
         return MilvusCollectionUnreachable(f"the wait ended without a result that this version understands: {event!r}")

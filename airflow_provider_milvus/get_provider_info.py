@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_milvus import __version__
-from airflow_provider_milvus.hooks.form import conn_fields, field_behaviour
+from airflow_provider_milvus.client.form import conn_fields, field_behaviour
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_milvus.operators.bulk_import",
                     "airflow_provider_milvus.operators.collection",
                     "airflow_provider_milvus.operators.index",
-                    "airflow_provider_milvus.operators.plan",
+                    "airflow_provider_milvus.operators.files",
                 ],
             }
         ],
@@ -48,6 +48,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Milvus",
                 "python-modules": [
                     "airflow_provider_milvus.triggers.collection",
+                    "airflow_provider_milvus.triggers.import_event",
                     "airflow_provider_milvus.triggers.import_job",
                 ],
             }

@@ -134,8 +134,8 @@ def read_only(path: Path, data_dir: Path, files: list[str]) -> tuple[float, int]
     """Read and convert as an import does, and keep nothing."""
     from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
-    from airflow_provider_milvus.local.columns import Converter
-    from airflow_provider_milvus.local.readers import open_reader
+    from airflow_provider_milvus.local.importing.columns import Converter
+    from airflow_provider_milvus.local.importing.readers import open_reader
 
     fields = [
         FieldSchema("id", DataType.INT64, is_primary=True),

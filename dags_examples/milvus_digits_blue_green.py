@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.providers.common.compat.sdk import DAG
 from handwritten_digits import BUCKET, INDEX, SCHEMA, write_files
 
-from airflow_provider_milvus.blue_green import milvus_blue_green_import
+from airflow_provider_milvus.task_groups.blue_green import milvus_blue_green_import
 
 ALIAS = "digits_blue_green"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.triggers.import_job import MilvusImportEventTrigger
+from airflow_provider_milvus.triggers.import_event import MilvusImportEventTrigger
 
 COLLECTION = "digits_deferrable"
 

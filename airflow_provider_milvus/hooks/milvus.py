@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_milvus import imports, rest
+from airflow_provider_milvus import rest, waiting
 from airflow_provider_milvus.exceptions import error_of
-from airflow_provider_milvus.imports import pacing
+from airflow_provider_milvus.waiting import backoff
 
 if TYPE_CHECKING:
     import requests
 
-    from airflow_provider_milvus.hooks.settings import ClientSettings
-    from airflow_provider_milvus.hooks.transport import RequestsTransport
+    from airflow_provider_milvus.client.settings import ClientSettings
+    from airflow_provider_milvus.client.transport import RequestsTransport
     from airflow_provider_milvus.rest.collections import IndexState, LoadState
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.errors import MilvusError
-    from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource
+    from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource
+    from airflow_provider_milvus.waiting.import_wait import Event, ImportWait
 
 T = TypeVar("T")
 
@@ -55,14 +56,14 @@ class MilvusHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The form's extra fields, for Airflow before 3.2; newer ones read them from the provider's description."""
-        from airflow_provider_milvus.hooks.form import widgets
+        from airflow_provider_milvus.client.form import widgets
 
         return widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """The form's standard fields, for Airflow before 3.2."""
-        from airflow_provider_milvus.hooks.form import hook_field_behaviour
+        from airflow_provider_milvus.client.form import hook_field_behaviour
 
         return hook_field_behaviour()
 
@@ -72,13 +73,13 @@ class MilvusHook(BaseHook):
 
         :raises ValueError: naming the field of the connection that is wrong.
         """
-        from airflow_provider_milvus.hooks.settings import ClientSettings
+        from airflow_provider_milvus.client.settings import ClientSettings
 
         return ClientSettings.from_connection(self.get_connection(self.milvus_conn_id), self.database)
 
     @cached_property
     def _transport(self) -> RequestsTransport:
-        from airflow_provider_milvus.hooks.transport import RequestsTransport
+        from airflow_provider_milvus.client.transport import RequestsTransport
 
         return RequestsTransport(self.settings)
 
@@ -127,11 +128,11 @@ class MilvusHook(BaseHook):
             again, for about a day; older servers ignore it.
         :raises ValueError: for bad parameters, before anything is sent.
         """
-        source = rest.imports.ImportSource(
+        source = rest.import_jobs.ImportSource(
             files=files, object_urls=object_urls, volume_name=volume_name, data_paths=data_paths
         )
         self.check_source(source, storage_conn_id)
-        request = rest.imports.create(
+        request = rest.import_jobs.create(
             collection_name,
             source,
             partition_name=partition_name,
@@ -146,7 +147,7 @@ class MilvusHook(BaseHook):
 
         :raises MilvusImportJobNotFound: where the server has no record of it.
         """
-        return self.call(rest.imports.describe(job_id))
+        return self.call(rest.import_jobs.describe(job_id))
 
     def list_import_jobs(self, collection_name: str | None = None, *, retries: int | None = None) -> list[ImportJob]:
         """The import jobs that the server still has a record of, oldest first as far as their ids tell.
@@ -156,24 +157,24 @@ class MilvusHook(BaseHook):
         pages = _Pages(collection_name, self.settings)
         while request := pages.next():
             pages.take(self.call(request, retries=retries))
-        jobs = map(rest.imports.parse_job, pages.records.values())
+        jobs = map(rest.import_jobs.parse_job, pages.records.values())
         return sorted(jobs, key=lambda job: (len(job.job_id), job.job_id))
 
     def commit_import(self, job_id: str) -> None:
         """Make the rows of an uncommitted two-phase job visible (Milvus 3)."""
-        self.call(rest.imports.commit(job_id))
+        self.call(rest.import_jobs.commit(job_id))
 
     def abort_import(self, job_id: str) -> None:
         """Discard a two-phase job before its commit (Milvus 3)."""
-        self.call(rest.imports.abort(job_id))
+        self.call(rest.import_jobs.abort(job_id))
 
     def wait_for_import(
         self,
         job_id: str | Sequence[str],
         *,
-        poll_interval: float = pacing.DEFAULT_POLL_INTERVAL,
+        poll_interval: float = backoff.DEFAULT_POLL_INTERVAL,
         timeout: float | None = None,
-        max_poll_failures: int = pacing.DEFAULT_MAX_POLL_FAILURES,
+        max_poll_failures: int = backoff.DEFAULT_MAX_POLL_FAILURES,
     ) -> ImportProgress | list[ImportProgress]:
         """Wait, in this process, until an import job or several are ``Completed``. For use inside a ``@task``.
 
@@ -184,8 +185,8 @@ class MilvusHook(BaseHook):
         :return: the progress of the one job, or those of the list in its order.
         :raises MilvusImportFailed: and its kin in :mod:`airflow_provider_milvus.exceptions`.
         """
-        pacing.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
-        wait = imports.waiting.ImportWait(
+        backoff.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        wait = waiting.import_wait.ImportWait(
             job_id,
             poll_interval=poll_interval,
             deadline=None if timeout is None else time.time() + timeout,
@@ -196,11 +197,11 @@ class MilvusHook(BaseHook):
             raise error
         return wait.seen[0] if isinstance(job_id, str) else wait.seen
 
-    def run_wait(self, wait: imports.waiting.ImportWait, *, until: float | None = None) -> imports.waiting.Event | None:
-        """Drive a wait with this hook's connection; see :func:`airflow_provider_milvus.imports.waiting.wait_for`."""
+    def run_wait(self, wait: ImportWait, *, until: float | None = None) -> Event | None:
+        """Poll with this hook's connection; see :func:`airflow_provider_milvus.waiting.import_wait.wait_for`."""
         # The wait has a back-off of its own, which its deadline bounds; the transport's would run past it.
-        return imports.waiting.wait_for(
-            wait, lambda job_id: self.call(rest.imports.describe(job_id), retries=0), until=until
+        return waiting.import_wait.wait_for(
+            wait, lambda job_id: self.call(rest.import_jobs.describe(job_id), retries=0), until=until
         )
 
     def check_source(self, source: ImportSource, storage_conn_id: str | None = None) -> None:
@@ -375,7 +376,7 @@ class MilvusHook(BaseHook):
             message = f"Connected to {url}; database {settings.database!r} has {len(names)} collections"
             if settings.on_zilliz_cloud:
                 url = settings.import_url
-                self.call(rest.imports.list_jobs(page=1, page_size=1), retries=0)
+                self.call(rest.import_jobs.list_jobs(page=1, page_size=1), retries=0)
                 message += f"; import jobs go to {url} for {settings.cluster_id or settings.project_id}"
         except rest.errors.MilvusError as error:
             return False, _diagnosis(url, settings.database, error)
@@ -396,7 +397,7 @@ class MilvusAsyncHook:
         self.database = database
 
     async def __aenter__(self) -> MilvusAsyncHook:
-        from airflow_provider_milvus.hooks.transport import HttpxTransport
+        from airflow_provider_milvus.client.transport import HttpxTransport
 
         self.settings: ClientSettings = await _settings(self.milvus_conn_id, self.database)
         # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
@@ -411,7 +412,7 @@ class MilvusAsyncHook:
 
         :raises MilvusImportJobNotFound: where the server has no record of it.
         """
-        return await self._transport.call(rest.imports.describe(job_id))
+        return await self._transport.call(rest.import_jobs.describe(job_id))
 
     async def list_import_records(self, collection_name: str | None = None) -> Mapping[str, Mapping[str, Any]]:
         """What the server's list says of its import jobs, by job id."""
@@ -422,7 +423,7 @@ class MilvusAsyncHook:
 
     async def abort_import(self, job_id: str) -> None:
         """Discard a two-phase job before its commit (Milvus 3)."""
-        await self._transport.call(rest.imports.abort(job_id))
+        await self._transport.call(rest.import_jobs.abort(job_id))
 
     async def call(self, request: Request[T]) -> T:
         """Send any request of :mod:`airflow_provider_milvus.rest` once.
@@ -448,7 +449,7 @@ class _Pages:
             return None
         self._page += 1
         paging = {"page": self._page, "page_size": ZILLIZ_PAGE_SIZE} if self._paged else {}
-        return rest.imports.list_jobs(self._collection_name, **paging)
+        return rest.import_jobs.list_jobs(self._collection_name, **paging)
 
     def take(self, found: dict[str, Mapping[str, Any]]) -> None:
         """Take in a page."""
@@ -462,7 +463,7 @@ async def _settings(conn_id: str, database: str | None) -> ClientSettings:
     from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
     from asgiref.sync import sync_to_async
 
-    from airflow_provider_milvus.hooks.settings import ClientSettings
+    from airflow_provider_milvus.client.settings import ClientSettings
 
     try:
         connection = await get_async_connection(conn_id)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
-from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
+from airflow_provider_milvus.local.milvus_versions import NEWEST, VERSIONS
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.local.server import LocalMilvus

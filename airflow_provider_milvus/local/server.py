@@ -16,19 +16,19 @@ import uvicorn
 from milvus_lite.exceptions import MilvusLiteError
 from starlette.types import ASGIApp
 
-from airflow_provider_milvus.local.app import build_app
-from airflow_provider_milvus.local.bucket import is_url, open_bucket
-from airflow_provider_milvus.local.cloud_routes import CLUSTER_ID
-from airflow_provider_milvus.local.engine import Engine
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.faults import Fault, Faults, parse_all
-from airflow_provider_milvus.local.grpc_face import GrpcFace
-from airflow_provider_milvus.local.jobs import KEY_SECONDS, JobTable
+from airflow_provider_milvus.local.importing.bucket import is_url, open_bucket
+from airflow_provider_milvus.local.importing.jobs import KEY_SECONDS, JobTable
+from airflow_provider_milvus.local.importing.runner import MAX_JOBS, WORKERS, JobRunner, JobSettings
+from airflow_provider_milvus.local.lite.engine import Engine
+from airflow_provider_milvus.local.lite.grpc_face import GrpcFace
+from airflow_provider_milvus.local.milvus_versions import NEWEST, VERSIONS
 from airflow_provider_milvus.local.port import SharedPort
-from airflow_provider_milvus.local.runner import MAX_JOBS, WORKERS, JobRunner, JobSettings
-from airflow_provider_milvus.local.services import Services
+from airflow_provider_milvus.local.routes.app import build_app
+from airflow_provider_milvus.local.routes.services import Services
+from airflow_provider_milvus.local.routes.zilliz_cloud import CLUSTER_ID
 from airflow_provider_milvus.local.users import parse_all as parse_users
-from airflow_provider_milvus.local.versions import NEWEST, VERSIONS
 
 STOP_SECONDS = 5
 MAX_PORT = 65535

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from airflow_provider_milvus.local.engine import DEFAULT_DATABASE
+from airflow_provider_milvus.local.lite.engine import DEFAULT_DATABASE
 
 FORM = "NAME:PASSWORD or NAME:PASSWORD=COLLECTION,COLLECTION"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import rest
 from airflow_provider_milvus.exceptions import MilvusCollectionNotLoaded
-from airflow_provider_milvus.operators.readiness import MilvusOperator
+from airflow_provider_milvus.operators.base import MilvusOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_milvus import imports, rest
+from airflow_provider_milvus import rest, submission, waiting
 from airflow_provider_milvus.exceptions import (
     MilvusImportOutcomeUnknown,
     MilvusImportRefused,
@@ -17,7 +17,7 @@ from airflow_provider_milvus.exceptions import (
     error_of,
 )
 from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.imports.pacing import (
+from airflow_provider_milvus.waiting.backoff import (
     DEFAULT_MAX_POLL_FAILURES,
     DEFAULT_POLL_INTERVAL,
     check_wait,
@@ -27,12 +27,12 @@ from airflow_provider_milvus.imports.pacing import (
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import AssetAlias, Context, ObjectStoragePath
 
-    from airflow_provider_milvus.hooks.storage import BucketFiles
-    from airflow_provider_milvus.imports.records import Store
-    from airflow_provider_milvus.imports.submission import Load, Submission
-    from airflow_provider_milvus.imports.waiting import Event
+    from airflow_provider_milvus.client.storage import BucketFiles
     from airflow_provider_milvus.rest.envelope import Request
-    from airflow_provider_milvus.rest.imports import ImportJob, ImportProgress, ImportSource, ImportState
+    from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource, ImportState
+    from airflow_provider_milvus.submission.record import Store
+    from airflow_provider_milvus.submission.submitter import Load, Submission
+    from airflow_provider_milvus.waiting.import_wait import Event
 
 
 FOOTERS = "footers"
@@ -60,7 +60,7 @@ class MilvusBulkImportOperator(BaseOperator):
         of ``.npy`` files, one per field. (templated)
     :param files_from: instead of ``files``: a URL with a pattern that is looked up when the task runs, such as
         ``s3://aws_default@bucket/folder/*.parquet``, or an Airflow ``ObjectStoragePath``; see
-        :class:`~airflow_provider_milvus.hooks.storage.BucketFiles`. A retry loads what the first try found (Airflow
+        :class:`~airflow_provider_milvus.client.storage.BucketFiles`. A retry loads what the first try found (Airflow
         3.3). (templated)
     :param files_root: of ``files_from``: the URL of what is the bucket's root for Milvus, where that is not the bucket;
         local files need it. (templated)
@@ -93,7 +93,7 @@ class MilvusBulkImportOperator(BaseOperator):
         of ``files_from``. (templated)
     :param min_rows: two-phase: commit no fewer rows. (templated)
     :param check: two-phase: called with the job's
-        :class:`~airflow_provider_milvus.rest.imports.ImportProgress` before the commit; ``False`` or an exception
+        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` before the commit; ``False`` or an exception
         aborts it.
     :param cancel_on_kill: whether a killed task aborts its two-phase job. An ordinary job cannot be cancelled.
     :param asset_outlet: whether success updates the asset ``milvus://host:port/database/collection`` of the
@@ -221,16 +221,16 @@ class MilvusBulkImportOperator(BaseOperator):
         # Anew: where several runs share a process, as in `dag.test`, Airflow's copies of this operator share the dict.
         self._jobs = {}
         deadline = self._deadline(time.time())
-        generation = imports.records.generation(self._store(context), self._cycle(context))
+        generation = submission.record.generation(self._store(context), self._cycle(context))
         sources = self._sources(context, generation)
         loads = [self._load(context, generation, part, source) for part, source in enumerate(sources, 1)]
         self._check_files_are_the_same(context, loads)
         if self.two_phase:
             self._check_two_phase_is_known()
         for load, source in zip(loads, sources, strict=True):
-            submission = self._submit(context, load, source, deadline)
-            self._jobs[submission.job_id] = submission.ended
-            context["ti"].xcom_push(key="job_id", value=list(self._jobs) if len(sources) > 1 else submission.job_id)
+            submitted = self._submit(context, load, source, deadline)
+            self._jobs[submitted.job_id] = submitted.ended
+            context["ti"].xcom_push(key="job_id", value=list(self._jobs) if len(sources) > 1 else submitted.job_id)
         if not self.wait_for_completion:
             self._finished(context)
             return self._result
@@ -243,7 +243,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _sources(self, context: Context, generation: int) -> list[ImportSource]:
         """The files, as many sources as there must be imports."""
-        source = rest.imports.ImportSource(
+        source = rest.import_jobs.ImportSource(
             files=self.files if self._bucket is None else self._found_files(context, self._bucket, generation),
             object_urls=self.object_urls,
             volume_name=self.volume_name,
@@ -252,7 +252,7 @@ class MilvusBulkImportOperator(BaseOperator):
         self.hook.check_source(source, self.storage_conn_id)
         # Or a connection without keys would be found when a submit has been recorded.
         self.hook.storage_fields(self.storage_conn_id)
-        sources = imports.files.parts(source)
+        sources = submission.files.parts(source)
         if len(sources) > 1:
             for name, value, unfit in (
                 ("two_phase", self.two_phase, True),
@@ -279,7 +279,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _check_files_are_the_same(self, context: Context, loads: Sequence[Load]) -> None:
         first, digests = loads[0], [load.digest for load in loads]
-        others = imports.records.other_files(self._store(context), first.generation, first.target, digests)
+        others = submission.record.other_files(self._store(context), first.generation, first.target, digests)
         if others:
             raise ValueError(
                 f"files are others than those of an earlier try, whose import jobs {', '.join(others)} have loaded "
@@ -289,20 +289,20 @@ class MilvusBulkImportOperator(BaseOperator):
 
     @cached_property
     def _bucket(self) -> BucketFiles | None:
-        from airflow_provider_milvus.hooks.storage import BucketFiles
+        from airflow_provider_milvus.client.storage import BucketFiles
 
         return None if self.files_from is None else BucketFiles(self.files_from, self.files_root)
 
     def _found_files(self, context: Context, bucket: BucketFiles, generation: int) -> list[list[str]]:
         store, source = self._store(context), f"{bucket.source} files_root={str(self.files_root)!r}"
-        failed = imports.records.all_failed(store, generation)
-        sets = imports.files.listed_once(store, source, bucket.sets, generation=generation, anew=failed)
+        failed = submission.record.all_failed(store, generation)
+        sets = submission.files.listed_once(store, source, bucket.sets, generation=generation, anew=failed)
         self.log.info("%s: %s file sets", bucket.source, f"{len(sets):,}")
         return sets
 
     @property
     def _goal(self) -> ImportState:
-        states = rest.imports.ImportState
+        states = rest.import_jobs.ImportState
         return states.UNCOMMITTED if self.two_phase else states.COMPLETED
 
     def _check_two_phase_is_known(self) -> None:
@@ -324,11 +324,11 @@ class MilvusBulkImportOperator(BaseOperator):
         files, body = source.fields(), _Client(self, source).request().body
         where = {name: value for name, value in body.items() if name not in (*files, "options")}
         where |= {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
-        return imports.submission.Load(
+        return submission.submitter.Load(
             identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
             generation=generation,
-            digest=imports.submission.digest({**where, **files}),
-            target=imports.submission.digest(where),
+            digest=submission.submitter.digest({**where, **files}),
+            target=submission.submitter.digest(where),
             files=source.file_names(),
             first_try=ti.try_number <= self._cycle(context) + 1,
             since=started.timestamp() if started else 0.0,
@@ -337,7 +337,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _submit(self, context: Context, load: Load, source: ImportSource, deadline: float | None) -> Submission:
         """The import's job, old or new."""
-        submission = imports.submission.Submitter(
+        submitted = submission.submitter.Submitter(
             _Client(self, source),
             self._store(context),
             load,
@@ -347,13 +347,13 @@ class MilvusBulkImportOperator(BaseOperator):
             deadline=deadline,
             max_failures=self.max_poll_failures,
         ).submit()
-        self.log.info("Import job %s into %s: %s", submission.job_id or "(none)", self.collection_name, submission.case)
-        if submission.case is imports.submission.Case.UNKNOWN:
+        self.log.info("Import job %s into %s: %s", submitted.job_id or "(none)", self.collection_name, submitted.case)
+        if submitted.case is submission.submitter.Case.UNKNOWN:
             raise MilvusImportOutcomeUnknown(
-                f"{submission.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
+                f"{submitted.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
                 f"succeeded; if not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
             )
-        return submission
+        return submitted
 
     def _store(self, context: Context) -> Store | None:
         store: Store | None = context.get("task_state_store") if self.durable else None  # Airflow 3.3 and later
@@ -364,7 +364,7 @@ class MilvusBulkImportOperator(BaseOperator):
         return max(context["ti"].max_tries - (self.retries or 0), 0)
 
     def _finished(self, context: Context) -> None:
-        imports.records.finish(self._store(context), self._cycle(context))
+        submission.record.finish(self._store(context), self._cycle(context))
 
     def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str | list[str]:
         if all(self._jobs.values()):
@@ -373,7 +373,7 @@ class MilvusBulkImportOperator(BaseOperator):
         open_jobs = [job_id for job_id, ended in self._jobs.items() if not ended]
         several = len(self._jobs) > 1
         more = {"jobs": self._jobs} if several else {}
-        wait = imports.waiting.ImportWait(
+        wait = waiting.import_wait.ImportWait(
             open_jobs if several else open_jobs[0],
             goal=goal,
             poll_interval=self.poll_interval,
@@ -417,7 +417,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
         :param jobs: the ids of the load's jobs, and the final figures of those that were not waited for.
         """
-        for line in imports.waiting.report(event or {}):
+        for line in waiting.import_wait.report(event or {}):
             self.log.error(line)
         seen = {job["job_id"]: job for job in (event or {}).get("imports", [])}
         self._jobs = {**(jobs or {}), **seen}
@@ -427,7 +427,7 @@ class MilvusBulkImportOperator(BaseOperator):
         if error:
             if event and not committed and event["status"] in ("timeout", "unreachable"):
                 self._abort(event["job_id"])
-            imports.records.note_ended(self._store(context), seen.values())
+            submission.record.note_ended(self._store(context), seen.values())
             raise error
         assert event is not None  # else it was an error
         self.log.info("%s", event["message"])
@@ -452,7 +452,7 @@ class MilvusBulkImportOperator(BaseOperator):
         extra = {
             "job_id": self._result,
             "rows": sum(job["imported_rows"] for job in figures),
-            "seconds": imports.waiting.seconds_between(begin, end),
+            "seconds": waiting.import_wait.seconds_between(begin, end),
         }
         asset = assets.asset_of(self.hook.settings, self.collection_name)
         assets.update(context["outlet_events"], self.outlets, asset, extra, self._asset_alias)
@@ -461,7 +461,7 @@ class MilvusBulkImportOperator(BaseOperator):
         """Check the rows of the first phase, commit them and wait for the second phase."""
         try:
             progress = self.hook.get_import_progress(job_id)
-            if progress.state is rest.imports.ImportState.UNCOMMITTED:
+            if progress.state is rest.import_jobs.ImportState.UNCOMMITTED:
                 self._check(progress)
             self._send_commit(progress)
         except Exception:
@@ -470,7 +470,7 @@ class MilvusBulkImportOperator(BaseOperator):
             raise
         self.log.info("Import job %s: committed", job_id)
         self._jobs = {job_id: {}}
-        return self._wait(context, rest.imports.ImportState.COMPLETED, self._deadline(time.time()))
+        return self._wait(context, rest.import_jobs.ImportState.COMPLETED, self._deadline(time.time()))
 
     def _send_commit(self, progress: ImportProgress) -> None:
         try:
@@ -483,7 +483,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _check(self, progress: ImportProgress) -> None:
         expected, least = (None if rows is None else int(rows) for rows in (self._expected(progress), self.min_rows))
-        reason = imports.outcome.refusal(progress.imported_rows, expected, least)
+        reason = waiting.outcome.refusal(progress.imported_rows, expected, least)
         if reason is None and self.check is not None and not self.check(progress):
             reason = "the given check refused it"
         if reason:
@@ -499,7 +499,7 @@ class MilvusBulkImportOperator(BaseOperator):
     def _abort(self, job_id: str, **limits: Any) -> None:
         """Abort a two-phase job, and say what came of it."""
         try:
-            self.hook.call(rest.imports.abort(job_id), **limits)
+            self.hook.call(rest.import_jobs.abort(job_id), **limits)
         except rest.errors.MilvusError as error:
             self.log.warning("Import job %s could not be aborted: %s", job_id, error)
         else:
@@ -524,13 +524,13 @@ class _Client:
     def __init__(self, operator: MilvusBulkImportOperator, source: ImportSource) -> None:
         self._operator = operator
         self._source = source
-        options = rest.imports.check_options(operator.options)
+        options = rest.import_jobs.check_options(operator.options)
         if "auto_commit" in options:
             raise ValueError("options: auto_commit is what two_phase=True sets, and commits; leave it out")
         self._options = {**options, **({"auto_commit": "false"} if operator.two_phase else {})}
 
     def request(self, idempotency_key: str | None = None, storage: Mapping[str, str] | None = None) -> Request[str]:
-        return rest.imports.create(
+        return rest.import_jobs.create(
             self._operator.collection_name,
             self._source,
             partition_name=self._operator.partition_name,
@@ -544,7 +544,7 @@ class _Client:
         return self._operator.hook.call(self.request(idempotency_key, storage), retries=0)
 
     def describe(self, job_id: str) -> ImportProgress:
-        return self._operator.hook.call(rest.imports.describe(job_id), retries=0)
+        return self._operator.hook.call(rest.import_jobs.describe(job_id), retries=0)
 
     def list_jobs(self) -> Sequence[ImportJob]:
         return self._operator.hook.list_import_jobs(self._operator.collection_name, retries=0)

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import imports, rest
+from airflow_provider_milvus import rest, waiting
 from airflow_provider_milvus.exceptions import MilvusCollectionExists, MilvusRowCountWrong
-from airflow_provider_milvus.imports import pacing
-from airflow_provider_milvus.operators.readiness import MilvusOperator, MilvusReadinessOperator
+from airflow_provider_milvus.operators.base import MilvusOperator, MilvusReadinessOperator
+from airflow_provider_milvus.waiting import backoff
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_milvus.imports.waiting import Event
+    from airflow_provider_milvus.waiting.import_wait import Event
 
 IF_EXISTS = ("skip", "fail", "recreate")
 
@@ -82,7 +82,7 @@ class MilvusCreateCollectionOperator(MilvusOperator):
     def execute(self, context: Context) -> str:
         """Create it unless it is there."""
         name, schema = self.collection_name, self._schema(context)
-        dimension = None if self.dimension is None else pacing.whole_number("dimension", self.dimension)
+        dimension = None if self.dimension is None else backoff.whole_number("dimension", self.dimension)
         create = rest.collections.create_collection(
             name,
             dimension=dimension,
@@ -221,7 +221,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
             raise ValueError(
                 f"filter={filter!r} needs a query, and by_statistics=True makes none; leave one of them out"
             )
-        pacing.check_wait(poll_interval=1, max_poll_failures=1, timeout=timeout)
+        backoff.check_wait(poll_interval=1, max_poll_failures=1, timeout=timeout)
         self.collection_name = collection_name
         self.expected_rows = expected_rows
         self.min_rows = min_rows
@@ -237,17 +237,17 @@ class MilvusRowCountCheckOperator(MilvusOperator):
                 "this one, that should have given a number gave none"
             )
         expected, least = (
-            None if rows is None else pacing.whole_number(name, rows, least=0)
+            None if rows is None else backoff.whole_number(name, rows, least=0)
             for name, rows in (("expected_rows", self._expected()), ("min_rows", self.min_rows))
         )
         began = time.time()
         while True:
             rows = self._count()
-            reason = imports.outcome.refusal(rows, expected, least)
+            reason = waiting.outcome.refusal(rows, expected, least)
             if reason is None:
                 self.log.info("Collection %s has %s rows", self.collection_name, f"{rows:,}")
                 return rows
-            delay = pacing.interval(time.time() - began, pacing.DEFAULT_POLL_INTERVAL)
+            delay = backoff.interval(time.time() - began, backoff.DEFAULT_POLL_INTERVAL)
             if time.time() + delay > began + self.timeout:
                 raise MilvusRowCountWrong(f"collection {self.collection_name!r} is not as it should be: {reason}")
             time.sleep(delay)
@@ -256,7 +256,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         expected: Any = self.expected_rows
         if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
             return expected
-        figures = [expected] if isinstance(expected, Mapping) else imports.waiting.flat(expected)
+        figures = [expected] if isinstance(expected, Mapping) else waiting.import_wait.flat(expected)
         try:
             rows = [job["total_rows"] or job["imported_rows"] for job in figures]
         except (KeyError, TypeError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import rest
-from airflow_provider_milvus.operators.readiness import MilvusReadinessOperator
+from airflow_provider_milvus.operators.base import MilvusReadinessOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

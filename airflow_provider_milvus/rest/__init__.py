@@ -1,6 +1,7 @@
 """Milvus REST v2 as plain values: what to send, and what an answer means. No I/O, no Airflow, no policy.
 
-Its modules are loaded at their first use (``rest.imports.describe(…)``), since every DAG file imports what uses them.
+Its modules are loaded at their first use (``rest.import_jobs.describe(…)``), since every DAG file imports what uses
+them.
 """
 
 from importlib import import_module
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow_provider_milvus.rest import collections as collections
     from airflow_provider_milvus.rest import errors as errors
-    from airflow_provider_milvus.rest import imports as imports
+    from airflow_provider_milvus.rest import import_jobs as import_jobs
     from airflow_provider_milvus.rest import schemas as schemas
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("collections", "errors", "imports", "schemas"):
+    if name in ("collections", "errors", "import_jobs", "schemas"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

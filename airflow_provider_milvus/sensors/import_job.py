@@ -17,15 +17,15 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_milvus import imports
+from airflow_provider_milvus import waiting
 from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportFailedForNow, error_of
 from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, check_wait
+from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, check_wait
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_milvus.imports.waiting import Event
+    from airflow_provider_milvus.waiting.import_wait import Event
 
 
 class MilvusImportSensor(BaseSensorOperator):
@@ -122,8 +122,8 @@ class MilvusImportSensor(BaseSensorOperator):
         return MilvusHook(self.milvus_conn_id, self.database)
 
     @cached_property
-    def _wait(self) -> imports.waiting.ImportWait:
-        return imports.waiting.ImportWait(
+    def _wait(self) -> waiting.import_wait.ImportWait:
+        return waiting.import_wait.ImportWait(
             self.job_id,
             poll_interval=self.poke_interval or 1.0,
             # Airflow bounds the looks of a worker; a deferred wait must bound itself.
@@ -159,7 +159,7 @@ class MilvusImportSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Event | None) -> dict[str, Any] | list[dict[str, Any]]:
         """End the wait: return the final figures, or fail with what went wrong."""
-        for line in imports.waiting.report(event or {}):
+        for line in waiting.import_wait.report(event or {}):
             self.log.error(line)
         if error := self._error_of(event):
             if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):

@@ -9,16 +9,16 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_milvus import imports, rest
+from airflow_provider_milvus import rest, waiting
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
-from airflow_provider_milvus.imports.pacing import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
 from airflow_provider_milvus.triggers.import_job import MIN_AGE
+from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
 
 
 class MilvusCollectionTrigger(BaseTrigger):
     """Wait until a collection is loaded, or until indexes of it are built, without holding a worker slot.
 
-    It fires once, with the event described in :mod:`airflow_provider_milvus.imports.readiness`, no sooner than six
+    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.readiness_wait`, no sooner than six
     seconds after it was started. It only reads, so that a triggerer that takes it over from another can start it again.
 
     :param collection_name: the collection.
@@ -67,7 +67,7 @@ class MilvusCollectionTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ask until the wait has ended, then fire."""
         started = time.monotonic()
-        wait = imports.readiness.ReadinessWait(
+        wait = waiting.readiness_wait.ReadinessWait(
             f"collection {self.collection_name}",
             poll_interval=self.poll_interval,
             deadline=self.deadline,
@@ -80,6 +80,6 @@ class MilvusCollectionTrigger(BaseTrigger):
             async def ask() -> list[Any]:
                 return [await hook.call(question) for question in questions]
 
-            event = await imports.readiness.watch(wait, ask)
+            event = await waiting.readiness_wait.watch(wait, ask)
         await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]

@@ -1,8 +1,9 @@
 """Swap the collection behind an alias again and again while readers count and search, and kill what swaps it.
 
-On a real Airflow, the task group of ``airflow_provider_milvus.blue_green`` imports a new version in each run: with a
-number of rows and a mark in every row that no other version has. Readers ask through the alias 50 times a second. Every
-answer must be that of one whole version, and never of an older one than the answer before; an error is as bad.
+On a real Airflow, the task group of ``airflow_provider_milvus.task_groups.blue_green`` imports a new version in each
+run: with a number of rows and a mark in every row that no other version has. Readers send 50 requests a second through
+the alias. Every answer must be that of one whole version, and never of an older one than the answer before; an error
+is as bad.
 
 Tasks are killed with SIGKILL at different places; an import fails, is mended and goes on. At last an import straight
 into what is served shows that the readers can tell. ``make crash-test`` runs all of it, ``make test`` a short one.

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import pytest
 from airflow import __version__ as airflow_version
 
-from airflow_provider_milvus.hooks.form import conn_fields
+from airflow_provider_milvus.client.form import conn_fields
 
 
 def listed(airflow, what):

@@ -12,7 +12,9 @@ import httpx
 import pytest
 import requests
 
-from airflow_provider_milvus.imports import readiness, submission, waiting
+from airflow_provider_milvus.rest.import_jobs import parse_progress
+from airflow_provider_milvus.submission import submitter
+from airflow_provider_milvus.waiting import import_wait, readiness_wait
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +170,16 @@ class ClockLoop(asyncio.SelectorEventLoop):
 
 
 @pytest.fixture
+def progress():
+    """An answer of ``describe``."""
+
+    def make(state, job_id="1", **fields):
+        return parse_progress({"jobId": job_id, "state": state, "collectionName": "c", **fields})
+
+    return make
+
+
+@pytest.fixture
 def clock():
     return Clock()
 
@@ -184,12 +196,12 @@ def package_clock(clock, monkeypatch):
     time = SimpleNamespace(time=clock, monotonic=clock, sleep=clock.sleep)
     for module in (
         "hooks.milvus",
-        "hooks.transport",
-        "imports.readiness",
-        "imports.waiting",
+        "client.transport",
+        "waiting.readiness_wait",
+        "waiting.import_wait",
         "operators.bulk_import",
         "operators.collection",
-        "operators.readiness",
+        "operators.base",
         "sensors.import_job",
         "triggers.collection",
         "triggers.import_job",
@@ -197,11 +209,11 @@ def package_clock(clock, monkeypatch):
         monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
     # These have taken the real ones as defaults already.
     for function in (
-        waiting.wait_for,
-        waiting.ImportWait.__init__,
-        submission.Submitter.__init__,
-        readiness.wait_for,
-        readiness.ReadinessWait.__init__,
+        import_wait.wait_for,
+        import_wait.ImportWait.__init__,
+        submitter.Submitter.__init__,
+        readiness_wait.wait_for,
+        readiness_wait.ReadinessWait.__init__,
     ):
         fakes = {"clock": clock, "sleep": clock.sleep}
         defaults = {name: fakes.get(name, value) for name, value in function.__kwdefaults__.items()}

@@ -1,6 +1,7 @@
-"""Imports run one way: what users touch -> hooks -> imports -> rest; the local Milvus stands apart."""
+"""Imports run one way: operators … -> hooks -> client -> submission, waiting -> rest; the local Milvus stands apart."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,23 +13,40 @@ ROOT = Path(airflow_provider_milvus.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 CLIENT = [path for path in MODULES if path.relative_to(ROOT).parts[0] != "local"]
 HEAVY = ("requests", "urllib3", "httpx", "openlineage", "pyarrow", "flask_appbuilder", "wtforms")
-# Rooms from the inside out; a room may import those before it, and its own modules.
-ROOMS = (
+# Packages from the inside out; a package may import those before it, and its own modules.
+PACKAGES = (
     "rest",
-    "imports",
+    "waiting",
+    "submission",
+    "versions",
     "exceptions",
+    "airflow_compat",
+    "client",
     "hooks",
     "assets",
     "triggers",
     "operators",
     "sensors",
-    "blue_green",
+    "task_groups",
     "get_provider_info",
 )
+WITHOUT_AIRFLOW = ("rest", "waiting", "submission", "versions")
+# These hold the same noun on different layers.
+SHARED_NAMES = {
+    "__init__.py",
+    "bulk_import.py",
+    "collection.py",
+    "collections.py",
+    "errors.py",
+    "files.py",
+    "import_job.py",
+    "import_jobs.py",
+    "schemas.py",
+}
 
 
-def modules_of(*rooms):
-    return [path for path in MODULES if path.relative_to(ROOT).with_suffix("").parts[0] in rooms]
+def modules_of(*packages):
+    return [path for path in MODULES if path.relative_to(ROOT).with_suffix("").parts[0] in packages]
 
 
 def imported(path, *, at_import_time=False):
@@ -52,7 +70,7 @@ def imported(path, *, at_import_time=False):
     return found
 
 
-def rooms_of(names):
+def packages_of(names):
     parts = (name.split(".") for name in names)
     return {part[1] for part in parts if part[0] == PACKAGE and len(part) > 1}
 
@@ -61,27 +79,27 @@ def by_path(path):
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", modules_of("rest", "imports"), ids=by_path)
-def test_inner_rooms_know_neither_airflow_nor_an_http_library(path):
+@pytest.mark.parametrize("path", modules_of(*WITHOUT_AIRFLOW), ids=by_path)
+def test_inner_packages_know_neither_airflow_nor_an_http_library(path):
     roots = {name.split(".")[0] for name in imported(path)}
     assert roots.isdisjoint({"airflow", *HEAVY})
 
 
-@pytest.mark.parametrize("path", modules_of(*ROOMS), ids=by_path)
-def test_room_imports_only_rooms_further_in(path):
-    room = path.relative_to(ROOT).with_suffix("").parts[0]
-    inner = ROOMS[: ROOMS.index(room) + 1]
-    assert rooms_of(imported(path)) - {"__version__"} <= set(inner)
+@pytest.mark.parametrize("path", modules_of(*PACKAGES), ids=by_path)
+def test_package_imports_only_packages_further_in(path):
+    package = path.relative_to(ROOT).with_suffix("").parts[0]
+    inner = PACKAGES[: PACKAGES.index(package) + 1]
+    assert packages_of(imported(path)) - {"__version__"} <= set(inner)
 
 
 @pytest.mark.parametrize("path", CLIENT, ids=by_path)
 def test_nothing_of_the_client_imports_the_local_milvus(path):
-    assert "local" not in rooms_of(imported(path))
+    assert "local" not in packages_of(imported(path))
 
 
 @pytest.mark.parametrize("path", modules_of("local"), ids=by_path)
 def test_local_milvus_imports_nothing_of_the_client(path):
-    assert rooms_of(imported(path)) <= {"local", "__version__"}
+    assert packages_of(imported(path)) <= {"local", "__version__"}
 
 
 @pytest.mark.parametrize("path", CLIENT, ids=by_path)
@@ -91,5 +109,10 @@ def test_heavy_libraries_are_imported_where_they_are_needed(path):
 
 
 def test_arrows_are_checked_for_every_module():
-    checked = {*modules_of(*ROOMS, "local"), ROOT / "__init__.py"}
+    checked = {*modules_of(*PACKAGES, "local"), ROOT / "__init__.py"}
     assert checked == set(MODULES)
+
+
+def test_file_names_are_shared_only_by_the_same_noun_on_different_layers():
+    names = Counter(path.name for path in MODULES)
+    assert {name for name, times in names.items() if times > 1} <= SHARED_NAMES

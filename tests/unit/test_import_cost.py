@@ -12,12 +12,12 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSens
 import airflow.triggers.base
 """
 OURS = """
-import airflow_provider_milvus.blue_green
+import airflow_provider_milvus.task_groups.blue_green
 import airflow_provider_milvus.operators.alias
 import airflow_provider_milvus.operators.bulk_import
 import airflow_provider_milvus.operators.collection
 import airflow_provider_milvus.operators.index
-import airflow_provider_milvus.operators.plan
+import airflow_provider_milvus.operators.files
 import airflow_provider_milvus.sensors.import_job
 import airflow_provider_milvus.hooks.milvus
 """
@@ -39,5 +39,5 @@ def test_import_adds_only_this_package_and_the_standard_library(added):
 
 def test_import_leaves_http_libraries_and_settings_for_later(added):
     assert "airflow_provider_milvus.hooks.milvus" in added
-    late = {"requests", "httpx", "airflow_provider_milvus.hooks.transport", "airflow_provider_milvus.hooks.settings"}
+    late = {"requests", "httpx", "airflow_provider_milvus.client.transport", "airflow_provider_milvus.client.settings"}
     assert late.isdisjoint(added)

@@ -11,8 +11,8 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_milvus import __version__
+from airflow_provider_milvus.client import form
 from airflow_provider_milvus.get_provider_info import get_provider_info
-from airflow_provider_milvus.hooks import form
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 
 EXTRAS = {

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_milvus.local import memory
+from airflow_provider_milvus.local.importing import memory
 
 GIGABYTE = 1 << 30
 # An idle server has some 150 MB; a segment of rows, and a row of text as Python objects, come on top.

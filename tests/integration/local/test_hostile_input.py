@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.local.app import ROUTES
+from airflow_provider_milvus.local.routes.app import ROUTES
 
 
 def bounded(examples):

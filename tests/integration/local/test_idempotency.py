@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_milvus.local.jobs import Job, JobTable
+from airflow_provider_milvus.local.importing.jobs import Job, JobTable
 
 KEY = {"Idempotency-Key": "airflow/dag/task"}
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_milvus.local import segments
-from airflow_provider_milvus.local.jobs import JobTable
+from airflow_provider_milvus.local.importing import segments
+from airflow_provider_milvus.local.importing.jobs import JobTable
 
 
 def refusal(client, *files, **more):

@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from pymilvus import CollectionSchema, DataType, FieldSchema
 from pymilvus.bulk_writer import BulkFileType, RemoteBulkWriter
 
-from airflow_provider_milvus.local.bucket import open_bucket
+from airflow_provider_milvus.local.importing.bucket import open_bucket
 
 KEY, SECRET = "access", "verysecret"
 

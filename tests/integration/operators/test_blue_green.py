@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus import exceptions
-from airflow_provider_milvus.blue_green import milvus_blue_green_import
+from airflow_provider_milvus.task_groups.blue_green import milvus_blue_green_import
 
 NUMBERS = itertools.count()
 SCHEMA = {

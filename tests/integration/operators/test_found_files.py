@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
-from airflow_provider_milvus.operators.plan import MilvusPlanImportsOperator
+from airflow_provider_milvus.operators.files import MilvusPlanImportsOperator
 
 SCHEMA = {
     "fields": [

@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
-from airflow_provider_milvus.triggers.import_job import MilvusImportEventTrigger
+from airflow_provider_milvus.triggers.import_event import MilvusImportEventTrigger
 
 SERVER = os.environ["AIRFLOW_CONN_MILVUS_DEFAULT"]
 VECTORS = ["vectors.parquet"]

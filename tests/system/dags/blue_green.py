@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_milvus.blue_green import milvus_blue_green_import
+from airflow_provider_milvus.task_groups.blue_green import milvus_blue_green_import
 
 BUCKET = os.environ["MILVUS_BUCKET"]
 SCHEMA = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_milvus.local.bucket import FolderBucket, S3Location, open_bucket
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.importing.bucket import FolderBucket, S3Location, open_bucket
 
 
 def locate(bucket, key):

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
-from airflow_provider_milvus.local.columns import Converter
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.importing.columns import Converter
 
 ID = FieldSchema("id", DataType.INT64, is_primary=True)
 AUTO_ID = FieldSchema("id", DataType.INT64, is_primary=True, auto_id=True)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
-from airflow_provider_milvus.local.engine import Engine
+from airflow_provider_milvus.local.lite.engine import Engine
 
 SCHEMA = CollectionSchema(
     fields=[

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from airflow_provider_milvus.local.jobs import FileProgress, Job, JobTable, Publication
+from airflow_provider_milvus.local.importing.jobs import FileProgress, Job, JobTable, Publication
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.local.json_text import parse, skim
+from airflow_provider_milvus.local.importing.json_text import parse, skim
 
 TEXTS = st.text() | st.sampled_from([":", '"', "\\", "a:b", "\\u003a", "http://x"])
 VALUES = st.recursive(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.local import readers
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.importing import readers
 
 
 def read(*paths, **options):

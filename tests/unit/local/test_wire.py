@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from airflow_provider_milvus.local.errors import MilvusError
-from airflow_provider_milvus.local.wire import bind, required
+from airflow_provider_milvus.local.routes.binding import bind, required
 
 
 @dataclass(kw_only=True)

@@ -12,9 +12,9 @@ from airflow.exceptions import TaskDeferred
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_milvus import exceptions
-from airflow_provider_milvus.imports.records import LOADS, RECORD
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.rest import errors
+from airflow_provider_milvus.submission.record import LOADS, RECORD
 
 CREATE, DESCRIBE, LIST = "/jobs/import/create", "/jobs/import/describe", "/jobs/import/list"
 COMMIT, ABORT = "/jobs/import/commit", "/jobs/import/abort"

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.rest import collections, errors, imports
+from airflow_provider_milvus.rest import collections, errors, import_jobs
 from airflow_provider_milvus.rest.envelope import decode
 
-SOURCE = imports.ImportSource(files=["a.parquet"])
+SOURCE = import_jobs.ImportSource(files=["a.parquet"])
 REQUESTS = [
-    imports.create("c", SOURCE),
-    imports.describe("1"),
-    imports.list_jobs(),
-    imports.commit("1"),
-    imports.abort("1"),
+    import_jobs.create("c", SOURCE),
+    import_jobs.describe("1"),
+    import_jobs.list_jobs(),
+    import_jobs.commit("1"),
+    import_jobs.abort("1"),
     collections.create_collection("c", dimension=4),
     collections.has_collection("c"),
     collections.describe_collection("c"),
@@ -216,14 +216,14 @@ def test_any_data_gives_a_value_or_a_milvus_error(request_, code, data):
 
 @given(st.sampled_from(sorted(PROGRESS)), JSON)
 def test_progress_with_any_field_replaced_gives_a_value_or_a_milvus_error(name, value):
-    read(imports.describe("1"), 200, json.dumps({"code": 0, "data": {**PROGRESS, name: value}}).encode())
+    read(import_jobs.describe("1"), 200, json.dumps({"code": 0, "data": {**PROGRESS, name: value}}).encode())
 
 
 @given(st.sampled_from(["fileName", "state", "progress", "importedRows", "fileSize", "reason"]), JSON)
 def test_file_details_with_any_field_replaced_give_a_value(name, value):
     details = [{**PROGRESS["details"][0], name: value}]
     progress = read(
-        imports.describe("1"), 200, json.dumps({"code": 0, "data": {**PROGRESS, "details": details}}).encode()
+        import_jobs.describe("1"), 200, json.dumps({"code": 0, "data": {**PROGRESS, "details": details}}).encode()
     )
     assert 0 <= progress.files[0].progress <= 100
 

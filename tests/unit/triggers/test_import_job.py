@@ -3,15 +3,13 @@
 import asyncio
 import json
 import sys
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
 
 from airflow_provider_milvus.triggers import import_job
-from airflow_provider_milvus.triggers.import_job import MIN_AGE, MilvusImportEventTrigger, MilvusImportTrigger
+from airflow_provider_milvus.triggers.import_job import MIN_AGE, MilvusImportTrigger
 
-# Its successor gives every test the same loop; these need one for the clock of each.
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.")
 
 DESCRIBE, ABORT, LIST = "/jobs/import/describe", "/jobs/import/abort", "/jobs/import/list"
@@ -19,22 +17,6 @@ RUNNING = {"state": "Importing", "progress": 40}
 DONE = {"state": "Completed", "importedRows": 5}
 NO_SUCH_JOB = (200, json.dumps({"code": 2100, "message": "import job does not exist, jobID=7"}))
 DOWN = (502, "Bad Gateway")
-
-
-@pytest.fixture
-def event_loop_policy(clock_loop):
-    """Let every event loop here live in the time of the clock."""
-
-    class Policy(asyncio.DefaultEventLoopPolicy):
-        def new_event_loop(self):
-            return clock_loop()
-
-    return Policy()
-
-
-@pytest.fixture(autouse=True)
-def time(package_clock):
-    return package_clock
 
 
 def trigger(**parameters):
@@ -260,140 +242,3 @@ async def test_abort_that_is_refused_is_logged(milvus, state, logged):
     milvus.answers(ABORT, NO_SUCH_JOB)
     await deferred().on_kill()
     assert "Import job 7 could not be aborted" in logged()
-
-
-# -- assets ----------------------------------------------------------------------------------------------------------
-
-
-def listed(*job_ids, collection="docs"):
-    return {"records": [{"jobId": i, "collectionName": collection, "state": "Completed"} for i in job_ids]}
-
-
-async def payloads(stream, number):
-    found = [(await anext(stream)).payload for _ in range(number)]
-    await stream.aclose()
-    return found
-
-
-async def looks(*found):
-    for look in found:
-        yield look
-
-
-async def test_import_that_completes_is_an_event_with_its_figures(milvus):
-    milvus.answers(LIST, listed("1"), listed("1", "2"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "2"})
-    (payload,) = await payloads(MilvusImportEventTrigger("docs").run(), 1)
-    assert (payload["job_id"], payload["imported_rows"], payload["database"]) == ("2", 5, "default")
-
-
-async def test_first_look_says_what_will_not_be_an_event(milvus, logged):
-    milvus.answers(LIST, listed("1", "2"), listed("1", "2", "3"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "3"})
-    await payloads(MilvusImportEventTrigger("docs").run(), 1)
-    log = logged()
-    assert "Watching for imports into docs, of which 2 completed before" in log
-    assert "of which 3" not in log
-
-
-async def test_each_import_is_one_event(milvus):
-    milvus.answers(LIST, listed(), listed("1"), listed("1"), listed("1", "2"), listed("1", "2"), listed("1", "2", "3"))
-    milvus.answers(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
-    found = await payloads(MilvusImportEventTrigger("docs").run(), 3)
-    assert [payload["job_id"] for payload in found] == ["1", "2", "3"]
-
-
-async def test_last_of_imports_that_complete_together_is_told_apart(milvus, time):
-    milvus.answers(LIST, listed("1", "2", "3"))
-    milvus.answers(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(looks({}, {"docs": ["1", "2", "3"]}))
-    times = []
-    async for event in stream:
-        times.append((event.payload["job_id"], time() - 1_000))
-        if len(times) == 3:
-            await stream.aclose()
-    assert times == [("1", 0), ("2", 0), ("3", import_job.SECONDS_TO_PERSIST)]
-
-
-async def test_imports_into_another_collection_are_no_events(milvus):
-    milvus.answers(LIST, listed("2"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "2"})
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(
-        looks({"docs": []}, {"others": ["1"]}, {"others": ["1"], "docs": ["2"]})
-    )
-    assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["2"]
-
-
-async def test_import_that_cannot_be_looked_at_is_an_event_later(milvus):
-    milvus.answers(LIST, DOWN, listed("1"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(looks({}, {"docs": ["1"]}, {"docs": ["1"]}))
-    assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
-
-
-async def test_look_at_a_server_is_the_same_for_all_its_watchers(milvus):
-    milvus.answers(LIST, listed("1"))
-    _, arguments = MilvusImportEventTrigger("docs").serialize()
-    shared = MilvusImportEventTrigger.open_shared_stream(arguments)
-    assert await anext(shared) == {"docs": ["1"]}
-    await shared.aclose()
-    assert "collectionName" not in milvus.sent[0].body
-
-
-def test_watchers_of_one_server_share_a_stream():
-    keys = {MilvusImportEventTrigger(name).shared_stream_key() for name in ("docs", "images")}
-    assert len(keys) == 1
-
-
-@pytest.mark.skipif(not find_spec("airflow.triggers.shared_stream"), reason="Airflow shares streams from 3.3 on")
-async def test_two_watchers_of_one_server_make_one_poll(milvus):
-    from airflow.triggers.shared_stream import SharedStreamManager
-
-    milvus.answers(LIST, listed("1"), listed("1"), listed("1"))
-    manager = SharedStreamManager()
-    watchers = enumerate([MilvusImportEventTrigger("docs"), MilvusImportEventTrigger("images")])
-    looks = [
-        manager.subscribe(trigger_id=number, trigger=watcher, key=watcher.shared_stream_key())
-        for number, watcher in watchers
-    ]
-    for _ in range(3):
-        assert [await anext(look) for look in looks] == [{"docs": ["1"]}] * 2
-    await manager.stop_all()
-    assert milvus.routes == [LIST] * 3
-
-
-@pytest.mark.parametrize("other", [{"milvus_conn_id": "other"}, {"database": "other"}, {"poll_interval": 5}])
-def test_watchers_of_different_servers_share_nothing(other):
-    first, second = MilvusImportEventTrigger("docs"), MilvusImportEventTrigger("docs", **other)
-    assert first.shared_stream_key() != second.shared_stream_key()
-
-
-async def test_store_of_two_assets_is_not_used(milvus, logged):
-    class TwoAssets:
-        async def aget(self, key, default=None):
-            raise ValueError("Task has 2 concrete inlets and outlets")
-
-    milvus.answers(LIST, listed("1"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
-    watcher = MilvusImportEventTrigger("docs")
-    watcher.asset_state_store = TwoAssets()
-    (payload,) = await payloads(watcher.filter_shared_stream(looks({}, {"docs": ["1"]})), 1)
-    assert payload["job_id"] == "1"
-    assert "watch one asset only" in logged()
-
-
-def test_arguments_make_an_equal_watcher_again():
-    _, arguments = MilvusImportEventTrigger("docs", "other", database="d", poll_interval=3).serialize()
-    assert MilvusImportEventTrigger(**arguments).serialize()[1] == arguments
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"collection_name": ""}, "collection_name must be the name of a collection, got ''"),
-        ({"collection_name": "c", "poll_interval": 0}, "poll_interval must be .* got 0"),
-    ],
-)
-def test_bad_parameter_of_a_watcher_is_refused(parameters, message):
-    with pytest.raises(ValueError, match=message):
-        MilvusImportEventTrigger(**parameters)

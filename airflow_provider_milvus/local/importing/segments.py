@@ -1,0 +1,112 @@
+"""Rows of one import job, written aside as segment files until they are published together."""
+
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from milvus_lite.constants import (
+    DATA_FILE_TEMPLATE,
+    DEFAULT_PARTITION,
+    MAX_SEGMENT_ROWS,
+    PARTITION_KEY_BUCKET_PREFIX,
+    SEQ_FORMAT_WIDTH,
+)
+from milvus_lite.engine.collection import Collection
+from milvus_lite.schema.arrow_builder import build_data_schema
+
+from airflow_provider_milvus.local.lite.engine import Engine, StagedSegment
+
+# The most bytes of rows that wait in memory for their segment file.
+MAX_PENDING_BYTES = 64 << 20
+
+
+class SegmentWriter:
+    """Gathers converted rows into segment files below `folder`.
+
+    Rows get consecutive sequence numbers from `first_seq`, which are their primary keys too where the
+    collection generates them. Partition-key collections are split into the buckets that `insert` would use.
+    """
+
+    def __init__(self, engine: Engine, collection: Collection, folder: Path, partition: str, first_seq: int) -> None:
+        self._engine = engine
+        self._collection = collection
+        self._folder = folder
+        self._partition = partition or DEFAULT_PARTITION
+        self._schema = build_data_schema(collection.schema)
+        self._buckets = engine.buckets_of(collection)
+        self._next_seq = first_seq
+        self._pending: dict[str, list[pa.RecordBatch]] = defaultdict(list)
+        self.staged: list[StagedSegment] = []
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Add converted rows; writes a segment file whenever one is full."""
+        for partition, rows in self._split(self._numbered(batch)).items():
+            self._pending[partition].append(rows)
+            while self._rows(partition) >= MAX_SEGMENT_ROWS:
+                self._write(partition)
+        while self._pending_bytes() > MAX_PENDING_BYTES:
+            self._write(max(self._pending, key=self._bytes))
+
+    def finish(self) -> None:
+        """Write what is left."""
+        for partition in list(self._pending):
+            self._write(partition)
+
+    def _numbered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        seqs = pa.array(np.arange(self._next_seq, self._next_seq + batch.num_rows, dtype=np.uint64))
+        self._next_seq += batch.num_rows
+        columns = {name: batch.column(name) for name in batch.schema.names}
+        columns["_seq"] = seqs
+        for field in self._schema:
+            columns.setdefault(field.name, seqs.cast(pa.int64()))
+        return pa.RecordBatch.from_arrays([columns[field.name] for field in self._schema], schema=self._schema)
+
+    def _split(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
+        if self._buckets is None:
+            return {self._partition: batch}
+        field, count = self._buckets
+        keys = batch.column(field).dictionary_encode()
+        bucket_of_key = np.array([_bucket(key, count) for key in keys.dictionary.to_pylist()] + [0])
+        codes = keys.indices.fill_null(len(keys.dictionary)).to_numpy()
+        if keys.null_count:
+            bucket_of_key[-1] = _bucket(None, count)
+        buckets = bucket_of_key[codes]
+        return {
+            f"{PARTITION_KEY_BUCKET_PREFIX}{bucket}": batch.filter(pa.array(buckets == bucket))
+            for bucket in np.unique(buckets)
+        }
+
+    def _write(self, partition: str) -> None:
+        table = pa.Table.from_batches(self._pending.pop(partition), self._schema)
+        full, rest = table.slice(0, MAX_SEGMENT_ROWS), table.slice(MAX_SEGMENT_ROWS)
+        if rest.num_rows:
+            self._pending[partition] = rest.to_batches()
+        bounds = pc.min_max(full.column("_seq")).as_py()
+        folder = self._folder / partition
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / DATA_FILE_TEMPLATE.format(**bounds, w=SEQ_FORMAT_WIDTH)
+        # One row group, so that Milvus Lite reads each column as one chunk and needs no second copy of it.
+        pq.write_table(full, path, row_group_size=MAX_SEGMENT_ROWS, use_dictionary=self._texts())
+        self.staged.append(self._engine.load_staged(self._collection, partition, path))
+
+    def _texts(self) -> list[str]:
+        """Columns worth a dictionary; on vectors it only costs time."""
+        return [field.name for field in self._schema if pa.types.is_string(field.type)]
+
+    def _rows(self, partition: str) -> int:
+        return sum(batch.num_rows for batch in self._pending.get(partition, ()))
+
+    def _bytes(self, partition: str) -> int:
+        return sum(batch.nbytes for batch in self._pending[partition])
+
+    def _pending_bytes(self) -> int:
+        return sum(self._bytes(partition) for partition in self._pending)
+
+
+def _bucket(key: object, count: int) -> int:
+    # The hash of Milvus Lite's own partition-key routing.
+    return int(hashlib.md5(str(key).encode()).hexdigest(), 16) % count

@@ -1,0 +1,164 @@
+"""The gRPC face: Milvus Lite's own servicer, behind the same lock and the same credentials as REST."""
+
+import base64
+import hmac
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from milvus_lite.adapter.grpc.errors import to_status_kwargs
+from milvus_lite.adapter.grpc.servicer import MilvusServicer
+from milvus_lite.exceptions import MilvusLiteError
+from pymilvus.grpc_gen import common_pb2, milvus_pb2_grpc
+
+from airflow_provider_milvus.local.errors import LocalMilvusError
+from airflow_provider_milvus.local.lite.engine import Engine, check_partition_name
+
+WORKERS = 10
+# As Milvus standalone has it.
+MAX_MESSAGE_BYTES = 256 << 20
+# Milvus Lite allows one writer per collection, and does not see to it itself.
+READS = (
+    "Connect",
+    "GetVersion",
+    "CheckHealth",
+    "HasCollection",
+    "DescribeCollection",
+    "ShowCollections",
+    "Query",
+    "Search",
+    "HybridSearch",
+    "DescribeIndex",
+    "GetLoadingProgress",
+    "GetLoadState",
+    "HasPartition",
+    "ShowPartitions",
+    "GetFlushState",
+    "GetCollectionStatistics",
+    "GetPartitionStatistics",
+    "ListDatabases",
+    "DescribeDatabase",
+    "DescribeAlias",
+    "ListAliases",
+    "GetCompactionState",
+)
+
+Continuation = Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler]
+
+
+class GrpcFace:
+    """The gRPC server. `token` is "user:password", or None to let everyone in."""
+
+    def __init__(self, engine: Engine, token: str | None) -> None:
+        self._server = grpc.server(
+            ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"),
+            interceptors=[*([] if token is None else [_Authenticate(token)]), _OneWriter(engine.write_lock)],
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+                # Otherwise two servers would share one port, and a client would meet either.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine), self._server)
+
+    def listen(self, host: str, port: int) -> int:
+        """Listen on a port, before `start`; returns the port (`port` 0 means any free one).
+
+        Raises LocalMilvusError when the port is taken.
+        """
+        try:
+            # gRPC would log its own error beside ours.
+            socket.create_server((host, port)).close()
+            return int(self._server.add_insecure_port(f"{host}:{port}"))
+        except (OSError, RuntimeError):
+            raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken") from None
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Take no more calls, and give those that run this long to end."""
+        self._server.stop(seconds).wait()
+
+
+class _Servicer(MilvusServicer):  # type: ignore[misc]
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.db)
+        self._engine = engine
+
+    def CreatePartition(self, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            check_partition_name(request.partition_name)
+        except MilvusLiteError as error:
+            return common_pb2.Status(**to_status_kwargs(error))
+        return super().CreatePartition(request, context)
+
+    def CreateIndex(self, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            collection = self._get_collection(request, context)
+        except MilvusLiteError as error:
+            return common_pb2.Status(**to_status_kwargs(error))
+        had_index = collection.has_index()
+        status = super().CreateIndex(request, context)
+        if not had_index:
+            # Nobody has loaded it yet, as in REST.
+            collection.release()
+        return status
+
+    def LoadCollection(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if not request.refresh:
+            return super().LoadCollection(request, context)
+        try:
+            self._engine.refresh(self._get_collection(request, context))
+        except MilvusLiteError as error:
+            return common_pb2.Status(**to_status_kwargs(error))
+        return common_pb2.Status()
+
+    def GetLoadingProgress(self, request: Any, context: grpc.ServicerContext) -> Any:
+        answer = super().GetLoadingProgress(request, context)
+        # A client that refreshed waits for this one, which Milvus Lite leaves at 0.
+        answer.refresh_progress = answer.progress
+        return answer
+
+
+class _Authenticate(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Demands `user:password`, which pymilvus sends in base64 without a scheme."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = base64.b64encode(token.encode())
+
+    def intercept_service(self, continuation: Continuation, call: grpc.HandlerCallDetails) -> Any:
+        given = dict(call.invocation_metadata).get("authorization", "")
+        if hmac.compare_digest(str(given).encode(), self._expected):
+            return continuation(call)
+        return grpc.unary_unary_rpc_method_handler(_refuse)
+
+
+class _OneWriter(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Lets one writing call in at a time."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+
+    def intercept_service(self, continuation: Continuation, call: grpc.HandlerCallDetails) -> Any:
+        handler = continuation(call)
+        if handler is None or call.method.rpartition("/")[2] in READS:
+            return handler
+
+        def locked(request: Any, context: grpc.ServicerContext) -> Any:
+            with self._lock:
+                return handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            locked,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _refuse(_request: Any, context: grpc.ServicerContext) -> None:
+    context.abort(grpc.StatusCode.UNAUTHENTICATED, "user hasn't authenticated")

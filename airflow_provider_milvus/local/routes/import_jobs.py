@@ -1,0 +1,353 @@
+"""The REST routes of import jobs: `/v2/vectordb/jobs/import/*`."""
+
+import copy
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from milvus_lite.engine.collection import Collection
+
+from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied
+from airflow_provider_milvus.local.importing.jobs import COMPLETED, FAILED, FileProgress, Job
+from airflow_provider_milvus.local.lite.engine import DEFAULT_DATABASE
+from airflow_provider_milvus.local.milvus_versions import Version
+from airflow_provider_milvus.local.routes.binding import missing_field, required
+from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
+from airflow_provider_milvus.local.users import User
+
+INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
+PARTITION_NOT_FOUND = 200
+IMPORT_FAILED = 2100
+MAX_FILE_GROUPS = 1024
+MAX_KEY_BYTES = 256
+# Python refuses to read numbers of thousands of digits; leading zeros are no reason to refuse.
+MAX_NUMBER_CHARS = 100
+INVALID_JSON = 1801
+DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+# No part of it can be read in two ways: trying them all would take minutes where a long text is no duration.
+DURATION = re.compile(r"[+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+", re.ASCII)
+
+
+@dataclass(kw_only=True)
+class ImportReq(CollectionNameReq):
+    """Body of `create`."""
+
+    partition_name: str = ""
+    files: list[list[str]] = required()
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class OptionalCollectionNameReq(Request):
+    """Body of `list`."""
+
+    collection_name: str = ""
+
+
+@dataclass(kw_only=True)
+class JobIDReq(Request):
+    """Body of every request about one job."""
+
+    job_id: str = required()
+
+
+def create(services: Services, request: ImportReq) -> dict[str, str]:
+    """Queue an import job. Whether the files exist and fit is found out by the job, not here.
+
+    With an idempotency key that the collection has seen, the job it started is returned and nothing is queued.
+    https://milvus.io/docs/idempotent-import.md
+    """
+    version = services.version
+    _check_privilege(services, request)
+    collection = request.collection(services)
+    _check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
+    groups = [group for group in request.files if group]
+    _check_files(groups, request.options, version)
+    timeout = _timeout(request.options)
+    auto_commit = _auto_commit(request.options) if version.two_phase else True
+    services.runner.expire()
+    now = time.time()
+    job = Job(
+        id=services.table.next_id(),
+        db_name=request.db_name,
+        collection_name=collection.name,
+        collection_id=services.engine.collection_id(collection),
+        partition_name=request.partition_name,
+        files=[FileProgress(group) for group in groups],
+        options=request.options,
+        created_at=now,
+        deadline=None if timeout is None else now + timeout / services.runner.settings.speed,
+        auto_commit=auto_commit,
+    )
+    # A client that sends an empty key has none.
+    key = request.headers.get("idempotency-key") or None if version.idempotency_keys else None
+    # Those that come at the same time must not pass the limit together.
+    with services.runner.lock:
+        _check_limit(services)
+        job_id = _save(services, job, key)
+    if job_id == job.id:
+        services.runner.submit(job)
+    return {version.job_id_key: str(job_id)}
+
+
+def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
+    """State, progress and figures of one job. The job is found by its id alone, whatever the database."""
+    job_id = _parse_id(request.job_id)
+    if job_id is None:
+        raise MilvusError(IMPORT_FAILED, f"parse job id failed, jobID={request.job_id}, err=%w: importing data failed")
+    services.runner.expire()
+    job = services.table.get(job_id)
+    if job is None:
+        raise _import_failed(f"import job does not exist, jobID={job_id}")
+    if services.version.guarded_jobs:
+        _check_privilege_of_job(services, request, job)
+    job = copy.copy(job)  # All figures of one moment.
+    shown_rows = job.importing
+    created = {"createTime": _rfc3339(job.created_at)} if services.version.create_time else {}
+    return _without_empty_reason(
+        {
+            "jobId": str(job.id),
+            **created,
+            "collectionName": job.collection_name,
+            "completeTime": _rfc3339(job.completed_at),
+            "state": job.state,
+            "progress": job.progress,
+            "importedRows": job.imported_rows if shown_rows else 0,
+            "totalRows": job.total_rows if shown_rows else 0,
+            "reason": job.reason,
+            "fileSize": sum(file.size for file in job.files) if _has_details(job) else 0,
+            "details": [_file_details(file) for file in job.files] if _has_details(job) else [],
+        }
+    )
+
+
+def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[str, Any]:
+    """All jobs of a collection, or of every database when no collection is named."""
+    if services.version.list_needs_collection and not request.collection_name:
+        raise missing_field(CollectionNameReq, "collection_name")
+    services.runner.expire()
+    jobs = [copy.copy(job) for job in services.table]
+    if request.collection_name:
+        collection = services.engine.collection(request.db_name, request.collection_name)
+        wanted = services.engine.collection_id(collection)
+        jobs = [job for job in jobs if job.collection_id == wanted]
+    user = request.user
+    if user is not None and services.version.guarded_jobs:
+        jobs = [job for job in jobs if user.may_import(job.db_name, job.collection_name)]
+    records = [
+        _without_empty_reason(
+            {
+                "jobId": str(job.id),
+                "collectionName": job.collection_name,
+                "state": job.state,
+                "progress": job.progress,
+                "reason": job.reason,
+            }
+        )
+        for job in jobs
+    ]
+    return {"records": records}
+
+
+def commit(services: Services, request: JobIDReq) -> None:
+    """Make the rows of a resting two-phase job visible, in the background."""
+    job = _two_phase_job(services, request, "commit")
+    if not services.runner.commit(job):
+        raise _import_failed(f"cannot commit import job {job.id} in state {job.state}, it must be Uncommitted")
+
+
+def abort(services: Services, request: JobIDReq) -> None:
+    """Discard a two-phase job that is not committed yet."""
+    job = _two_phase_job(services, request, "abort")
+    if not services.runner.abort(job):
+        raise _import_failed(f"cannot abort import job {job.id} in state {job.state}, abort is not allowed")
+
+
+def _two_phase_job(services: Services, request: JobIDReq, action: str) -> Job:
+    job_id = _parse_id(request.job_id)
+    if job_id is None:
+        raise MilvusError(INVALID_PARAMETER, f"invalid job id {request.job_id!r}: invalid parameter")
+    services.runner.expire()
+    job = services.table.get(job_id)
+    if job is None:
+        raise _import_failed(f"import job not found, jobID={request.job_id}")
+    _check_privilege_of_job(services, request, job)
+    if job.auto_commit:
+        raise _import_failed(f"cannot {action} import job {job.id}, it commits by itself (auto_commit=true)")
+    return job
+
+
+def _check_privilege(services: Services, request: ImportReq) -> None:
+    if request.user is None:
+        return
+    # A cluster looks at the header alone here, so a database that only the body names is refused.
+    db_name = request.headers.get("db-name") or DEFAULT_DATABASE
+    name = services.engine.db.resolve_collection_name(request.collection_name, db_name)
+    if not request.user.may_import(db_name, name):
+        raise _denied(services, request.user, db_name)
+
+
+def _check_privilege_of_job(services: Services, request: Request, job: Job) -> None:
+    if request.user is not None and not request.user.may_import(job.db_name, job.collection_name):
+        raise _denied(services, request.user, job.db_name)
+
+
+def _denied(services: Services, user: User, db_name: str) -> PermissionDenied:
+    return PermissionDenied(
+        services.version.denied_code,
+        f"rpc error: code = PermissionDenied desc = PrivilegeImport: permission deny to {user.name} in the "
+        f"`{db_name}` database: privilege not permitted",
+    )
+
+
+def _parse_id(text: str) -> int | None:
+    """A job id as a 64-bit integer."""
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or len(text) > MAX_NUMBER_CHARS:
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def unknown_to(version: Version) -> set[str]:
+    """The routes that a version does not have."""
+    unknown = set() if version.describe else {"/jobs/import/describe"}
+    newest = {"/jobs/import/commit", "/jobs/import/abort", "/collections/truncate"}
+    return unknown if version.two_phase else unknown | newest
+
+
+def _check_target(request: ImportReq, collection: Collection, *, has_partition_key: bool) -> None:
+    if _is_on(request.options, "backup") and not request.partition_name:
+        raise MilvusError(MISSING_PARAMETER, "partition not specified: missing parameter")
+    if _is_on(request.options, "l0_import"):
+        if collection.load_state == "loaded":
+            raise _import_failed("for l0 import, collection cannot be loaded, please release it first")
+        raise _import_failed("l0 import is disabled")
+    if request.partition_name and has_partition_key:
+        raise _import_failed("not allow to set partition name for collection with partition key")
+    if request.partition_name and not collection.has_partition(request.partition_name):
+        raise MilvusError(PARTITION_NOT_FOUND, f"partition not found[partition={request.partition_name}]")
+
+
+def _check_files(groups: list[list[str]], options: dict[str, str], version: Version) -> None:
+    if not groups:
+        raise MilvusError(INVALID_PARAMETER, "import request is empty, no file is given: invalid parameter")
+    if len(groups) > MAX_FILE_GROUPS:
+        raise _import_failed(
+            f"The max number of import files should not exceed {MAX_FILE_GROUPS}, but got {len(groups)}"
+        )
+    if _is_on(options, "backup"):
+        raise _import_failed("no binlog to import: the local Milvus has no backups")
+    for group in groups:
+        _check_group(group, version)
+
+
+def _check_group(group: list[str], version: Version) -> None:
+    extensions = {PurePosixPath(path).suffix for path in group}
+    for path in group:
+        if PurePosixPath(path).suffix not in version.extensions:
+            raise _import_failed(f"unexpected file type, files={group}")
+    if len(extensions) > 1:
+        raise _import_failed(f"inconsistency in file types, files={group}")
+    if len(group) > 1 and extensions != {".npy"}:
+        raise _import_failed(f"for {extensions.pop()[1:]} import, accepts only one file, files={group}")
+
+
+def _timeout(options: dict[str, str]) -> float | None:
+    """The `timeout` option in seconds; it is written as a Go duration such as `90s` or `1h45m`."""
+    text = options.get("timeout", "")
+    if not text:
+        return None
+    if len(text) > MAX_NUMBER_CHARS or not DURATION.fullmatch(text):
+        raise _import_failed(f'parse timeout failed, err=time: invalid duration "{text}"')
+    parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text)
+    return sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
+
+
+def _auto_commit(options: dict[str, str]) -> bool:
+    text = options.get("auto_commit", "true").lower()
+    if text not in ("true", "false"):
+        raise MilvusError(INVALID_JSON, f"options.auto_commit must be 'true' or 'false', got {text!r}")
+    return text == "true"
+
+
+def _check_limit(services: Services) -> None:
+    limit = services.runner.settings.max_jobs
+    if len(services.table.unfinished()) >= limit:
+        raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={limit})")
+
+
+def _save(services: Services, job: Job, key: str | None) -> int:
+    """Write a new job; returns its id, or that of the job which the idempotency key had before."""
+    if key is None:
+        services.table.save(job)
+        return job.id
+    _check_key(key)
+    return services.table.add(job, key)
+
+
+def _check_key(key: str) -> None:
+    size = len(key.encode("latin-1", "replace"))
+    if size > MAX_KEY_BYTES:
+        raise MilvusError(
+            INVALID_PARAMETER, f"idempotency key has {size} bytes, the limit is {MAX_KEY_BYTES}: invalid parameter"
+        )
+    for offset, char in enumerate(key):
+        if not " " <= char <= "~":
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"idempotency key has the byte 0x{ord(char):02x} at offset {offset}, which is not printable ASCII: "
+                f"invalid parameter",
+            )
+
+
+def _is_on(options: dict[str, str], key: str) -> bool:
+    return options.get(key, "").lower() == "true"
+
+
+def _import_failed(message: str) -> MilvusError:
+    return MilvusError(IMPORT_FAILED, f"{message}: importing data failed")
+
+
+def _has_details(job: Job) -> bool:
+    # A cluster lists files only once import tasks exist. A job that failed before lists them too,
+    # so that a client can name every bad file.
+    return job.importing or job.state == FAILED
+
+
+def _file_details(file: FileProgress) -> dict[str, Any]:
+    progress = 100 * file.imported_rows // file.total_rows if file.total_rows else 0
+    return _without_empty_reason(
+        {
+            "fileName": f"[{' '.join(file.paths)}]",
+            "fileSize": file.size,
+            "progress": 100 if file.state == COMPLETED else progress,
+            "completeTime": _rfc3339(file.completed_at),
+            "state": file.state,
+            "importedRows": file.imported_rows,
+            "totalRows": file.total_rows,
+            "reason": file.reason,
+        }
+    )
+
+
+def _without_empty_reason(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != "reason" or value}
+
+
+def _rfc3339(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+ROUTES: Routes = {
+    "/jobs/import/create": (ImportReq, create),
+    "/jobs/import/list": (OptionalCollectionNameReq, list_jobs),
+    "/jobs/import/describe": (JobIDReq, describe),
+    "/jobs/import/get_progress": (JobIDReq, describe),
+    "/jobs/import/commit": (JobIDReq, commit),
+    "/jobs/import/abort": (JobIDReq, abort),
+}

@@ -1,0 +1,82 @@
+"""The REST routes of partitions: `/v2/vectordb/partitions/*`."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from airflow_provider_milvus.local.errors import not_supported
+from airflow_provider_milvus.local.lite.engine import check_partition_name
+from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
+
+
+@dataclass(kw_only=True)
+class PartitionReq(CollectionNameReq):
+    """A request about one partition."""
+
+    partition_name: str = required()
+
+
+@dataclass(kw_only=True)
+class PartitionsReq(CollectionNameReq):
+    """A request about several partitions."""
+
+    partition_names: list[str] = required()
+
+
+def create(services: Services, request: PartitionReq) -> None:
+    """Create a partition; one that is there is left alone."""
+    with services.engine.write_lock:
+        collection = request.collection(services)
+        if not collection.has_partition(request.partition_name):
+            check_partition_name(request.partition_name)
+            collection.create_partition(request.partition_name)
+
+
+def drop(services: Services, request: PartitionReq) -> None:
+    """Drop a partition and its rows; nothing happens where there is none."""
+    with services.engine.write_lock:
+        collection = request.collection(services)
+        if collection.has_partition(request.partition_name):
+            collection.drop_partition(request.partition_name)
+
+
+def has(services: Services, request: PartitionReq) -> dict[str, bool]:
+    """Whether the partition exists."""
+    return {"has": request.collection(services).has_partition(request.partition_name)}
+
+
+def list_partitions(services: Services, request: CollectionNameReq) -> list[str]:
+    """The names of the collection's partitions."""
+    names: list[str] = request.collection(services).list_partitions()
+    return names
+
+
+def get_stats(services: Services, request: PartitionReq) -> dict[str, int]:
+    """The number of rows of one partition."""
+    stats = services.engine.db.get_partition_stats(
+        request.collection_name, request.partition_name, database_name=request.db_name
+    )
+    return {"rowCount": stats["row_count"]}
+
+
+def load(services: Services, request: PartitionsReq) -> NoReturn:
+    """Refused: Milvus Lite loads a whole collection."""
+    request.collection(services)
+    raise not_supported("loading partitions")
+
+
+def release(services: Services, request: PartitionsReq) -> NoReturn:
+    """Refused: Milvus Lite releases a whole collection."""
+    request.collection(services)
+    raise not_supported("releasing partitions")
+
+
+ROUTES: Routes = {
+    "/partitions/create": (PartitionReq, create),
+    "/partitions/drop": (PartitionReq, drop),
+    "/partitions/has": (PartitionReq, has),
+    "/partitions/list": (CollectionNameReq, list_partitions),
+    "/partitions/get_stats": (PartitionReq, get_stats),
+    "/partitions/load": (PartitionsReq, load),
+    "/partitions/release": (PartitionsReq, release),
+}

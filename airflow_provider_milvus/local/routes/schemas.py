@@ -1,0 +1,158 @@
+"""A collection's schema: from the spelling of the REST API to Milvus Lite's, and back.
+
+https://milvus.io/api-reference/restful/v2.6.x/v2/Collection%20(v2)/Create.md
+"""
+
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
+
+from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.importing.columns import MAX_TEXT_BYTES
+from airflow_provider_milvus.local.routes.binding import required
+
+INVALID_PARAMETER = 1100
+TYPES = {
+    "Bool": DataType.BOOL,
+    "Int8": DataType.INT8,
+    "Int16": DataType.INT16,
+    "Int32": DataType.INT32,
+    "Int64": DataType.INT64,
+    "Float": DataType.FLOAT,
+    "Double": DataType.DOUBLE,
+    "VarChar": DataType.VARCHAR,
+    "JSON": DataType.JSON,
+    "Array": DataType.ARRAY,
+    "Geometry": DataType.GEOMETRY,
+    "Timestamptz": DataType.TIMESTAMPTZ,
+    "FloatVector": DataType.FLOAT_VECTOR,
+    "SparseFloatVector": DataType.SPARSE_FLOAT_VECTOR,
+}
+NAMES = {kind: name for name, kind in TYPES.items()}
+GREATEST: dict[DataType, float] = {
+    DataType.INT8: 2**7 - 1,
+    DataType.INT16: 2**15 - 1,
+    DataType.INT32: 2**31 - 1,
+    DataType.INT64: 2**63 - 1,
+    DataType.FLOAT: (2 - 2**-23) * 2.0**127,
+    DataType.DOUBLE: sys.float_info.max,
+}
+# What a cluster does not create a field without. Milvus Lite does, and then bounds nothing.
+LIMITS = {DataType.VARCHAR: "max_length", DataType.ARRAY: "max_capacity"}
+WITHOUT_DEFAULT = (DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
+
+
+@dataclass(kw_only=True)
+class Field:
+    """One of `schema.fields`."""
+
+    field_name: str = required()
+    data_type: str = required()
+    element_data_type: str = ""
+    is_primary: bool = False
+    is_partition_key: bool = False
+    nullable: bool = False
+    default_value: Any = None
+    element_type_params: dict[str, Any] = field(default_factory=dict)
+
+    def build(self, auto_id: bool) -> FieldSchema:
+        """The field as Milvus Lite has it. Raises MilvusError for one that it would not notice to make no sense."""
+        built = FieldSchema(
+            name=self.field_name,
+            dtype=_type(self.data_type),
+            is_primary=self.is_primary,
+            auto_id=self.is_primary and auto_id,
+            dim=self._parameter("dim"),
+            max_length=self._parameter("max_length"),
+            max_capacity=self._parameter("max_capacity"),
+            element_type=_type(self.element_data_type) if self.element_data_type else None,
+            nullable=self.nullable,
+            default_value=self.default_value,
+            is_partition_key=self.is_partition_key,
+        )
+        for kind in (built.dtype, built.element_type):
+            limit = LIMITS.get(kind)
+            if limit is not None and getattr(built, limit) is None:
+                raise MilvusError(
+                    INVALID_PARAMETER,
+                    f"type param({limit}) should be specified for the field({built.name}): invalid parameter",
+                )
+        if built.default_value is not None and not _fits(built, built.default_value):
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"default value {built.default_value!r} of field {built.name} does not fit {self.data_type}: "
+                "invalid parameter",
+            )
+        return built
+
+    def _parameter(self, name: str) -> int | None:
+        value = self.element_type_params.get(name)
+        try:
+            return None if value is None else int(value)
+        except (TypeError, ValueError):
+            raise MilvusError(
+                INVALID_PARAMETER, f"{name} of field {self.field_name} is no number: {value!r}: invalid parameter"
+            ) from None
+
+
+@dataclass(kw_only=True)
+class Schema:
+    """`schema` of a custom collection."""
+
+    auto_id: bool = False
+    enable_dynamic_field: bool = False
+    fields: list[Field] = field(default_factory=list)
+    functions: list[Any] = field(default_factory=list)
+
+    def build(self) -> CollectionSchema:
+        """The schema as Milvus Lite has it. Raises MilvusError for what Milvus Lite does not know."""
+        if self.functions:
+            raise MilvusError(INVALID_PARAMETER, "functions are not supported by the local Milvus: invalid parameter")
+        return CollectionSchema(
+            fields=[one.build(self.auto_id) for one in self.fields],
+            enable_dynamic_field=self.enable_dynamic_field,
+        )
+
+
+def describe_field(number: int, one: FieldSchema) -> dict[str, Any]:
+    """A field as `collections/describe` shows it."""
+    params = {"dim": one.dim, "max_length": one.max_length, "max_capacity": one.max_capacity}
+    described = {
+        "id": 100 + number,
+        "name": one.name,
+        "type": NAMES[one.dtype],
+        "primaryKey": one.is_primary,
+        "partitionKey": one.is_partition_key,
+        "clusteringKey": False,
+        "autoId": one.auto_id,
+        "nullable": one.nullable,
+        "description": "",
+        "params": [{"key": key, "value": str(value)} for key, value in params.items() if value is not None],
+    }
+    return described if one.element_type is None else {**described, "elementType": NAMES[one.element_type]}
+
+
+def _fits(one: FieldSchema, value: Any) -> bool:
+    """Whether a field can have this default value; those that Milvus Lite parses it looks at itself."""
+    kind = type(value)
+    match one.dtype:
+        case DataType.BOOL:
+            return kind is bool
+        case DataType.VARCHAR:
+            return kind is str and len(value.encode()) <= (one.max_length or MAX_TEXT_BYTES)
+        case DataType.FLOAT | DataType.DOUBLE:
+            return kind in (int, float) and abs(value) <= GREATEST[one.dtype]
+        case DataType.INT8 | DataType.INT16 | DataType.INT32 | DataType.INT64:
+            return kind is int and -GREATEST[one.dtype] - 1 <= value <= GREATEST[one.dtype]
+        case _:
+            return one.dtype not in WITHOUT_DEFAULT
+
+
+def _type(name: str) -> DataType:
+    if name not in TYPES:
+        raise MilvusError(
+            INVALID_PARAMETER, f"data type {name} is not supported by the local Milvus: invalid parameter"
+        )
+    return TYPES[name]

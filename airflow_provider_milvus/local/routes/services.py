@@ -1,0 +1,52 @@
+"""What a REST handler works with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from milvus_lite.engine.collection import Collection
+
+from airflow_provider_milvus.local.importing.jobs import JobTable
+from airflow_provider_milvus.local.importing.runner import JobRunner
+from airflow_provider_milvus.local.lite.engine import Engine
+from airflow_provider_milvus.local.milvus_versions import Version
+from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.users import User
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running local Milvus, and the version that it behaves as."""
+
+    engine: Engine
+    table: JobTable
+    runner: JobRunner
+    version: Version
+
+
+Handler = Callable[[Services, Any], Any]
+# What a module of routes has to offer: by path, the type of the request's body and what answers it.
+Routes = dict[str, tuple[type[Any], Handler]]
+
+
+@dataclass(kw_only=True)
+class Request:
+    """What every request may carry. An empty `db_name` is filled in from the `DB-Name` header.
+
+    `user` is who asks, or None for one who may do all.
+    """
+
+    db_name: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, init=False)
+    user: User | None = field(default=None, init=False)
+
+
+@dataclass(kw_only=True)
+class CollectionNameReq(Request):
+    """A request about one collection."""
+
+    collection_name: str = required()
+
+    def collection(self, services: Services) -> Collection:
+        """The collection of this name or alias."""
+        return services.engine.collection(self.db_name, self.collection_name)

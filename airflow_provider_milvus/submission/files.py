@@ -1,0 +1,108 @@
+"""Files found in object storage: which of them belong together, and how many imports they need."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from airflow_provider_milvus.rest.import_jobs import EXTENSIONS, MAX_FILE_GROUPS, ImportSource
+
+if TYPE_CHECKING:
+    from airflow_provider_milvus.submission.record import Store
+
+RECORD = "milvus_files"
+# What Milvus takes of one file, or of one set of NumPy files, in bytes (dataNode.import.maxImportFileSizeInGB).
+MAX_SET_SIZE = 16 * 2**30
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file in the bucket of the Milvus server: its key there, and its size in bytes."""
+
+    key: str
+    size: int
+
+
+def file_sets(found: Iterable[FoundFile], source: str) -> list[list[str]]:
+    """What an import takes as ``files``: each entry one file, or the ``.npy`` files of one folder, sorted by key.
+
+    :param source: where the files were looked for, in words.
+    :raises ValueError: where nothing was found, a file is of another type, or one is larger than Milvus takes.
+    """
+    files = sorted(found, key=lambda file: file.key)
+    if not files:
+        raise ValueError(f"{source} matches no file; give a pattern that does, such as 's3://bucket/folder/*.parquet'")
+    if unknown := [file.key for file in files if PurePosixPath(file.key).suffix not in EXTENSIONS]:
+        raise ValueError(
+            f"{source} matches files of a type that Milvus does not import: {_some(unknown)}; it imports "
+            f"{', '.join(EXTENSIONS)} (lower case). Give a narrower pattern"
+        )
+    sets: defaultdict[str, list[FoundFile]] = defaultdict(list)
+    for file in files:
+        path = PurePosixPath(file.key)
+        sets[str(path.parent) if path.suffix == ".npy" else file.key].append(file)
+    if large := [files[0].key for files in sets.values() if sum(file.size for file in files) > MAX_SET_SIZE]:
+        raise ValueError(
+            f"{source} matches files above the 16 GB that Milvus takes: {_some(large)}; write smaller ones"
+        )
+    return [[file.key for file in files] for files in sets.values()]
+
+
+def split(sets: Sequence[str | Sequence[str]], limit: int = MAX_FILE_GROUPS) -> list[list[str | Sequence[str]]]:
+    """The fewest imports for these sets, each of at most ``limit`` and nearly as many as the others."""
+    count = -(-len(sets) // limit)
+    size, larger = divmod(len(sets), count)
+    starts = [number * size + min(number, larger) for number in range(count + 1)]
+    return [list(sets[start:end]) for start, end in pairwise(starts)]
+
+
+def parts(source: ImportSource) -> list[ImportSource]:
+    """The fewest imports that a source needs."""
+    if source.files is None or isinstance(source.files, str) or len(source.files) <= MAX_FILE_GROUPS:
+        return [source]
+    return [replace(source, files=part) for part in split(source.files)]
+
+
+def listed_once(
+    store: Store | None, source: str, find: Callable[[], list[list[str]]], *, generation: int, anew: bool = False
+) -> list[list[str]]:
+    """The file sets of a load: those that its first try found, so that a file that comes between two tries is no other
+    load.
+
+    :param store: ``None`` where Airflow has none (before 3.3): then every try looks anew.
+    :param source: where the files are looked for.
+    :param find: looks for them.
+    :param generation: which load of the task this is.
+    :param anew: whether to look anew in any case, since nothing of the load is there.
+    """
+    about = {"source": source, "generation": generation}
+    record = store.get(RECORD) if store is not None else None
+    if not anew and isinstance(record, dict) and record.items() >= about.items():
+        return _unpack(record["files"])
+    sets = find()
+    if store is not None:
+        store.set(RECORD, {**about, "files": _pack(sets)})
+    return sets
+
+
+def _pack(sets: list[list[str]]) -> str:
+    # A thousand keys are more than Airflow's store likes, and nearly the same text.
+    return base64.b64encode(zlib.compress(json.dumps(sets).encode())).decode()
+
+
+def _unpack(packed: str) -> list[list[str]]:
+    sets: list[list[str]] = json.loads(zlib.decompress(base64.b64decode(packed)))
+    return sets
+
+
+def _some(keys: list[str]) -> str:
+    more = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
+    return ", ".join(keys[:NAMED_AT_MOST]) + more

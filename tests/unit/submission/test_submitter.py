@@ -1,0 +1,556 @@
+"""Each branch of a submission, one at a time; ``test_submission_histories.py`` has them in every order."""
+
+import json
+from copy import copy
+from dataclasses import replace
+
+import pytest
+from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
+
+from airflow_provider_milvus.rest import errors
+from airflow_provider_milvus.submission import submitter
+from airflow_provider_milvus.submission.record import RECORD, all_failed, finish, generation, note_ended, other_files
+from airflow_provider_milvus.submission.submitter import SETTLE, Case, Load, Submission, Submitter
+
+COMPLETED_2 = {"job_id": "2", "state": "Completed", "imported_rows": 5}
+
+
+class Log(list):
+    def info(self, message, *values):
+        self.append(message % values)
+
+    warning = info
+
+
+class Task:
+    """The tries of one task on one server; what outlives them is the server, the store and what the user did."""
+
+    def __init__(self, knows_keys, store=True):
+        self.server = Server(knows_keys)
+        self.store = Store() if store else None
+        self.load = Load(("dag", "task", "run", "-1"), 0, "request", "target", OURS, True, self.server.now)
+        self.keys = []
+        self.log = Log()
+        self.cycle = 0
+
+    def run(self, *trouble, dies_at=None, **options):
+        """One try."""
+        steps = Steps(dies_at)
+        if self.store is not None:
+            self.store.steps = steps
+        client = Client(self.server, steps, list(trouble), 0, self.load.files)
+        client.keys = self.keys
+        options = {"log": self.log, "clock": self.server.clock, "sleep": self.server.sleep, **options}
+        load = replace(self.load, generation=generation(self.store, self.cycle))
+        self.load = replace(self.load, first_try=False)
+        return Submitter(client, self.store, load, **options).submit()
+
+    def clear(self):
+        self.cycle += 1
+        self.load = replace(self.load, first_try=True, since=self.server.now)
+
+    def part(self, number):
+        """The tries of another import of the same load."""
+        other = copy(self)
+        other.load = replace(self.load, part=number, digest=f"part {number}", files=(f"{number}.parquet",))
+        return other
+
+    def ends(self, state="Completed"):
+        self.server.sleep(SECONDS_TO_LOAD)
+        for job in self.server.jobs.values():
+            job.state = state
+
+    def expires(self):
+        self.ends()
+        self.server.sleep(SECONDS_KEPT)
+        self.server.expired |= set(self.server.jobs)
+
+
+@pytest.fixture(params=[True, False], ids=["keys", "no keys"])
+def task(request):
+    """On a server that knows idempotency keys, and on one that ignores them."""
+    return Task(request.param)
+
+
+@pytest.fixture
+def keyless():
+    return Task(knows_keys=False)
+
+
+# -- with a record ---------------------------------------------------------------------------------------------------
+
+
+def test_first_try_submits(task):
+    assert task.run() == Submission("1", Case.NEW)
+
+
+def test_intent_is_recorded_before_anything_is_sent(task):
+    with pytest.raises(Crash):
+        task.run(dies_at=4)
+    assert task.keys == []
+    assert task.store[RECORD]["job_id"] == ""
+
+
+def test_record_has_the_jobs_that_were_there_before(task):
+    task.server.create(None, OURS, None)
+    task.run()
+    assert task.store[RECORD]["known"] == ["1"]
+
+
+def test_running_job_is_re_attached_to(task):
+    task.run()
+    assert task.run() == Submission("1", Case.REATTACHED)
+
+
+def test_job_that_waits_for_its_commit_is_re_attached_to(task):
+    task.run()
+    task.ends("Uncommitted")
+    assert task.run() == Submission("1", Case.REATTACHED)
+
+
+def test_completed_job_is_taken(task):
+    task.run()
+    task.ends()
+    assert task.run() == Submission("1", Case.COMPLETED)
+
+
+def test_failed_job_is_submitted_again_under_another_key(task):
+    task.run()
+    task.ends("Failed")
+    assert task.run() == Submission("2", Case.RESUBMITTED)
+    assert len(set(task.keys)) == 2
+
+
+def test_job_whose_record_expired_is_an_unknown_outcome(task):
+    task.run()
+    task.expires()
+    found = task.run()
+    assert (found.job_id, found.case) == ("1", Case.UNKNOWN)
+    assert "the server has no record of import job 1" in found.message
+
+
+def test_job_whose_record_expired_is_submitted_again_where_asked_to(task):
+    task.run()
+    task.expires()
+    assert task.run(resubmit_unknown=True) == Submission("2", Case.RESUBMITTED)
+
+
+def test_job_that_is_seen_late_is_not_gone(task, mocker):
+    task.run()
+    gone = errors.MilvusImportJobNotFound("import job does not exist")
+    found = task.server.describe("1")
+    mocker.patch.object(task.server, "describe", side_effect=[gone, gone, found])
+    assert task.run().case is Case.REATTACHED
+
+
+def test_job_of_a_try_that_died_before_it_could_record_it_is_adopted(task):
+    with pytest.raises(Crash):
+        task.run(dies_at=5)
+    assert task.run() == Submission("1", Case.ADOPTED)
+
+
+def test_intent_that_was_never_sent_is_sent_with_the_same_key(task):
+    with pytest.raises(Crash):
+        task.run(dies_at=4)
+    key = task.load.key(1)
+    assert task.run() == Submission("1", Case.NEW)
+    assert task.keys == [key]
+
+
+def test_lost_answer_is_looked_for_in_the_same_try(task):
+    assert task.run("lost") == Submission("1", Case.ADOPTED)
+
+
+def test_submit_that_is_carried_out_late_is_waited_for(task):
+    assert task.run("late") == Submission("1", Case.ADOPTED)
+
+
+def test_lost_request_is_sent_again_with_the_same_key_once_it_cannot_arrive_any_more(task):
+    began = task.server.now
+    assert task.run("dropped") == Submission("1", Case.NEW)
+    assert task.server.now - began >= SETTLE
+    assert len(task.keys) == 2
+    assert len(set(task.keys)) == 1
+
+
+def test_job_of_other_files_is_not_adopted(task):
+    with pytest.raises(Crash):
+        task.run(dies_at=4)
+    task.server.create(None, ("b.parquet",), None)
+    assert task.run() == Submission("2", Case.NEW)
+
+
+def test_job_of_the_same_files_from_before_is_not_adopted(task):
+    task.server.create(None, OURS, None)
+    assert task.run("dropped").job_id == "2"
+
+
+def test_failed_job_of_the_same_files_is_not_adopted(keyless):
+    with pytest.raises(Crash):
+        keyless.run(dies_at=5)
+    keyless.ends("Failed")
+    assert keyless.run() == Submission("2", Case.NEW)
+
+
+def test_job_is_matched_whatever_the_order_and_the_leading_slashes_of_its_files(keyless):
+    keyless.load = replace(keyless.load, files=("/b.parquet", "a.parquet"))
+    with pytest.raises(Crash):
+        keyless.run(dies_at=5)
+    keyless.load = replace(keyless.load, files=("a.parquet", "b.parquet"))
+    assert keyless.run().case is Case.ADOPTED
+
+
+def test_job_that_does_not_name_its_files_for_long_is_an_unknown_outcome(keyless, mocker):
+    mocker.patch("model.SECONDS_UNTIL_FILES_SHOW", 1e9)
+    with pytest.raises(Crash):
+        keyless.run(dies_at=5)
+    found = keyless.run()
+    assert (found.job_id, found.case) == ("", Case.UNKNOWN)
+    assert "job 1 does not say which files it loads" in found.message
+
+
+def test_job_of_a_folder_is_an_unknown_outcome(keyless):
+    keyless.load = replace(keyless.load, files=())
+    with pytest.raises(Crash):
+        keyless.run(dies_at=5)
+    assert keyless.run().case is Case.UNKNOWN
+
+
+def test_empty_list_proves_nothing_once_records_expire(task):
+    with pytest.raises(Crash):
+        task.run(dies_at=5)
+    task.expires()
+    assert task.run().case is Case.UNKNOWN
+
+
+def test_import_that_was_only_ever_refused_is_no_unknown_outcome(task):
+    with pytest.raises(errors.MilvusBusyError):
+        task.run(*["busy"] * 9, max_failures=3)
+    task.server.sleep(SECONDS_KEPT + 1)
+    assert task.run() == Submission("1", Case.NEW)
+
+
+def test_import_that_was_only_ever_refused_is_submitted_without_a_wait(task):
+    with pytest.raises(errors.MilvusBusyError):
+        task.run(*["busy"] * 9, max_failures=3)
+    began = task.server.now
+    task.run()
+    assert task.server.now == began
+
+
+def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
+    with pytest.raises(errors.MilvusBusyError):
+        task.run("dropped", *["busy"] * 9, max_failures=3)
+    task.server.sleep(SECONDS_KEPT + 1)
+    assert task.run() == Submission("1", Case.NEW)
+
+
+# -- clears and changes ----------------------------------------------------------------------------------------------
+
+
+def test_clear_of_a_success_loads_again_under_another_key(task):
+    task.run()
+    task.ends()
+    finish(task.store, task.cycle)
+    task.clear()
+    assert task.run() == Submission("2", Case.NEW)
+    assert len(set(task.keys)) == 2
+
+
+def test_retry_after_the_last_record_but_before_the_end_of_the_process_loads_nothing(task):
+    task.run()
+    task.ends()
+    finish(task.store, task.cycle)
+    assert task.run().case is Case.COMPLETED
+
+
+def test_clear_of_a_failure_goes_on_with_its_job(task):
+    task.run()
+    task.clear()
+    assert task.run() == Submission("1", Case.REATTACHED)
+
+
+def test_clear_of_a_failure_adopts_the_job_that_it_lost(task):
+    with pytest.raises(Crash):
+        task.run(dies_at=5)
+    task.server.sleep(3600)
+    task.clear()
+    assert task.run() == Submission("1", Case.ADOPTED)
+
+
+def test_clear_of_a_failure_that_lost_its_request_uses_the_same_key(task):
+    with pytest.raises(Crash):
+        task.run("dropped", dies_at=6)
+    task.clear()
+    task.run()
+    assert len(set(task.keys)) == 1
+
+
+def test_changed_request_is_another_load(task):
+    task.run()
+    task.load = replace(task.load, digest="another")
+    assert task.run() == Submission("2", Case.NEW)
+    assert len(set(task.keys)) == 2
+
+
+def test_changed_request_waits_until_a_lost_submit_of_the_old_one_has_landed(task):
+    with pytest.raises(Crash):
+        task.run("late", dies_at=6)
+    task.load = replace(task.load, digest="another")
+    found = task.run()
+    assert found.job_id == "2"
+    assert task.store[RECORD]["known"] == ["1"]
+
+
+# -- trouble ---------------------------------------------------------------------------------------------------------
+
+
+def test_busy_server_is_waited_for(task):
+    assert task.run("busy", "busy").job_id == "1"
+    assert len(task.keys) == 3
+
+
+def test_refused_import_raises(task, mocker):
+    mocker.patch.object(Client, "create", side_effect=errors.MilvusServerError("collection not found", code=1100))
+    with pytest.raises(errors.MilvusServerError, match="code 1100"):
+        task.run()
+
+
+def test_server_that_stays_busy_is_given_up_on(task):
+    with pytest.raises(errors.MilvusBusyError):
+        task.run(*["busy"] * 9, max_failures=3)
+    assert len(task.keys) == 3
+
+
+def test_trouble_is_not_waited_for_past_the_deadline(task):
+    deadline = task.server.now + 10
+    with pytest.raises(errors.MilvusBusyError):
+        task.run(*["busy"] * 99, deadline=deadline)
+    assert task.server.now <= deadline
+
+
+DOWN = errors.MilvusConnectionError("refused", sent=False)
+
+
+def test_look_at_the_list_is_repeated_through_trouble(task, mocker):
+    mocker.patch.object(task.server, "list_jobs", side_effect=[DOWN, DOWN, []])
+    assert task.run().case is Case.NEW
+
+
+def test_look_at_the_job_is_repeated_through_trouble(task, mocker):
+    task.run()
+    mocker.patch.object(task.server, "describe", side_effect=[DOWN, DOWN, task.server.describe("1")])
+    assert task.run().case is Case.REATTACHED
+
+
+# -- without a record ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["keys", "no keys"])
+def bare(request):
+    """A task of an Airflow without a task state store."""
+    return Task(request.param, store=False)
+
+
+def test_first_try_without_a_store_submits_with_a_key(bare):
+    assert bare.run() == Submission("1", Case.NEW)
+    assert bare.keys == [bare.load.key(1)]
+
+
+@pytest.mark.parametrize("state", ["Importing", "Completed"])
+def test_retry_without_a_store_adopts_the_job_with_its_files(bare, state):
+    bare.run()
+    bare.ends(state)
+    assert bare.run() == Submission("1", Case.ADOPTED)
+
+
+def test_retry_without_a_store_waits_for_a_submit_that_was_lost_just_now(bare):
+    with pytest.raises(errors.MilvusRequestTimeout):
+        bare.run("late", max_failures=1)
+    assert bare.run() == Submission("1", Case.ADOPTED)
+
+
+def test_retry_without_a_store_uses_the_same_key(bare):
+    with pytest.raises(errors.MilvusConnectionError):
+        bare.run("dropped", max_failures=1)
+    bare.run()
+    assert len(set(bare.keys)) == 1
+
+
+def test_retry_without_a_store_after_a_failure_submits_again(bare):
+    bare.run()
+    bare.ends("Failed")
+    assert bare.run().job_id == "2"
+
+
+def test_retry_without_a_store_takes_no_job_from_before_the_run(bare):
+    bare.server.create(None, OURS, None)
+    bare.server.sleep(3600)
+    bare.load = replace(bare.load, since=bare.server.now, first_try=False)
+    assert bare.run() == Submission("2", Case.NEW)
+
+
+def test_clear_without_a_store_loads_again_under_another_key(bare):
+    bare.run()
+    bare.clear()
+    assert bare.run().job_id == "2"
+    assert len(set(bare.keys)) == 2
+
+
+# -- what is not durable, keys and records ---------------------------------------------------------------------------
+
+
+def test_submission_that_is_not_durable_submits_every_time_without_a_key(task):
+    assert [task.run(durable=False).job_id for _ in range(2)] == ["1", "2"]
+    assert task.keys == [None, None]
+    assert RECORD not in task.store
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        ("dag", "task", "run", "-1"),
+        ("dag_ä", "задача", "manual__2026-11-24T12:00:00+00:00", "3"),
+        ("d" * 250, "t" * 250, "r" * 250, "999"),
+        ("a\nb", "\x00", "🙂", "-1"),
+    ],
+)
+def test_key_is_printable_ascii_of_at_most_256_bytes(task, identity):
+    key = replace(task.load, identity=identity).key(10**6)
+    assert len(key.encode("ascii")) <= 256
+    assert key.isprintable()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"identity": ("dag", "task", "run", "0")},
+        {"identity": ("dag", "task", "run2", "-1")},
+        {"identity": ("dag", "task/run", "-1")},
+        {"digest": "another"},
+        {"generation": 1},
+        {"part": 2},
+    ],
+)
+def test_key_of_another_load_is_another(task, other):
+    assert replace(task.load, **other).key(1) != task.load.key(1)
+
+
+def test_key_of_another_attempt_is_another(task):
+    assert len({task.load.key(attempt) for attempt in range(3)}) == 3
+
+
+def test_digest_knows_every_field_and_no_order():
+    assert submitter.digest({"a": 1, "b": [2]}) == submitter.digest({"b": [2], "a": 1})
+    assert submitter.digest({"a": 1, "b": [2]}) != submitter.digest({"a": 1, "b": [3]})
+
+
+def test_record_is_plain_json(task):
+    task.run()
+    assert json.loads(json.dumps(task.store[RECORD])) == task.store[RECORD]
+
+
+def test_record_of_a_collection_with_very_many_jobs_stays_small(task, mocker):
+    for _ in range(3000):
+        task.server.create(None, ("b.parquet",), None)
+    task.run()
+    assert len(json.dumps(task.store[RECORD])) < 64_000
+
+
+# -- loads of several imports ----------------------------------------------------------------------------------------
+
+
+def test_each_import_of_a_load_has_its_own_job(task):
+    other = task.part(2)
+    assert [task.run(), other.run()] == [Submission("1", Case.NEW), Submission("2", Case.NEW)]
+    assert [task.run(), other.run()] == [Submission("1", Case.REATTACHED), Submission("2", Case.REATTACHED)]
+
+
+def test_imports_of_one_load_with_the_same_files_are_two(task):
+    other = task.part(2)
+    other.load = replace(task.load, part=2)
+    assert [task.run(), other.run()] == [Submission("1", Case.NEW), Submission("2", Case.NEW)]
+
+
+def test_import_that_failed_is_submitted_again_and_no_other(task):
+    other = task.part(2)
+    task.run()
+    other.run()
+    task.ends()
+    task.server.jobs["2"].state = "Failed"
+    assert [task.run(), other.run()] == [Submission("1", Case.COMPLETED), Submission("3", Case.RESUBMITTED)]
+
+
+def test_clear_that_died_on_its_way_loads_the_rest_again_and_nothing_twice(task):
+    other = task.part(2)
+    task.run()
+    other.run()
+    task.ends()
+    finish(task.store, 0)
+    task.clear()
+    other.clear()
+    assert task.run() == Submission("3", Case.NEW)
+    assert [task.run(), other.run()] == [Submission("3", Case.REATTACHED), Submission("4", Case.NEW)]
+
+
+def test_import_that_was_seen_to_complete_is_taken_when_its_record_has_expired(task):
+    other = task.part(2)
+    task.run()
+    other.run()
+    note_ended(task.store, [COMPLETED_2])
+    task.expires()
+    assert [task.run().case, other.run()] == [Case.UNKNOWN, Submission("2", Case.COMPLETED, ended=COMPLETED_2)]
+
+
+def test_import_that_was_seen_to_fail_is_submitted_again_when_its_record_has_expired(task):
+    task.run()
+    note_ended(task.store, [{"job_id": "1", "state": "Failed", "reason": "bad row"}])
+    task.expires()
+    assert task.run() == Submission("2", Case.RESUBMITTED)
+    assert "Import job 1 failed: bad row" in task.log
+
+
+@pytest.mark.parametrize("state", ["Importing", "Uncommitted"])
+def test_job_that_has_not_ended_is_not_noted(task, state):
+    task.run()
+    note_ended(task.store, [{"job_id": "1", "state": state}])
+    assert task.store[RECORD]["ended"] == {}
+
+
+def test_load_has_failed_when_all_its_imports_have(task):
+    other = task.part(2)
+    assert not all_failed(task.store, 0)
+    task.run()
+    other.run()
+    note_ended(task.store, [{"job_id": "1", "state": "Failed"}])
+    assert not all_failed(task.store, 0)
+    note_ended(task.store, [{"job_id": "2", "state": "Failed"}])
+    assert all_failed(task.store, 0)
+
+
+@pytest.mark.parametrize(
+    ("generation", "target", "digests", "others"),
+    [
+        (0, "target", ["request", "part 2"], []),
+        (0, "target", ["request", "another"], ["2"]),
+        (0, "target", ["all in one"], ["1", "2"]),
+        (1, "target", ["request", "another"], []),
+        (0, "another", ["request", "another"], []),
+    ],
+)
+def test_other_files_of_the_same_load_are_told(task, generation, target, digests, others):
+    task.run()
+    task.part(2).run()
+    assert other_files(task.store, generation, target, digests) == others
+
+
+def test_other_files_instead_of_failed_ones_are_fine(task):
+    task.run()
+    task.part(2).run()
+    note_ended(task.store, [{"job_id": "2", "state": "Failed"}])
+    assert other_files(task.store, 0, "target", ["request", "another"]) == []
+
+
+def test_other_files_of_a_load_of_one_import_are_another_load(task):
+    task.run()
+    assert other_files(task.store, 0, "target", ["another"]) == []

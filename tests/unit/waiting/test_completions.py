@@ -1,0 +1,216 @@
+"""Imports that complete: what a look finds, and what was announced already."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from airflow_provider_milvus.rest import errors
+from airflow_provider_milvus.rest.import_jobs import parse_progress
+from airflow_provider_milvus.waiting import completions
+
+DOWN = errors.MilvusConnectionError("refused", sent=False)
+NEEDS_A_NAME = errors.MilvusServerError("missing required parameters", code=1802)
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def info(self, text, *arguments):
+        self.lines.append(text % arguments)
+
+    warning = info
+
+
+class Server:
+    """Answers each list from a script, whose last entry is repeated; an exception is raised."""
+
+    def __init__(self, clock, *script):
+        self.clock, self.script = clock, list(script)
+        self.opened, self.asked, self.described = 0, [], []
+        self.seconds = 0.0
+
+    @asynccontextmanager
+    async def open_client(self):
+        self.opened += 1
+        yield self
+
+    async def list_import_records(self, collection_name):
+        self.asked.append((self.clock(), collection_name))
+        await asyncio.sleep(self.seconds)
+        found = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(found, Exception):
+            raise found
+        return {
+            job_id: {"jobId": job_id, "collectionName": collection, "state": state}
+            for job_id, (collection, state) in found.items()
+        }
+
+    async def get_import_progress(self, job_id):
+        self.described.append(job_id)
+        return parse_progress({"jobId": job_id, "state": "Completed" if job_id != "running" else "Importing"})
+
+
+@pytest.fixture
+def in_virtual_time(clock_loop):
+    def run(coroutine):
+        with asyncio.Runner(loop_factory=clock_loop) as runner:
+            return runner.run(coroutine)
+
+    return run
+
+
+@pytest.fixture
+def looks(in_virtual_time):
+    """The first looks of a poll."""
+
+    def take(server, number, log=None, **parameters):
+        async def collect():
+            poll = completions.poll(server.open_client, 10.0, log or Log(), **parameters)
+            found = []
+            async for look in poll:
+                found.append(look)
+                if len(found) == number:
+                    await poll.aclose()
+            return found
+
+        return in_virtual_time(collect())
+
+    return take
+
+
+def test_look_finds_what_is_completed_by_collection(clock, looks):
+    server = Server(
+        clock, {"1": ("a", "Completed"), "2": ("b", "Completed"), "3": ("a", "Failed"), "4": ("a", "Pending")}
+    )
+    assert looks(server, 1) == [{"a": ["1"], "b": ["2"]}]
+
+
+def test_looks_are_an_interval_apart(clock, looks):
+    server = Server(clock, {})
+    looks(server, 4)
+    times = [time for time, _ in server.asked]
+    assert all(9 <= later - sooner <= 11 for sooner, later in pairwise(times))
+
+
+def test_slow_list_is_asked_for_less_often(clock, looks):
+    server = Server(clock, {})
+    server.seconds = 2.0
+    looks(server, 3)
+    (first, _), (second, _), _ = server.asked
+    assert second - first >= 40
+
+
+def test_trouble_is_ridden_out_and_told_once_a_minute(clock, looks):
+    log = Log()
+    server = Server(clock, *[DOWN] * 5, {"1": ("a", "Completed")})
+    assert looks(server, 1, log) == [{"a": ["1"]}]
+    assert len(log.lines) == 1
+
+
+def test_connection_is_read_anew_after_trouble(clock, looks):
+    server = Server(clock, {}, errors.MilvusAuthError("wrong password", code=1800), {})
+    looks(server, 2)
+    assert server.opened == 2
+
+
+def test_connection_that_is_missing_is_waited_for(clock, looks):
+    server = Server(clock, {})
+    opened = server.open_client
+
+    @asynccontextmanager
+    async def open_client():
+        if clock() < 1_020:
+            raise LookupError("The conn_id `milvus_default` isn't defined")
+        async with opened() as client:
+            yield client
+
+    server.open_client = open_client
+    assert looks(server, 1) == [{}]
+
+
+def test_server_that_lists_only_by_collection_gives_no_look_at_all_of_them(clock, looks):
+    assert looks(Server(clock, NEEDS_A_NAME), 1) == [None]
+
+
+def test_collection_that_does_not_exist_yet_has_no_imports(clock, looks):
+    server = Server(clock, errors.MilvusCollectionNotFound("no", code=100), {"1": ("a", "Completed")})
+    assert looks(server, 2, collection_name="a") == [{}, {"a": ["1"]}]
+
+
+def test_only_completed_jobs_of_the_collection_are_confirmed(clock, in_virtual_time):
+    server = Server(clock, {"1": ("a", "Completed"), "running": ("a", "Importing")})
+    found = in_virtual_time(completions.confirm(server, "a", ["1", "elsewhere", "running"]))
+    assert ([progress.job_id for progress in found], server.described) == (["1"], ["1", "running"])
+
+
+def test_nothing_of_a_dropped_collection_is_confirmed(clock, in_virtual_time):
+    server = Server(clock, errors.MilvusCollectionNotFound("no", code=100))
+    assert in_virtual_time(completions.confirm(server, "a", ["1"])) == []
+
+
+# -- announced -------------------------------------------------------------------------------------------------------
+
+
+class Store(dict):
+    async def aget(self, key, default=None):
+        return self.get(key, default)
+
+    async def aset(self, key, value):
+        self[key] = value
+
+
+@pytest.mark.parametrize("store", [None, Store()])
+async def test_what_was_completed_before_the_first_look_is_no_news(store):
+    announced = completions.Announced(store)
+    assert await announced.news(["1", "2"]) == []
+    assert await announced.news(["1", "2", "3"]) == ["3"]
+
+
+async def test_first_import_into_an_empty_collection_is_news():
+    announced = completions.Announced(None)
+    await announced.news([])
+    assert await announced.news(["1"]) == ["1"]
+
+
+async def test_what_was_announced_is_no_news():
+    announced = completions.Announced(None)
+    await announced.news([])
+    await announced.remember(["1"], ["1"])
+    assert await announced.news(["1", "2"]) == ["2"]
+
+
+async def test_restart_announces_what_completed_in_between_and_nothing_else():
+    store = Store()
+    before = completions.Announced(store)
+    await before.news(["1"])
+    await before.remember(["2"], ["1", "2"])
+    assert await completions.Announced(store).news(["1", "2", "3"]) == ["3"]
+
+
+async def test_what_another_triggerer_announced_is_no_news():
+    store = Store()
+    one, other = completions.Announced(store), completions.Announced(store)
+    await one.news([])
+    await other.news([])
+    await one.remember(["1"], ["1"])
+    assert await other.news(["1", "2"]) == ["2"]
+
+
+async def test_job_that_one_list_misses_is_not_announced_again():
+    announced = completions.Announced(None)
+    await announced.news(["1", "2"])
+    await announced.news(["2"])
+    await announced.remember(["3"], ["2", "3"])
+    assert await announced.news(["1", "2", "3"]) == []
+
+
+async def test_only_jobs_that_are_not_listed_any_more_are_forgotten(monkeypatch):
+    monkeypatch.setattr(completions, "MAX_REMEMBERED", 3)
+    store = Store()
+    announced = completions.Announced(store)
+    await announced.news(["gone 1", "gone 2", "1", "2"])
+    await announced.remember(["3"], ["1", "2", "3"])
+    assert store[completions.KEY] == ["1", "2", "3"]

@@ -1,0 +1,104 @@
+"""The wait until something is ready: how it ends, and when it looks again."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_provider_milvus.rest.collections import IndexState, LoadState
+from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusConnectionError, MilvusServerError
+from airflow_provider_milvus.waiting.readiness_wait import ReadinessWait, wait_for
+
+LOADED, LOADING = LoadState("Loaded", 100), LoadState("Loading", 40)
+
+
+def index(state, reason=""):
+    return IndexState("v", "vector", "HNSW", "L2", state, 10, 4, reason)
+
+
+@pytest.fixture
+def wait(clock):
+    def make(**parameters):
+        return ReadinessWait("collection c", clock=clock, chance=lambda low, high: 1.0, **parameters)
+
+    return make
+
+
+def looks(*answers):
+    """Asks in turn; the last answer is repeated."""
+    left = list(answers)
+
+    def ask():
+        found = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "words"),
+    [
+        ([[LOADING], [LOADED]], "success", "collection c: Loaded, 100 %"),
+        ([[index("InProgress")], [index("Finished")]], "success", "index v Finished"),
+        ([[index("Failed", "no memory")]], "failed", "index v of field vector failed: no memory"),
+        ([MilvusConnectionError("down"), [LOADED]], "success", "Loaded"),
+        ([MilvusAuthError("no")], "unreachable", "gave up after 1 failed looks"),
+        ([MilvusConnectionError("down")], "unreachable", "gave up after 3 failed looks: down"),
+    ],
+)
+def test_wait_ends_with_what_was_seen(wait, clock, answers, status, words):
+    event = wait_for(wait(max_poll_failures=3), looks(*answers), sleep=clock.sleep)
+    assert (event["status"], words in event["message"]) == (status, True), event
+
+
+def test_all_parts_must_be_ready(wait, clock):
+    asked = looks([LOADED, index("InProgress")], [LOADED, index("Finished")])
+    event = wait_for(wait(), asked, sleep=clock.sleep)
+    assert [state["state"] for state in event["states"]] == ["Loaded", "Finished"]
+    assert len(clock.sleeps) == 1
+
+
+def test_one_failed_part_ends_the_wait_for_the_others(wait):
+    found = wait()
+    found.saw([index("InProgress"), index("Failed", "bad")])
+    assert found.event()["status"] == "failed"
+
+
+def test_deadline_ends_the_wait_with_what_was_seen_last(wait, clock):
+    event = wait_for(wait(deadline=clock.now + 30), looks([LOADING]), sleep=clock.sleep)
+    assert (event["status"], "Loading, 40 %" in event["message"], clock.now) == ("timeout", True, 1_030)
+
+
+def test_deadline_of_a_server_that_never_answered_says_so(wait, clock):
+    event = wait_for(wait(deadline=clock.now + 30), looks(MilvusConnectionError("down")), sleep=clock.sleep)
+    assert (event["status"], "it never answered" in event["message"]) == ("timeout", True)
+
+
+def test_wait_that_is_left_off_has_no_event(wait, clock, package_clock):
+    assert wait_for(wait(), looks([LOADING]), until=clock.now + 5, sleep=clock.sleep) is None
+    assert clock.now <= 1_005
+
+
+def test_young_wait_looks_every_second_and_an_old_one_every_poll_interval(wait, clock):
+    found = wait(poll_interval=10)
+    found.saw([LOADING])
+    assert found.delay() == 1
+    clock.now += 1_000
+    assert found.delay() == 10
+
+
+def test_trouble_backs_off_and_heeds_what_the_server_asks_for(wait):
+    found = wait()
+    found.missed(MilvusConnectionError("down"))
+    assert found.delay() == 1
+    found.missed(MilvusServerError("later", code=8, http_status=429, retry_after=45))
+    assert found.delay() == 45
+
+
+def test_what_is_seen_again_and_again_is_told_once(wait):
+    lines = []
+    found = wait(log=SimpleNamespace(info=lambda text, *arguments: lines.append(text % arguments)))
+    for _ in range(5):
+        found.saw([LOADING])
+    assert lines == ["collection c: Loading, 40 %"]
