@@ -89,8 +89,8 @@ class ImportProgress:
         """The state as the server spells it."""
         return text(self.raw.get("state")) or self.state.value
 
-    def figures(self) -> dict[str, Any]:
-        """The job's figures without its files, as a small dict of JSON values."""
+    def as_dict(self) -> dict[str, Any]:
+        """The job without its files, as a small dict of JSON values."""
         return {
             "job_id": self.job_id,
             "state": self.state_text,

@@ -123,7 +123,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
         for together in (jobs[:-1], jobs[-1:]):
             for progress in together:
                 self.log.info("Import job %s into %s has completed", progress.job_id, self.collection_name)
-                yield TriggerEvent({**progress.figures(), "database": client.settings.database})  # type: ignore[no-untyped-call]
+                yield TriggerEvent({**progress.as_dict(), "database": client.settings.database})  # type: ignore[no-untyped-call]
             if together:
                 # Remembered sooner, an event that died with the triggerer would be lost; so it is rather told twice.
                 await asyncio.sleep(SECONDS_TO_PERSIST)

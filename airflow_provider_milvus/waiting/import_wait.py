@@ -152,7 +152,7 @@ class ImportWait:
         """Whether a job was not found, but not often enough to believe it, and the server answers."""
         return not self._failures and self._missing > 0
 
-    def saw(self, job_id: str, progress: ImportProgress) -> None:
+    def record_status(self, job_id: str, progress: ImportProgress) -> None:
         """Take in an answer."""
         job = self._jobs[job_id]
         before, job.progress = job.progress, progress
@@ -168,14 +168,14 @@ class ImportWait:
             self._log.warning("Import job %s failed: %s", job_id, failure_reason(progress))
         self._warn_once(job)
 
-    def glimpsed(self, job_id: str, listed: ImportJob) -> None:
+    def record_summary(self, job_id: str, listed: ImportJob) -> None:
         """Take in what a list of jobs says of one that goes on. It is told, and decides nothing."""
         job = self._jobs[job_id]
         self._answered(job)
         if self._is_worth_telling(job, (listed.state.value, listed.progress, job.told[2])):
             self._log.info("Import job %s: %s, %d %%", job_id, listed.state.value, listed.progress)
 
-    def missed(self, job_id: str, error: MilvusError) -> bool:
+    def record_error(self, job_id: str, error: MilvusError) -> bool:
         """Take in that a job could not be asked for.
 
         :return: whether the trouble is the job's own, so that asking for the others makes sense.
@@ -233,7 +233,7 @@ class ImportWait:
         return None
 
     def _event(self, status: str, message: str) -> Event:
-        figures = [progress.figures() for progress in self.seen]
+        figures = [progress.as_dict() for progress in self.seen]
         return {
             "job_id": self.job_ids,
             "goal": self.goal.value,
@@ -333,9 +333,9 @@ def wait_for(
     while True:
         for job_id in wait.pending:
             try:
-                wait.saw(job_id, ask(job_id))
+                wait.record_status(job_id, ask(job_id))
             except MilvusError as error:
-                if not wait.missed(job_id, error):
+                if not wait.record_error(job_id, error):
                     break
         if event := wait.event():
             return event

@@ -314,7 +314,7 @@ class Watcher:
         if not job.runs:
             return changed or any(waiter.wait.goal is listed.state for waiter in job.waiters)
         for waiter in job.waiters:
-            waiter.tell(waiter.wait.glimpsed, job_id, listed)
+            waiter.tell(waiter.wait.record_summary, job_id, listed)
         return False
 
     async def _describe(self, client: Client, job_ids: Iterable[str]) -> MilvusError | None:
@@ -350,7 +350,7 @@ class Watcher:
                 waiter.fail(answer)
                 continue
             job.collection = answer.collection_name
-            waiter.tell(waiter.wait.saw, job_id, answer)
+            waiter.tell(waiter.wait.record_status, job_id, answer)
             waiter.look_back()
             if job_id not in waiter.pending:
                 self._let_go(waiter, job_id)  # it waits for others of its jobs
@@ -366,7 +366,7 @@ class Watcher:
             for waiter in job.waiters:
                 if waiter not in told:
                     told.add(waiter)
-                    waiter.tell(waiter.wait.missed, job_id, error)
+                    waiter.tell(waiter.wait.record_error, job_id, error)
                     waiter.look_back()
 
     # -- the time of the next look -------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class ReadinessWait:
         self._error: MilvusError | None = None
         self._failures, self._trouble_since = 0, 0.0
 
-    def saw(self, states: Sequence[State]) -> None:
+    def record_status(self, states: Sequence[State]) -> None:
         """Take in the answers of one look."""
         self._states = states
         self._error, self._failures, self._trouble_since = None, 0, 0.0
@@ -81,7 +81,7 @@ class ReadinessWait:
             self._told, self._told_at = self._seen, now
             self._log.info("%s: %s", self._what, self._seen)
 
-    def missed(self, error: MilvusError) -> None:
+    def record_error(self, error: MilvusError) -> None:
         """Take in that a look failed."""
         now = self._clock()
         self._error = error
@@ -139,9 +139,9 @@ def wait_for(
     """
     while True:
         try:
-            wait.saw(ask())
+            wait.record_status(ask())
         except MilvusError as error:
-            wait.missed(error)
+            wait.record_error(error)
         if event := wait.event():
             return event
         delay = wait.delay()
@@ -154,9 +154,9 @@ async def watch(wait: ReadinessWait, ask: Callable[[], Awaitable[Sequence[State]
     """The same on an event loop."""
     while True:
         try:
-            wait.saw(await ask())
+            wait.record_status(await ask())
         except MilvusError as error:
-            wait.missed(error)
+            wait.record_error(error)
         if event := wait.event():
             return event
         await asyncio.sleep(wait.delay())

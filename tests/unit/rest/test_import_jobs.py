@@ -185,7 +185,7 @@ def test_state_is_read(sent, state):
 
 
 def test_unknown_state_keeps_its_text():
-    assert progress(state="Resharding").figures()["state"] == "Resharding"
+    assert progress(state="Resharding").as_dict()["state"] == "Resharding"
 
 
 def test_missing_fields_are_zero_or_empty():

@@ -89,8 +89,8 @@ def test_only_some_reasons_heal_with_time(wait, drive, progress, reason, healabl
 
 def test_list_with_one_failure_that_time_does_not_heal_is_not_healable(wait, progress):
     found = wait(["1", "2"])
-    found.saw("1", progress("Failed", reason="import timeout"))
-    found.saw("2", progress("Failed", "2", reason="bad row"))
+    found.record_status("1", progress("Failed", reason="import timeout"))
+    found.record_status("2", progress("Failed", "2", reason="bad row"))
     assert found.event()["healable"] is False
 
 
@@ -100,21 +100,21 @@ def test_failure_without_a_reason_says_so(wait, drive, progress):
 
 def test_list_of_jobs_succeeds_when_all_have(wait, clock, progress):
     found = wait(["1", "2"])
-    found.saw("1", progress("Completed"))
+    found.record_status("1", progress("Completed"))
     assert (found.event(), found.pending) == (None, ["2"])
-    found.saw("2", progress("Completed", "2"))
+    found.record_status("2", progress("Completed", "2"))
     assert found.event()["job_id"] == ["1", "2"]
 
 
 def test_failed_job_of_a_list_is_told_of_when_it_fails(wait, progress, log):
-    wait(["1", "2"], fail_fast=False).saw("2", progress("Failed", "2", reason="bad row"))
+    wait(["1", "2"], fail_fast=False).record_status("2", progress("Failed", "2", reason="bad row"))
     assert "Import job 2 failed: bad row" in log
 
 
 def test_deadline_of_a_list_with_a_failed_job_is_a_failure(wait, progress, clock):
     found = wait(["1", "2"], fail_fast=False, deadline=clock() + 5)
-    found.saw("1", progress("Importing"))
-    found.saw("2", progress("Failed", "2"))
+    found.record_status("1", progress("Importing"))
+    found.record_status("2", progress("Failed", "2"))
     clock.now += 5
     assert found.event()["status"] == "failed"
 
@@ -125,10 +125,10 @@ def test_lists_in_a_list_count_as_their_ids(wait):
 
 def test_failed_job_of_a_list_can_wait_for_the_others(wait, progress):
     found = wait(["1", "2", "3"], fail_fast=False)
-    found.saw("2", progress("Failed", "2"))
+    found.record_status("2", progress("Failed", "2"))
     assert (found.event(), found.pending) == (None, ["1", "3"])
-    found.saw("1", progress("Completed"))
-    found.saw("3", progress("Failed", "3"))
+    found.record_status("1", progress("Completed"))
+    found.record_status("3", progress("Failed", "3"))
     event = found.event()
     assert (event["status"], [job["state"] for job in event["imports"]]) == (
         "failed",
@@ -138,8 +138,8 @@ def test_failed_job_of_a_list_can_wait_for_the_others(wait, progress):
 
 def test_one_failed_job_of_a_list_fails_it_at_once(wait, progress):
     found = wait(["1", "2"])
-    found.saw("1", progress("Importing"))
-    found.saw("2", progress("Failed", "2"))
+    found.record_status("1", progress("Importing"))
+    found.record_status("2", progress("Failed", "2"))
     assert found.event()["status"] == "failed"
 
 
@@ -230,7 +230,7 @@ def test_ten_percent_are_logged_and_less_is_not(wait, drive, log, progress):
 def test_small_changes_are_logged_once_a_minute(wait, clock, log, progress):
     found = wait()
     for rows in range(130):
-        found.saw("1", progress("Importing", importedRows=rows))
+        found.record_status("1", progress("Importing", importedRows=rows))
         clock.sleep(1)
     assert [line.partition(" %, ")[2] for line in log] == ["0 rows", "60 rows, 1 rows/s", "120 rows, 1 rows/s"]
 
@@ -238,7 +238,7 @@ def test_small_changes_are_logged_once_a_minute(wait, clock, log, progress):
 def test_nothing_is_logged_where_nothing_changed(wait, clock, log, progress):
     found = wait()
     for _ in range(130):
-        found.saw("1", progress("Importing"))
+        found.record_status("1", progress("Importing"))
         clock.sleep(1)
     assert len(log) == 1
 
@@ -246,20 +246,20 @@ def test_nothing_is_logged_where_nothing_changed(wait, clock, log, progress):
 def test_glimpse_in_a_list_is_logged_like_an_answer(wait, log):
     found = wait()
     for percent in (40, 41, 50):
-        found.glimpsed("1", parse_job({"jobId": "1", "state": "Importing", "progress": percent}))
+        found.record_summary("1", parse_job({"jobId": "1", "state": "Importing", "progress": percent}))
     assert log == ["Import job 1: Importing, 40 %", "Import job 1: Importing, 50 %"]
 
 
 def test_glimpse_ends_no_wait(wait):
     found = wait()
-    found.glimpsed("1", parse_job({"jobId": "1", "state": "Completed", "progress": 100}))
+    found.record_summary("1", parse_job({"jobId": "1", "state": "Completed", "progress": 100}))
     assert (found.event(), found.pending) == (None, ["1"])
 
 
 def test_trouble_is_logged_once_a_minute(wait, clock, log):
     found = wait()
     for _ in range(130):
-        found.missed("1", DOWN)
+        found.record_error("1", DOWN)
         clock.sleep(1)
     assert [line.partition(")")[0] for line in log] == [
         f"Could not ask for import job 1 ({count} in a row" for count in (1, 61, 121)
@@ -269,7 +269,7 @@ def test_trouble_is_logged_once_a_minute(wait, clock, log):
 def test_back_off_of_a_short_outage_is_no_longer_than_the_interval(wait, clock):
     found = wait(poll_interval=5)
     for _ in range(20):
-        found.missed("1", DOWN)
+        found.record_error("1", DOWN)
     assert found.delay() == 5
 
 
@@ -280,7 +280,7 @@ def test_log_says_when_the_server_answers_again(wait, drive, log, progress):
 
 def test_end_of_each_job_of_a_list_is_logged(wait, log, progress):
     found = wait(["1", "2"])
-    found.saw("2", progress("Completed", "2"))
+    found.record_status("2", progress("Completed", "2"))
     assert log == ["Import job 2: Completed, 100 %, 0 rows"]
 
 
@@ -292,7 +292,7 @@ def test_summary_tells_rows_bytes_files_and_seconds(wait, drive, progress):
 
 def test_young_jobs_are_looked_at_every_second_and_old_ones_every_interval(wait, clock, progress):
     found = wait(poll_interval=10)
-    found.saw("1", progress("Importing"))
+    found.record_status("1", progress("Importing"))
     delays = []
     for age in (0, 60, 10_000):
         clock.now = 1_000.0 + age

@@ -61,7 +61,7 @@ def test_all_parts_must_be_ready(wait, clock):
 
 def test_one_failed_part_ends_the_wait_for_the_others(wait):
     found = wait()
-    found.saw([index("InProgress"), index("Failed", "bad")])
+    found.record_status([index("InProgress"), index("Failed", "bad")])
     assert found.event()["status"] == "failed"
 
 
@@ -82,7 +82,7 @@ def test_wait_that_is_left_off_has_no_event(wait, clock, package_clock):
 
 def test_young_wait_looks_every_second_and_an_old_one_every_poll_interval(wait, clock):
     found = wait(poll_interval=10)
-    found.saw([LOADING])
+    found.record_status([LOADING])
     assert found.delay() == 1
     clock.now += 1_000
     assert found.delay() == 10
@@ -90,9 +90,9 @@ def test_young_wait_looks_every_second_and_an_old_one_every_poll_interval(wait, 
 
 def test_trouble_backs_off_and_heeds_what_the_server_asks_for(wait):
     found = wait()
-    found.missed(MilvusConnectionError("down"))
+    found.record_error(MilvusConnectionError("down"))
     assert found.delay() == 1
-    found.missed(MilvusServerError("later", code=8, http_status=429, retry_after=45))
+    found.record_error(MilvusServerError("later", code=8, http_status=429, retry_after=45))
     assert found.delay() == 45
 
 
@@ -100,5 +100,5 @@ def test_what_is_seen_again_and_again_is_told_once(wait):
     lines = []
     found = wait(log=SimpleNamespace(info=lambda text, *arguments: lines.append(text % arguments)))
     for _ in range(5):
-        found.saw([LOADING])
+        found.record_status([LOADING])
     assert lines == ["collection c: Loading, 40 %"]
