@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_milvus import rest, waiting
+from airflow_provider_milvus import airflow_compat, rest, waiting
 from airflow_provider_milvus.exceptions import error_of
 from airflow_provider_milvus.waiting import backoff
 
@@ -187,7 +187,7 @@ class MilvusHook(BaseHook):
         """
         backoff.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
         wait = waiting.import_wait.ImportWait(
-            job_id,
+            airflow_compat.evaluated(job_id),
             poll_interval=poll_interval,
             deadline=None if timeout is None else time.time() + timeout,
             max_poll_failures=max_poll_failures,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_milvus import rest, submission, waiting
+from airflow_provider_milvus import airflow_compat, rest, submission, waiting
 from airflow_provider_milvus.exceptions import (
     MilvusImportOutcomeUnknown,
     MilvusImportRefused,
@@ -360,8 +360,7 @@ class MilvusBulkImportOperator(BaseOperator):
         return store
 
     def _cycle(self, context: Context) -> int:
-        # Airflow raises max_tries whenever a task is cleared, so this is 0 at first and grows with every clear.
-        return max(context["ti"].max_tries - (self.retries or 0), 0)
+        return airflow_compat.clear_count(context["ti"], self.retries)
 
     def _finished(self, context: Context) -> None:
         submission.record.finish(self._store(context), self._cycle(context))

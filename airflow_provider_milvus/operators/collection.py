@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import rest, waiting
+from airflow_provider_milvus import airflow_compat, rest, waiting
 from airflow_provider_milvus.exceptions import MilvusCollectionExists, MilvusRowCountWrong
 from airflow_provider_milvus.operators.base import MilvusOperator, MilvusReadinessOperator
 from airflow_provider_milvus.waiting import backoff
@@ -253,7 +253,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
             time.sleep(delay)
 
     def _expected(self) -> Any:
-        expected: Any = self.expected_rows
+        expected = airflow_compat.evaluated(self.expected_rows)
         if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
             return expected
         figures = [expected] if isinstance(expected, Mapping) else waiting.import_wait.flat(expected)

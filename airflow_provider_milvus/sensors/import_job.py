@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_milvus import waiting
+from airflow_provider_milvus import airflow_compat, waiting
 from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportFailedForNow, error_of
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, check_wait
@@ -87,13 +87,13 @@ class MilvusImportSensor(BaseSensorOperator):
 
     def _start_from_trigger(self) -> None:
         """Tell the scheduler what to start, if the triggerer will be able to fill in the templates."""
-        from airflow.triggers.base import BaseTrigger, StartTriggerArgs
+        from airflow.triggers.base import StartTriggerArgs
 
         job_id = self.job_id if isinstance(self.job_id, str | list) else _template_of(self.job_id)
         arguments = self._trigger_arguments(job_id)
         text = str(arguments)
         if "{{" in text or "{%" in text:
-            can_render = hasattr(BaseTrigger, "render_template_fields") and not _is_in_mapped_group(self)
+            can_render = airflow_compat.triggerer_renders_templates() and not airflow_compat.in_mapped_group(self)
             # A triggerer that is not told the index asks for a list, and Airflow never answers (3.3.2).
             if not can_render or ("xcom_pull" in text and "map_indexes" not in text):
                 return
@@ -124,7 +124,7 @@ class MilvusImportSensor(BaseSensorOperator):
     @cached_property
     def _wait(self) -> waiting.import_wait.ImportWait:
         return waiting.import_wait.ImportWait(
-            self.job_id,
+            airflow_compat.evaluated(self.job_id),
             poll_interval=self.poke_interval or 1.0,
             # Airflow bounds the looks of a worker; a deferred wait must bound itself.
             deadline=time.time() + self._limit() if self.deferrable else None,
@@ -180,11 +180,8 @@ class MilvusImportSensor(BaseSensorOperator):
 
 def _template_of(output: Any) -> str | None:
     """The template of another task's output, where that is one value."""
-    key = getattr(output, "key", None)
-    if key is None or getattr(output.operator, "is_mapped", True) or _is_in_mapped_group(output.operator):
+    found = airflow_compat.single_output(output)
+    if found is None:
         return None
-    return f"{{{{ ti.xcom_pull(task_ids={output.operator.task_id!r}, key={key!r}, map_indexes=-1) }}}}"
-
-
-def _is_in_mapped_group(operator: Any) -> bool:
-    return next(operator.iter_mapped_task_groups(), None) is not None
+    task_id, key = found
+    return f"{{{{ ti.xcom_pull(task_ids={task_id!r}, key={key!r}, map_indexes=-1) }}}}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import TaskGroup, chain
 
-from airflow_provider_milvus import versions, waiting
+from airflow_provider_milvus import airflow_compat, versions, waiting
 from airflow_provider_milvus.exceptions import MilvusCollectionExists, MilvusRowCountWrong, MilvusVersionServes
 from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
 from airflow_provider_milvus.operators.base import MilvusOperator
@@ -150,8 +150,7 @@ class _CreateVersion(MilvusCreateCollectionOperator):
         ti, run = context["ti"], context["dag_run"]
         # Airflow 2 has no run_after; Airflow 3 has no logical date for every run.
         when: Any = getattr(run, "run_after", None) or run.logical_date
-        # As in the import operator, this is 0 at first and grows with every clear.
-        cycle = max(ti.max_tries - (self.retries or 0), 0)
+        cycle = airflow_compat.clear_count(ti, self.retries)
         self.collection_name = versions.version_name(alias, when, f"{ti.dag_id}/{ti.run_id}", cycle)
         return super().execute(context)
 
@@ -185,8 +184,8 @@ class _CheckVersion(MilvusRowCountCheckOperator):
 
     def execute(self, context: Context) -> int:
         if self.planned is not None:
-            figures: Any = self.expected_rows
-            planned, told = len(self.planned), len(waiting.import_wait.flat(figures))
+            figures = airflow_compat.evaluated(self.expected_rows)
+            planned, told = len(airflow_compat.evaluated(self.planned)), len(waiting.import_wait.flat(figures))
             if told != planned:
                 raise MilvusRowCountWrong(
                     f"{planned} imports were planned, and {told} of them say what they loaded: one that was marked as "

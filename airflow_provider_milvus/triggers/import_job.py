@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_milvus import rest, waiting
+from airflow_provider_milvus import airflow_compat, rest, waiting
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
 from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
 
@@ -99,7 +99,7 @@ class MilvusImportTrigger(BaseTrigger):
             deadline=self.deadline,
             max_poll_failures=self.max_poll_failures,
             fail_fast=self.fail_fast,
-            log=self.logger(),  # one for all
+            log=airflow_compat.shared_logger(self),
         )
         event = await waiting.poller.watch(
             (self.milvus_conn_id, self.database),
@@ -149,14 +149,7 @@ class MilvusImportTrigger(BaseTrigger):
         ti = self.task_instance
         if ti is None:
             return False
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-        from asgiref.sync import sync_to_async
-
-        states: Any = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-        )
-        # One state, under a key that a mapped task's index is part of.
-        return any(state in FINAL_STATES for state in states.get(ti.run_id, {}).values())
+        return any(state in FINAL_STATES for state in await airflow_compat.task_states(ti))
 
 
 def __getattr__(name: str) -> Any:

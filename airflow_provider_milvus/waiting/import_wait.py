@@ -355,10 +355,7 @@ def report(event: Event) -> list[str]:
 
 def flat(values: Sequence[Any]) -> list[Any]:
     """What an operator with several jobs returns, or a mapped one, whose instances may have several jobs themselves."""
-    # A loop over the output of a mapped operator is a request for each; as a slice it is one. What `map` and `concat`
-    # make of it takes no slices.
-    found = values[:] if type(values).__name__.startswith("Lazy") else values
-    return [one for each in found for one in (flat(each) if _is_list(each) else [each])]
+    return [one for each in values for one in (flat(each) if _is_list(each) else [each])]
 
 
 def _is_list(value: object) -> bool:

@@ -30,6 +30,23 @@ PACKAGES = (
     "task_groups",
     "get_provider_info",
 )
+# What a module may import of Airflow: its public interface, and where Airflow 2 and 3 both have what is public in 3.
+PUBLIC_AIRFLOW = ("airflow.sdk", "airflow.providers.common.compat", "airflow.triggers.base", "airflow.exceptions")
+# Parts that Airflow does not document, which airflow_compat.py wraps.
+PRIVATE_AIRFLOW_NAMES = {
+    "execution_time",
+    "get_closest_mapped_task_group",
+    "get_task_states",
+    "is_mapped",
+    "iter_mapped_task_groups",
+    "logger",
+    "max_tries",
+    "region_id",
+    "region_index",
+    "RuntimeTaskInstance",
+    "SUPERVISOR_COMMS",
+}
+PRIVATE_AIRFLOW_CLASSES = ("Lazy",)
 WITHOUT_AIRFLOW = ("rest", "waiting", "submission", "versions")
 # These hold the same noun on different layers.
 SHARED_NAMES = {
@@ -70,6 +87,27 @@ def imported(path, *, at_import_time=False):
     return found
 
 
+def names_of(path):
+    """The attributes that a module reads or sets, and the plain names, as calls and as texts of ``getattr``."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            # An Airflow object's `logger`; a module's own is a plain name.
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
+            found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+    return found
+
+
+def texts_of(path):
+    """The texts of a module, its docstrings among them."""
+    return [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
 def packages_of(names):
     parts = (name.split(".") for name in names)
     return {part[1] for part in parts if part[0] == PACKAGE and len(part) > 1}
@@ -90,6 +128,22 @@ def test_package_imports_only_packages_further_in(path):
     package = path.relative_to(ROOT).with_suffix("").parts[0]
     inner = PACKAGES[: PACKAGES.index(package) + 1]
     assert packages_of(imported(path)) - {"__version__"} <= set(inner)
+
+
+@pytest.mark.parametrize("path", CLIENT, ids=by_path)
+def test_only_airflow_compat_uses_private_parts_of_airflow(path):
+    if path.name == "airflow_compat.py":
+        return
+    airflow = {name for name in imported(path) if name.split(".")[0] == "airflow"} - {"airflow.__version__"}
+    assert [name for name in airflow if not name.startswith(tuple(f"{public}." for public in PUBLIC_AIRFLOW))] == []
+    assert names_of(path) & PRIVATE_AIRFLOW_NAMES == set()
+    assert [text for text in texts_of(path) if text.startswith(PRIVATE_AIRFLOW_CLASSES)] == []
+
+
+def test_airflow_compat_holds_each_private_part_that_is_searched_for():
+    compat = ROOT / "airflow_compat.py"
+    used = names_of(compat) | set(texts_of(compat)) | {part for name in imported(compat) for part in name.split(".")}
+    assert used >= {"get_task_states", "iter_mapped_task_groups", "is_mapped", "logger", "max_tries", "Lazy"}
 
 
 @pytest.mark.parametrize("path", CLIENT, ids=by_path)
