@@ -41,7 +41,6 @@ PRIVATE_AIRFLOW_NAMES = {
     "iter_mapped_task_groups",
     "logger",
     "max_tries",
-    "region_id",
     "region_index",
     "RuntimeTaskInstance",
     "SUPERVISOR_COMMS",
