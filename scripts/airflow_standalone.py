@@ -17,9 +17,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
+from airflow_database import Database
 
 REPO = Path(__file__).resolve().parent.parent
 EXAMPLES = REPO / "dags_examples"
@@ -130,19 +131,36 @@ def local_milvus(folder: Path, *, bucket: Path, port: int, **more: object) -> Se
     )
 
 
+class StandaloneAirflow(Service):
+    """``airflow standalone`` and its metadata database."""
+
+    def __init__(self, home: Path, **of_service: Any) -> None:
+        super().__init__([sys.executable, "-m", "airflow", "standalone"], log=home / "airflow.log", **of_service)
+        self._database = Database(home / "postgres")
+
+    def start(self) -> Self:
+        """Start both and return when Airflow serves."""
+        self.env = {**self.env, **self._database.start()}
+        return super().start()
+
+    def kill(self) -> None:
+        """End both, now."""
+        super().kill()
+        self._database.stop()
+
+
 def standalone_airflow(
     home: Path, *, port: int, dag_folders: Mapping[str, Path], variables: Mapping[str, str], workers: int = 6
-) -> Service:
+) -> StandaloneAirflow:
     """A whole Airflow that keeps its data in ``home`` and asks nobody to log in.
 
     :param dag_folders: by name.
     :param variables: more environment variables, such as ``AIRFLOW_CONN_MILVUS_DEFAULT``.
     :param workers: how many tasks run at a time.
     """
-    return Service(
-        [sys.executable, "-m", "airflow", "standalone"],
+    return StandaloneAirflow(
+        home,
         port=port,
-        log=home / "airflow.log",
         env={**_airflow_env(home, port, dag_folders, workers), **variables},
         ready=lambda: _is_healthy(port),
     )
