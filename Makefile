@@ -20,7 +20,7 @@ help:
 	@echo "make bench       the figures of benchmarks/"
 
 demo: .venv/ready
-	$(BIN)/python -m airflow_provider_milvus.local demo
+	$(BIN)/python scripts/airflow_database.py $(BIN)/python -m airflow_provider_milvus.local demo
 
 airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py

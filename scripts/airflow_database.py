@@ -7,6 +7,9 @@ worker wrote last can get lost.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -49,3 +52,17 @@ class Database:
         if self._server is not None:
             self._server.cleanup()
             self._server = None
+
+
+def main() -> int:
+    """Run the command that is given as arguments with a metadata database in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="airflow-database-") as folder:
+        database = Database(Path(folder) / "postgres")
+        try:
+            return subprocess.run(sys.argv[1:], env={**os.environ, **database.start()}, check=False).returncode
+        finally:
+            database.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
