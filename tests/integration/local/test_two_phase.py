@@ -11,7 +11,8 @@ import pymilvus
 import pytest
 from milvus_lite.storage.manifest import Manifest
 
-from airflow_provider_milvus.local import LocalMilvus, runner
+from airflow_provider_milvus.local import LocalMilvus
+from airflow_provider_milvus.local.importing import runner
 
 TWO_PHASE = {"options": {"auto_commit": "false"}}
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing import readers
+from airflow_provider_milvus.local.importing.readers import csv as csv_reader
+from airflow_provider_milvus.local.importing.readers import limits
 
 
 def read(*paths, **options):
@@ -55,20 +57,20 @@ def test_parquet_with_one_name_twice_is_refused(tmp_path):
 
 
 def test_parquet_of_heavy_rows_is_read_in_small_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_BYTES", 8000)
+    monkeypatch.setattr(limits, "BATCH_BYTES", 8000)
     pq.write_table(pa.table({"vector": [[0.0] * 100] * 25}), tmp_path / "a.parquet")
     reader = readers.open_reader([tmp_path / "a.parquet"], {})
     assert [batch.num_rows for batch in reader.batches()] == [10, 10, 5]
 
 
 def test_parquet_row_that_is_too_heavy_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_BYTES", 700)
+    monkeypatch.setattr(limits, "BATCH_BYTES", 700)
     pq.write_table(pa.table({"vector": [[0.0] * 100]}), tmp_path / "a.parquet")
     assert "a row has 8" in str(refusal(tmp_path / "a.parquet"))
 
 
 def test_parquet_row_with_all_the_values_of_its_group_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_BYTES", 700)
+    monkeypatch.setattr(limits, "BATCH_BYTES", 700)
     pq.write_table(pa.table({"vector": [[0.0] * 100, *[[]] * 99]}), tmp_path / "a.parquet")
     reader = readers.open_reader([tmp_path / "a.parquet"], {}, {"vector": 1})
     with pytest.raises(ImportDataError, match="199 values in 100 rows, a row has at most 1"):
@@ -76,7 +78,7 @@ def test_parquet_row_with_all_the_values_of_its_group_is_refused(tmp_path, monke
 
 
 def test_parquet_texts_that_are_stored_once_are_copied_in_small_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_BYTES", 4000)
+    monkeypatch.setattr(limits, "BATCH_BYTES", 4000)
     pq.write_table(pa.table({"a": ["x" * 1000] * 6 + [None], "b": ["y"] * 7}), tmp_path / "a.parquet")
     batches = list(readers.open_reader([tmp_path / "a.parquet"], {}).batches())
     assert [batch.num_rows for batch in batches] == [3, 4]
@@ -109,7 +111,7 @@ def test_json_may_have_no_rows(text, content):
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7])
 def test_json_is_the_same_wherever_it_is_cut(text, monkeypatch, chunk):
     rows = [{"a": -1.5e-3, "text": 'é\\"]}{[\\u20ac', "b": [True, None, {"c": 12345678901234567890}]}, {}]
-    monkeypatch.setattr(readers, "CHUNK_CHARS", chunk)
+    monkeypatch.setattr(limits, "CHUNK_CHARS", chunk)
     assert read(text("a.json", json.dumps(rows, indent=1))) == rows
 
 
@@ -156,8 +158,8 @@ def test_json_that_is_no_utf8_is_refused(text):
 
 
 def test_row_without_end_is_refused_before_the_file_is_read(text, monkeypatch):
-    monkeypatch.setattr(readers, "MAX_ROW_CHARS", 1000)
-    monkeypatch.setattr(readers, "CHUNK_CHARS", 100)
+    monkeypatch.setattr(limits, "MAX_ROW_CHARS", 1000)
+    monkeypatch.setattr(limits, "CHUNK_CHARS", 100)
     assert refusal(text("a.json", '[{"a": "' + "x" * 100_000)).row == 0
 
 
@@ -180,7 +182,7 @@ def test_broken_json_line_names_the_row(text, line):
     ],
 )
 def test_long_rows_of_text_come_in_small_batches(text, monkeypatch, name, start, row, end):
-    monkeypatch.setattr(readers, "TEXT_BATCH_CHARS", 250)
+    monkeypatch.setattr(limits, "TEXT_BATCH_CHARS", 250)
     between = ",\n" if name == "a.json" else "\n"
     path = text(name, start + between.join([row % ("x" * 100)] * 7) + end)
     assert [len(batch) for batch in readers.open_reader([path], {}).batches()] == [3, 3, 1]
@@ -195,7 +197,7 @@ def test_long_rows_of_text_come_in_small_batches(text, monkeypatch, name, start,
     ],
 )
 def test_row_of_text_that_is_too_long_is_refused(text, monkeypatch, name, content):
-    monkeypatch.setattr(readers, "MAX_ROW_CHARS", 10)
+    monkeypatch.setattr(limits, "MAX_ROW_CHARS", 10)
     assert refusal(text(name, content)).row == 1
 
 
@@ -206,13 +208,13 @@ def test_row_of_text_that_is_too_long_is_refused(text, monkeypatch, name, conten
     )
 )
 def test_csv_line_that_is_split_in_the_simple_way_is_split_as_by_the_standard_library(line):
-    csv.field_size_limit(readers.MAX_ROW_CHARS)  # which another test has lowered
-    simple = readers._split_simple(line + "\n", ",")
+    csv.field_size_limit(limits.MAX_ROW_CHARS)  # which another test has lowered
+    simple = csv_reader._split_simple(line + "\n", ",")
     assert simple is None or simple == next(csv.reader([line + "\n"], strict=True))
 
 
 def test_csv_line_of_quoted_cells_is_split_in_the_simple_way():
-    assert readers._split_simple('1,"[0.5, 2]",,"x",y\r\n', ",") == ["1", "[0.5, 2]", "", "x", "y"]
+    assert csv_reader._split_simple('1,"[0.5, 2]",,"x",y\r\n', ",") == ["1", "[0.5, 2]", "", "x", "y"]
 
 
 def test_csv_quote_in_a_cell_that_is_not_quoted_is_refused(text):
@@ -255,14 +257,14 @@ def test_numpy_files_are_the_columns(tmp_path):
 
 
 def test_numpy_rows_that_weigh_much_come_in_small_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_BYTES", 4000)
+    monkeypatch.setattr(limits, "BATCH_BYTES", 4000)
     np.save(tmp_path / "vector.npy", np.zeros((25, 100), np.float32))
     reader = readers.open_reader([tmp_path / "vector.npy"], {})
     assert [batch.num_rows for batch in reader.batches()] == [10, 10, 5]
 
 
 def test_numpy_row_that_is_too_heavy_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_BYTES", 399)
+    monkeypatch.setattr(limits, "BATCH_BYTES", 399)
     np.save(tmp_path / "vector.npy", np.zeros((2, 100), np.float32))
     assert "a row has 400 bytes" in str(refusal(tmp_path / "vector.npy"))
 
@@ -302,7 +304,7 @@ def test_numpy_that_promises_more_than_it_has_is_refused(tmp_path):
 
 
 def test_numpy_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "BATCH_ROWS", 10)
+    monkeypatch.setattr(limits, "BATCH_ROWS", 10)
     np.save(tmp_path / "a.npy", np.zeros(10_000))
     batches = readers.open_reader([tmp_path / "a.npy"], {}).batches()
     next(batches)
@@ -313,7 +315,7 @@ def test_numpy_that_is_cut_short_while_it_is_read_is_refused(tmp_path, monkeypat
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_numpy_rows_are_the_same_in_either_order(tmp_path, monkeypatch, order):
-    monkeypatch.setattr(readers, "BATCH_ROWS", 3)
+    monkeypatch.setattr(limits, "BATCH_ROWS", 3)
     rows = np.arange(40, dtype=np.float32).reshape(10, 4)
     np.save(tmp_path / "vector.npy", np.asarray(rows, order=order))
     assert [row["vector"] for row in read(tmp_path / "vector.npy")] == rows.tolist()

@@ -1,0 +1,48 @@
+"""What every reader of a file has in common."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from textwrap import shorten
+from typing import Any, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.importing.readers import limits
+
+Rows = list[dict[str, Any]]
+# A row of text, and how many characters it had.
+SizedRow: TypeAlias = tuple[dict[str, Any], int]
+# What reads a row, or only sees to it that it could be read.
+Read: TypeAlias = Callable[[str | bytes], Any]
+Batch: TypeAlias = "pa.RecordBatch | Rows"
+# The names of columns, each with the most values that one row may have, or None.
+Fields: TypeAlias = Mapping[str, int | None]
+
+
+class Reader(Protocol):
+    """One file, or one set of `.npy` files."""
+
+    def count_rows(self) -> int:
+        """The number of rows, without keeping any of them."""
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows, in file order. Raises ImportDataError with the row counted from 0."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever a parser raises on broken bytes into an ImportDataError that says what was being read.
+
+    Parsers of third parties raise nearly anything on hostile input, hence the broad clause.
+    """
+    try:
+        yield
+    except ImportDataError:
+        raise
+    except RecursionError:
+        raise ImportDataError(f"cannot read {what}: nested too deeply") from None
+    except Exception as error:
+        # Some parsers quote what they could not read, however long it is.
+        message = shorten(str(error), limits.MAX_ERROR_CHARS, placeholder=" …")
+        raise ImportDataError(f"cannot read {what}: {message}") from error
