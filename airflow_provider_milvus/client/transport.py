@@ -132,7 +132,7 @@ class RequestsTransport(Transport):
                 safe = request.repeatable or not error.maybe_done
                 if failures > retries or not error.retryable or not safe:
                     raise
-                time.sleep(backoff.backoff(failures, getattr(error, "retry_after", None)))
+                time.sleep(backoff.backoff(failures, error.retry_after))
 
     def _send(self, request: Request[T], timeout: float) -> T:
         import requests

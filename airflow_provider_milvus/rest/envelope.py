@@ -8,6 +8,7 @@ as well, by ``{"code": <non-zero>, "message": "…"}``
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from typing import Any, Generic, TypeVar
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusProtocolError, server_error
 
 BASE_PATH = "/v2/vectordb"
+MAX_RETRY_AFTER = 300.0
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 T = TypeVar("T")
 
@@ -98,18 +101,18 @@ def _code(answer: Any) -> int | None:
 
 
 def _retry_after(value: str | None) -> float | None:
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
+    """``Retry-After`` in seconds, at most five minutes: a server never silences its clients for longer."""
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        seconds = float(text)
+    else:
         try:
-            date = parsedate_to_datetime(value)
+            date = parsedate_to_datetime(text)
+            now = datetime.now(UTC)
+            seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
         except (ValueError, OverflowError):
             return None
-        now = datetime.now(UTC)
-        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
-    return seconds if 0 < seconds < 86400 else None
+    return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
 
 
 def _snippet(body: bytes) -> str:

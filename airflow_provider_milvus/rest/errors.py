@@ -29,10 +29,15 @@ __all__ = [
 
 
 class MilvusError(Exception):
-    """Base of everything that can go wrong between this package and a Milvus server."""
+    """Base of everything that can go wrong between this package and a Milvus server.
+
+    ``retry_after`` is how many seconds the server wants clients to wait before the next request, ``None`` where it says
+    nothing. It is at most five minutes, see :func:`airflow_provider_milvus.rest.envelope.decode`.
+    """
 
     retryable = False
     maybe_done = False
+    retry_after: float | None = None
 
 
 class MilvusConnectionError(MilvusError):
@@ -70,7 +75,7 @@ class MilvusServerError(MilvusError):
     :param message: the server's text.
     :param code: Milvus's code, or ``None`` where only the HTTP status speaks.
     :param http_status: the HTTP status of the answer; Milvus sends most of its errors with 200.
-    :param retry_after: seconds that the server asks us to wait, if it does.
+    :param retry_after: seconds that the server wants clients to wait before the next request.
     """
 
     def __init__(

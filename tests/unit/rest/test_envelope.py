@@ -172,7 +172,34 @@ def test_retry_after_as_a_date_is_seconds_from_now():
 
 
 @pytest.mark.parametrize(
-    "value", ["soon", "-3", "nan", "1e12", "", "Mon, 01 Jan 99999999999 00:00:00 GMT", "1 Jan 2026 00:00 +999999999999"]
+    "value", ["301", "86399", "1" * 400, "3600.5", format_datetime(datetime.now(UTC) + timedelta(days=400))]
+)
+def test_retry_after_is_capped_at_five_minutes(value):
+    with pytest.raises(errors.MilvusBusyError) as caught:
+        decode(429, {"Retry-After": value}, b"")
+    assert caught.value.retry_after == 300
+
+
+def test_every_milvus_error_has_a_retry_after():
+    assert errors.MilvusConnectionError("x").retry_after is errors.MilvusProtocolError("x").retry_after is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "soon",
+        "-3",
+        "0",
+        "inf",
+        "\uff11\uff12",
+        "1_000",
+        "Mon, 01 Jan 1990 00:00:00 GMT",
+        "nan",
+        "1e12",
+        "",
+        "Mon, 01 Jan 99999999999 00:00:00 GMT",
+        "1 Jan 2026 00:00 +999999999999",
+    ],
 )
 def test_senseless_retry_after_is_ignored(value):
     with pytest.raises(errors.MilvusBusyError) as caught:
