@@ -15,9 +15,9 @@ help:
 	@echo "make airflow     open the Airflow UI with the example DAGs and a local Milvus"
 	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11"
-	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and look at the rows"
+	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
-	@echo "make bench       the figures of benchmarks/"
+	@echo "make bench       run the benchmarks"
 
 demo: .venv/ready
 	$(BIN)/python scripts/airflow_database.py $(BIN)/python -m airflow_provider_milvus.local demo

@@ -1,8 +1,8 @@
 """How late a real Airflow with default settings learns that an import is done.
 
-Deferrable operators load files into local Milvus servers whose jobs take from 2 to 60 seconds. When a server says
-``Completed`` is seen by asking its list five times a second; when the trigger fired, or the operator went on by
-itself, is read from the task's log. So each figure is exact to about 0.2 s.
+Deferrable operators load files into local Milvus servers whose jobs take from 2 to 60 seconds. When a server reports
+``Completed`` is seen by listing its jobs five times a second; when the trigger fired, or the operator went on by
+itself, is read from the task's log. So each time is exact to about 0.2 s.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ENDED = re.compile(r"Trigger fired event|Import job \S+ Completed")
 
 
 class Observer(threading.Thread):
-    """Notes when a server says for the first time that a job is completed."""
+    """Records when a server lists a job as completed for the first time."""
 
     def __init__(self, servers: list[Service]) -> None:
         super().__init__(daemon=True)
@@ -47,8 +47,8 @@ class Observer(threading.Thread):
         with httpx.Client(trust_env=False) as client:
             while not self.stopped.wait(0.2):
                 for server in self.servers:
-                    answer = client.post(f"{server.url}/v2/vectordb/jobs/import/list", json={}).json()
-                    for job in answer["data"]["records"]:
+                    response = client.post(f"{server.url}/v2/vectordb/jobs/import/list", json={}).json()
+                    for job in response["data"]["records"]:
                         if job["state"] == "Completed":
                             self.completed.setdefault(job["jobId"], time.time())
 
@@ -116,8 +116,8 @@ def run(folder: Path, imports: int, workers: int) -> tuple[dict[str, list[tuple[
         moments = noticed(home / "logs")
         by_server: dict[str, list[tuple[str, float]]] = {}
         for name, server in servers.items():
-            answer = httpx.post(f"{server.url}/v2/vectordb/jobs/import/list", json={}, trust_env=False).json()
-            ids = [job["jobId"] for job in answer["data"]["records"]]
+            response = httpx.post(f"{server.url}/v2/vectordb/jobs/import/list", json={}, trust_env=False).json()
+            ids = [job["jobId"] for job in response["data"]["records"]]
             by_server[name] = [(i, moments[i] - observer.completed[i]) for i in ids if i in moments]
         return by_server, states
 
@@ -129,9 +129,9 @@ def run_dags(airflow: Service, dag_ids: list[str]) -> dict[str, int]:
         paths = []
         for dag_id in dag_ids:
             path = f"/api/v2/dags/{dag_id}/dagRuns"
-            while not (answer := client.post(path, json={"logical_date": None})).is_success:
+            while not (response := client.post(path, json={"logical_date": None})).is_success:
                 time.sleep(1)
-            paths.append(f"{path}/{answer.json()['dag_run_id']}")
+            paths.append(f"{path}/{response.json()['dag_run_id']}")
         while any(client.get(path).json()["state"] in ("queued", "running") for path in paths):
             time.sleep(5)
         states: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 Every contestant runs in a fresh process that does all the work, client and server alike; rows of one int64 and 128
 floats come from one file of each format. Timed are the job from its create to Completed, and the insert calls alone,
-without the making of their batches. Figures are medians; the peak is the most resident memory the process ever had.
+without the making of their batches. Results are medians; the peak is the most resident memory the process ever had.
 
 All rows end up in memory, as Milvus Lite has it. What a file costs beside them is measured by reading and converting it
 without keeping the rows: that peak must not grow with the file.
@@ -106,8 +106,8 @@ def batches(path: Path) -> Iterator[list[dict[str, Any]]]:
 
 def post(uri: str, path: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(f"{uri}/v2/vectordb/{path}", json.dumps(body).encode())
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
-        decoded = json.load(answer)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as response:
+        decoded = json.load(response)
     if decoded["code"]:
         raise RuntimeError(decoded["message"])
     return decoded["data"]

@@ -1,6 +1,6 @@
 """What importing the operator, the sensor and the hook adds to a process that already has Airflow.
 
-Each figure is the median of several fresh processes with warm bytecode; the baseline is imported first in the same
+Each result is the median of several fresh processes with warm bytecode; the baseline is imported first in the same
 process, as a DAG processor or a worker has it, and timed apart.
 """
 

@@ -1,7 +1,7 @@
 """What one `get_import_progress` costs beside a bare requests session and beside pymilvus, over HTTP and over TLS.
 
-The server is a process of its own that answers every POST with the same progress record at once, so that the
-figures are the clients' own cost. Calls of the contestants alternate; each figure is the median of all its calls.
+The server is a process of its own that responds to every POST with the same progress record at once, so that the
+results are the clients' own cost. Calls of the contestants alternate; each result is the median of all its calls.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ PROGRESS = {
 
 
 def serve(pipe: Any, cert: str | None) -> None:
-    """Answer every request of a kept-alive connection with the progress record."""
+    """Respond to every request of a kept-alive connection with the progress record."""
     body = json.dumps({"code": 0, "data": PROGRESS}).encode()
-    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    response = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-                writer.write(answer)
+                writer.write(response)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

@@ -1,7 +1,7 @@
-"""A Milvus that only knows import jobs: it answers `list` and `describe` from the clock, and counts what it is asked.
+"""A Milvus that only knows import jobs: it serves `list` and `describe` by the clock, and counts requests.
 
 All jobs begin at one time and last as long as a seed says; their percent grows evenly, so that nearly every record of a
-list differs from the one before. It is as cheap as asyncio allows, since the figures are to be the clients'.
+list differs from the one before. It is as cheap as asyncio allows, since the clients' cost is measured.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Jobs:
     """The jobs of one server.
 
     :param count: how many.
-    :param shortest: seconds that a job lasts at least.
+    :param shortest: lower bound of a job's duration, in seconds.
     :param longest: seconds that a job lasts at most.
-    :param down: seconds after the start from and until which the server gives no answer.
+    :param down: seconds after the start from and until which the server does not respond.
     """
 
     count: int
@@ -36,23 +36,23 @@ class Jobs:
     @property
     def durations(self) -> dict[str, float]:
         """How long each job lasts, by its id."""
-        chance = random.Random(self.count)
+        jitter = random.Random(self.count)
         return {
-            str(453_240_863_839_750_000 + number): chance.uniform(self.shortest, self.longest)
+            str(453_240_863_839_750_000 + number): jitter.uniform(self.shortest, self.longest)
             for number in range(self.count)
         }
 
 
 @dataclass
 class SimulatedMilvus:
-    """The answers of one server.
+    """The responses of one server.
 
     :param start: epoch seconds at which its jobs begin.
     """
 
     jobs: Jobs
     start: float = float("inf")
-    asked: list[tuple[float, str]] = field(default_factory=list)
+    requests: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._durations = self.jobs.durations
@@ -60,10 +60,10 @@ class SimulatedMilvus:
             job_id: f'{{"collectionName":"{COLLECTION}","jobId":"{job_id}","progress":' for job_id in self._durations
         }
 
-    def answer(self, route: str, body: bytes) -> tuple[int, bytes] | None:
+    def response(self, route: str, body: bytes) -> tuple[int, bytes] | None:
         """HTTP status and body for a request; ``None`` to drop the connection."""
         now = time.time()
-        self.asked.append((now, route))
+        self.requests.append((now, route))
         age = now - self.start
         began, ended = self.jobs.down
         if began <= age < ended:
@@ -86,7 +86,7 @@ class SimulatedMilvus:
     def _describe(self, job_id: str, age: float) -> dict[str, object]:
         state, percent = self._state(job_id, age), self._percent(self._durations[job_id], age)
         ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.start + self._durations[job_id]))
-        figures = {
+        counts = {
             "completeTime": ended if state == "Completed" else "",
             "fileSize": 512 * MEGABYTE,
             "importedRows": percent * 10_000,
@@ -96,7 +96,7 @@ class SimulatedMilvus:
         }
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(self.start, time.time())))
         names = {"collectionName": COLLECTION, "createTime": created, "jobId": job_id}
-        return {**names, **figures, "details": [{"fileName": f"[{job_id}.parquet]", **figures}]}
+        return {**names, **counts, "details": [{"fileName": f"[{job_id}.parquet]", **counts}]}
 
 
 class Wire(asyncio.Protocol):
@@ -118,16 +118,16 @@ class Wire(asyncio.Protocol):
             if len(body) < length:
                 return
             self._received = self._received[end + 4 + length :]
-            answer = self._milvus.answer(head.split(b" ", 2)[1].rsplit(b"/", 1)[1].decode(), body)
-            if answer is None:
+            response = self._milvus.response(head.split(b" ", 2)[1].rsplit(b"/", 1)[1].decode(), body)
+            if response is None:
                 self._transport.abort()
                 return
-            status, content = answer
+            status, content = response
             self._transport.write(HEAD % (status, len(content)) + content)
 
 
 def serve(pipe: Connection, jobs: Jobs) -> None:
-    """Send the port, take the start, and at any further word send what was asked: pairs of epoch seconds and route."""
+    """Send the port, take the start, and at any further word send the requests: pairs of epoch seconds and route."""
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -136,6 +136,6 @@ def serve(pipe: Connection, jobs: Jobs) -> None:
         pipe.send(server.sockets[0].getsockname()[1])
         milvus.start = await loop.run_in_executor(None, pipe.recv)
         await loop.run_in_executor(None, pipe.recv)
-        pipe.send(milvus.asked)
+        pipe.send(milvus.requests)
 
     asyncio.run(main())

@@ -25,7 +25,7 @@ SECONDS_TO_LOAD = 120
 BUCKET = Param(
     os.environ.get("MILVUS_BUCKET"),
     type="string",
-    description="The bucket folder of the local Milvus; by default what the environment's MILVUS_BUCKET says",
+    description="The bucket folder of the local Milvus; by default the environment variable MILVUS_BUCKET",
 )
 
 

@@ -1,6 +1,6 @@
 """Run whenever an import into a collection completes, whoever started it: another DAG, pymilvus, or the console.
 
-A watcher of the triggerer looks at the server; nothing here polls, and no worker waits. Airflow 3.
+A watcher in the triggerer polls the server; no worker waits. Airflow 3.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def local_milvus(folder: Path, *, bucket: Path, port: int, **more: object) -> Se
         port=port,
         log=folder / "milvus.log",
         env=os.environ,
-        ready=lambda: _answer(f"http://{HOST}:{port}/v2/vectordb/collections/list", {}) is not None,
+        ready=lambda: _fetch(f"http://{HOST}:{port}/v2/vectordb/collections/list", {}) is not None,
     )
 
 
@@ -152,7 +152,7 @@ class StandaloneAirflow(Service):
 def standalone_airflow(
     home: Path, *, port: int, dag_folders: Mapping[str, Path], variables: Mapping[str, str], workers: int = 6
 ) -> StandaloneAirflow:
-    """A whole Airflow that keeps its data in ``home`` and asks nobody to log in.
+    """A whole Airflow that keeps its data in ``home`` and needs no login.
 
     :param dag_folders: by name.
     :param variables: more environment variables, such as ``AIRFLOW_CONN_MILVUS_DEFAULT``.
@@ -214,13 +214,13 @@ def free_port() -> int:
 
 
 def _is_healthy(port: int) -> bool:
-    answer = _answer(f"http://{HOST}:{port}/api/v2/monitor/health")
-    return (answer is not None and answer.is_success) and all(
-        answer.json().get(part, {}).get("status") == "healthy" for part in EVERYTHING_OF_AIRFLOW
+    response = _fetch(f"http://{HOST}:{port}/api/v2/monitor/health")
+    return (response is not None and response.is_success) and all(
+        response.json().get(part, {}).get("status") == "healthy" for part in EVERYTHING_OF_AIRFLOW
     )
 
 
-def _answer(url: str, body: dict[str, str] | None = None) -> httpx.Response | None:
+def _fetch(url: str, body: dict[str, str] | None = None) -> httpx.Response | None:
     # No proxy on the way to this machine.
     with suppress(httpx.HTTPError), httpx.Client(trust_env=False) as client:
         return client.get(url) if body is None else client.post(url, json=body)

@@ -34,7 +34,7 @@ COLLECTIONS = [
     "moved",
     "running_marked_failed",
     "running_cleared",
-    "told",
+    "updated",
     "watched",
 ]
 STARTED_AT_ONCE = [
@@ -49,7 +49,7 @@ STARTED_AT_ONCE = [
 
 
 class Task:
-    """A task instance, as it was when it was asked for."""
+    """A task instance, as it was when it was fetched."""
 
     def __init__(self, airflow: Airflow, path: str, data: dict[str, Any]) -> None:
         self._airflow = airflow
@@ -62,10 +62,10 @@ class Task:
 
     def xcom(self, key: str = "return_value") -> Any:
         """A value that it pushed."""
-        answer = self._airflow.get(
+        response = self._airflow.get(
             f"{self._path}/xcomEntries/{key}", map_index=self._map_index, deserialize=False, stringify=False
         )
-        return answer["value"]
+        return response["value"]
 
     @property
     def log(self) -> str:
@@ -73,8 +73,8 @@ class Task:
         return self.log_of_try(self.tries) if self.tries else ""
 
     def log_of_try(self, number: int) -> str:
-        answer = self._airflow.get(f"{self._path}/logs/{number}", map_index=self._map_index, full_content=True)
-        return "\n".join(_log_line(entry) for entry in answer["content"])
+        response = self._airflow.get(f"{self._path}/logs/{number}", map_index=self._map_index, full_content=True)
+        return "\n".join(_log_line(entry) for entry in response["content"])
 
 
 class Run:
@@ -146,13 +146,13 @@ class Airflow:
         self._client.headers["Authorization"] = f"Bearer {self.get('/auth/token')['access_token']}"
 
     def get(self, path: str, **params: Any) -> Any:
-        return self._ask("GET", path, params=params)
+        return self._request("GET", path, params=params)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._ask("POST", path, json=body)
+        return self._request("POST", path, json=body)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
-        return self._ask("PATCH", path, json=body)
+        return self._request("PATCH", path, json=body)
 
     def processes(self, component: str) -> list[psutil.Process]:
         """The running processes of one of its components, such as ``triggerer``."""
@@ -173,18 +173,18 @@ class Airflow:
             ready=lambda: True,
         )
 
-    def _ask(self, method: str, path: str, **more: Any) -> Any:
-        answer = self._send(method, path, **more)
-        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
-        return answer.json()
+    def _request(self, method: str, path: str, **more: Any) -> Any:
+        response = self._send(method, path, **more)
+        assert response.is_success, f"{path}: {response.status_code} {response.text}"
+        return response.json()
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """An answer, asked for again where a busy Airflow is late or its SQLite is "locked"."""
+        """A response, requested again where a busy Airflow is late or fails."""
         for _ in range(5):
             with suppress(httpx.TransportError):
-                answer = self._client.request(method, path, **more)
-                if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
-                    return answer
+                response = self._client.request(method, path, **more)
+                if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                    return response
             time.sleep(2)
         return self._client.request(method, path, **more)
 
@@ -195,12 +195,12 @@ class Airflow:
         deadline = time.monotonic() + 120
         while True:
             body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}}
-            answer = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
-            if answer.is_success or answer.status_code == httpx.codes.CONFLICT:
+            response = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+            if response.is_success or response.status_code == httpx.codes.CONFLICT:
                 return Run(self, dag_id, run_id)
-            if answer.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
+            if response.status_code != httpx.codes.NOT_FOUND or time.monotonic() > deadline:
                 errors = self.get("/api/v2/importErrors")
-                pytest.fail(f"{dag_id} cannot be started: {answer.text}\n{errors}\n{self.service.tail()}")
+                pytest.fail(f"{dag_id} cannot be started: {response.text}\n{errors}\n{self.service.tail()}")
             time.sleep(1)
 
     def wait_for_runs(self, dag_id: str, number: int) -> list[Run]:
@@ -211,7 +211,9 @@ class Airflow:
     def wait_for_line(self, text: str) -> None:
         """Return when a line of Airflow's own log, of any of its components, has this text."""
         log = self.service.log
-        wait_until(lambda: text in log.read_text(errors="replace"), f"Airflow has not said {text!r}", self.service.tail)
+        wait_until(
+            lambda: text in log.read_text(errors="replace"), f"Airflow has not logged {text!r}", self.service.tail
+        )
 
     def runs(self, dag_id: str) -> list[Run]:
         """All runs of a DAG, the oldest first."""
@@ -226,10 +228,10 @@ class Airflow:
         ).stdout
 
 
-def _ask(server: Service, route: str, **body: Any) -> Any:
-    answer = httpx.post(f"{server.url}/v2/vectordb/{route}", json=body, trust_env=False).json()
-    assert answer["code"] == 0, answer
-    return answer["data"]
+def _request(server: Service, route: str, **body: Any) -> Any:
+    response = httpx.post(f"{server.url}/v2/vectordb/{route}", json=body, trust_env=False).json()
+    assert response["code"] == 0, response
+    return response["data"]
 
 
 def _log_line(entry: dict[str, Any]) -> str:
@@ -263,14 +265,14 @@ def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
             ).start()
             stack.callback(servers[conn_id].kill)
             for name in COLLECTIONS:
-                _ask(servers[conn_id], "collections/create", collectionName=name, dimension=8)
+                _request(servers[conn_id], "collections/create", collectionName=name, dimension=8)
         yield servers
 
 
 @pytest.fixture
 def call_milvus(milvus: dict[str, Service]) -> Callable[..., Any]:
-    """The data that the server of a connection answers to a request, past Airflow."""
-    return lambda conn_id, route, **body: _ask(milvus[conn_id], route, **body)
+    """The data that the server of a connection responds with, past Airflow."""
+    return lambda conn_id, route, **body: _request(milvus[conn_id], route, **body)
 
 
 @pytest.fixture(scope="session")
@@ -303,5 +305,5 @@ def killed_tasks_run_again() -> None:
 
 @pytest.fixture(scope="session")
 def runs(airflow: Airflow) -> dict[str, Run]:
-    """A run of each DAG, all started before the first test looks at one, because they take a while."""
+    """A run of each DAG, all started before the first test uses one, because they take a while."""
     return {dag_id: airflow.trigger(dag_id) for dag_id in STARTED_AT_ONCE}

@@ -14,15 +14,15 @@ def extras(airflow):
     return wait
 
 
-def test_operator_tells_the_asset_of_its_collection_what_it_loaded(airflow, extras):
+def test_operator_updates_the_asset_of_its_collection(airflow, extras):
     run = airflow.trigger("assets_told").wait()
-    (extra,) = extras("assets_after_told", 1)
+    (extra,) = extras("assets_after_update", 1)
     assert (extra["job_id"], extra["rows"]) == (run.task("load").xcom(), 100), run.report()
     assert extra["seconds"] >= 0
 
 
 def test_each_import_of_somebody_else_starts_one_run(airflow, call_milvus, extras):
-    # What completes before the first look is no event.
+    # What completes before the first poll is no event.
     airflow.wait_for_line("Watching for imports into watched")
     job_ids = []
     for number in (1, 2):

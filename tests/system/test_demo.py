@@ -1,4 +1,4 @@
-"""The demo, as the README has a newcomer run it."""
+"""The demo, as a new user runs it by the README."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The DAGs in dags_examples/ do what they say."""
+"""The DAGs in dags_examples/ do what their docstrings describe."""
 
 import pytest
 

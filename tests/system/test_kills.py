@@ -15,13 +15,13 @@ SECONDS_STALLED = 45
 
 from_airflow_3_3_on = pytest.mark.skipif(
     not hasattr(BaseTrigger, "on_kill"),
-    reason="older versions tell no trigger of a kill, and keep no job for the next try",
+    reason="older versions notify no trigger of a kill, and keep no job for the next try",
 )
 
 
 @pytest.fixture
 def deferred(airflow, call_milvus):
-    """Start a run and return it, with a look at its Milvus job, once its task is deferred."""
+    """Start a run; return it and a function that describes its Milvus job, once its task is deferred."""
 
     def start(name):
         run = airflow.trigger(f"kills_{name}")
@@ -34,12 +34,12 @@ def deferred(airflow, call_milvus):
 
 @pytest.fixture
 def running(airflow, call_milvus):
-    """Start a run and return it, with a look at its Milvus job, once its task waits for that in its own process."""
+    """Start a run; return it and a function that describes its Milvus job, once its task waits in its own process."""
 
     def start(name):
         run = airflow.trigger(f"kills_running_{name}")
         # The first line is the submission's.
-        run.wait_until(lambda: run.task("load").log.count("Import job") > 1, "look at its job")
+        run.wait_until(lambda: run.task("load").log.count("Import job") > 1, "poll its job")
         job_id = run.task("load").xcom("job_id")
         return run, lambda: call_milvus("milvus_slow", "jobs/import/describe", jobId=job_id)
 
@@ -100,8 +100,8 @@ def test_triggers_of_a_stalled_triggerer_move_without_aborting_their_jobs(deferr
 
 
 def wait_for_trigger(airflow, run):
-    """Return when the trigger looks at the job; before, there is nothing to kill. Two lines are the operator's own."""
-    run.wait_until(lambda: run.task("load").log.count("Import job") > 2, "look at its job in the triggerer")
+    """Return when the trigger polls the job; before, there is nothing to kill. Two lines are the operator's own."""
+    run.wait_until(lambda: run.task("load").log.count("Import job") > 2, "poll its job in the triggerer")
 
 
 def assert_aborted(run, job):

@@ -32,8 +32,8 @@ def test_operator_returns_the_id_of_its_job(run, task_id):
 
 @pytest.mark.parametrize("task_id", SENSORS)
 def test_sensor_waits_for_the_job_that_the_operator_started(run, task_id):
-    figures = run.task(task_id).xcom()
-    assert (figures["job_id"], figures["imported_rows"]) == (run.task("submit").xcom(), 100)
+    progress = run.task(task_id).xcom()
+    assert (progress["job_id"], progress["imported_rows"]) == (run.task("submit").xcom(), 100)
 
 
 @pytest.mark.parametrize("task_id", ["deferrable_operator", "deferrable_sensor"])
@@ -45,13 +45,13 @@ def test_short_job_is_not_worth_a_deferral(run):
     assert DEFERRED not in run.task("deferrable_operator_with_a_short_job").log
 
 
-def test_reschedule_sensor_leaves_the_worker_between_looks(run):
+def test_reschedule_sensor_leaves_the_worker_between_polls(run):
     assert RESCHEDULED in run.task("reschedule_sensor").log
 
 
 def test_mapped_operator_runs_a_job_for_each_file_set(run):
-    figures = [task.xcom("import_progress") for task in run.mapped("mapped_operator")]
-    assert sorted(job["imported_rows"] for job in figures) == [100, 200]
+    progress = [task.xcom("import_progress") for task in run.mapped("mapped_operator")]
+    assert sorted(job["imported_rows"] for job in progress) == [100, 200]
 
 
 def test_sensor_of_a_mapped_operator_waits_for_all_its_jobs(run):

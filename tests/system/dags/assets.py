@@ -23,9 +23,9 @@ def extras(triggering_asset_events: dict) -> list[dict]:
 
 
 with DAG("assets_told", schedule=None, catchup=False):
-    MilvusBulkImportOperator(task_id="load", collection_name="told", files=VECTORS, asset_outlet=True)
+    MilvusBulkImportOperator(task_id="load", collection_name="updated", files=VECTORS, asset_outlet=True)
 
-with DAG("assets_after_told", schedule=[Asset(f"{SERVER}/default/told")], catchup=False):
+with DAG("assets_after_update", schedule=[Asset(f"{SERVER}/default/updated")], catchup=False):
     extras()
 
 watched = Asset(

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
-# On the slow server the job is still running when the task looks for the first time, so that it fails while deferred.
+# On the slow server the job is still running at the first poll, so that it fails while deferred.
 WAYS = {
     "waiting": {},
     "deferrable": {"deferrable": True, "defer_after": 0, "milvus_conn_id": "milvus_slow"},
