@@ -118,7 +118,7 @@ class RequestsTransport(Transport):
     def call(self, request: Request[T], retries: int, timeout: float) -> T:
         """Send a request, and send it again up to ``retries`` times after trouble, where that is safe."""
         request = self._known_route(request)
-        failures = 0
+        attempts = backoff.Backoff(clock=time.monotonic)
         while True:
             try:
                 return self._send(request, timeout)
@@ -128,11 +128,11 @@ class RequestsTransport(Transport):
                     raise
                 request = fallback
             except MilvusError as error:
-                failures += 1
+                attempts.record_error(error)
                 safe = request.repeatable or not error.maybe_done
-                if failures > retries or not error.retryable or not safe:
+                if attempts.is_exhausted(retries + 1) or not safe:
                     raise
-                time.sleep(backoff.backoff(failures, error.retry_after))
+                time.sleep(attempts.delay())
 
     def _send(self, request: Request[T], timeout: float) -> T:
         import requests

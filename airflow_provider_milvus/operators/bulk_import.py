@@ -275,7 +275,7 @@ class MilvusBulkImportOperator(BaseOperator):
             if self._bucket is not None and (name, value) == ("expected_rows", FOOTERS):
                 self._bucket.check_rows([path for files in source.fields()["files"] for path in files])
             else:
-                whole_number(name, value, least=0)
+                whole_number(name, value, minimum=0)
 
     def _check_files_are_the_same(self, context: Context, loads: Sequence[Load]) -> None:
         first, digests = loads[0], [load.digest for load in loads]

@@ -237,7 +237,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
                 "this one, that should have given a number gave none"
             )
         expected, least = (
-            None if rows is None else backoff.whole_number(name, rows, least=0)
+            None if rows is None else backoff.whole_number(name, rows, minimum=0)
             for name, rows in (("expected_rows", self._expected()), ("min_rows", self.min_rows))
         )
         began = time.time()

@@ -227,7 +227,7 @@ class Submitter:
         return self._create(record, Case.NEW)
 
     def _create(self, record: Record, case: Case) -> Submission:
-        failures = 0
+        attempts = backoff.Backoff(clock=self._clock)
         while True:
             # Whatever was sent earlier has been looked for by now.
             nothing_sent = replace(record, sent=0.0)
@@ -235,9 +235,8 @@ class Submitter:
             try:
                 job_id = self._client.create(self._load.key(record.attempt))
             except MilvusError as error:
-                failures += 1
                 record = self._keep(replace(record, sent=self._clock()) if error.maybe_done else nothing_sent)
-                self._ride_out(error, failures)
+                self._back_off(attempts, error)
                 if error.maybe_done:
                     found = self._find(record)
                     if isinstance(found, Submission):
@@ -331,21 +330,22 @@ class Submitter:
 
     def _ask(self, call: Callable[[], T]) -> T:
         """A call that only reads, repeated through trouble."""
-        failures = 0
+        attempts = backoff.Backoff(clock=self._clock)
         while True:
             try:
                 return call()
             except MilvusError as error:
-                failures += 1
-                self._ride_out(error, failures)
+                self._back_off(attempts, error)
 
-    def _ride_out(self, error: MilvusError, failures: int) -> None:
-        if not error.retryable or failures >= self._max_failures:
+    def _back_off(self, attempts: backoff.Backoff, error: MilvusError) -> None:
+        attempts.record_error(error)
+        delay = attempts.delay()
+        late = self._deadline is not None and self._clock() + delay > self._deadline
+        if late or attempts.is_exhausted(self._max_failures):
             raise error
-        delay = backoff.backoff(failures, getattr(error, "retry_after", None))
-        if self._deadline is not None and self._clock() + delay > self._deadline:
-            raise error
-        self._log.warning("Milvus could not be asked (%d in a row), next try in %.1f s: %s", failures, delay, error)
+        self._log.warning(
+            "Request to Milvus failed (%d in a row), next attempt in %.1f s: %s", attempts.failures, delay, error
+        )
         self._sleep(delay)
 
 

@@ -113,7 +113,7 @@ class ImportWait:
         fail_fast: bool = True,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
-        chance: backoff.Chance = random.uniform,
+        chance: backoff.Jitter = random.uniform,
     ) -> None:
         ids = as_list(job_ids)
         self.job_ids = ids if _is_list(job_ids) else ids[0]
@@ -198,7 +198,7 @@ class ImportWait:
         if self._failures:
             ceiling = backoff.ceiling(now - self._trouble_since, self.poll_interval)
             retry_after = getattr(self._error, "retry_after", None)
-            delay = backoff.backoff(self._failures, retry_after, ceiling=ceiling, chance=self._chance)
+            delay = backoff.backoff(self._failures, retry_after, ceiling=ceiling, jitter=self._chance)
         elif self._missing:
             delay = min(self.poll_interval, backoff.FIRST_BACKOFF)
         else:

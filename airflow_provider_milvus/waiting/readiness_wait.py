@@ -56,7 +56,7 @@ class ReadinessWait:
         max_poll_failures: int = backoff.DEFAULT_MAX_POLL_FAILURES,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
-        chance: backoff.Chance | None = None,
+        chance: backoff.Jitter | None = None,
     ) -> None:
         self._what = what
         self._poll_interval = poll_interval
@@ -64,7 +64,7 @@ class ReadinessWait:
         self._max_poll_failures = max_poll_failures
         self._log: Log = logging.getLogger(__name__) if log is None else log
         self._clock = clock
-        self._chance = {"chance": chance} if chance else {}
+        self._chance = {"jitter": chance} if chance else {}
         self._started = clock()
         self._states: Sequence[State] | None = None
         self._told, self._told_at = "", 0.0

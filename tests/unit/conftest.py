@@ -197,6 +197,7 @@ def package_clock(clock, monkeypatch):
     for module in (
         "hooks.milvus",
         "client.transport",
+        "waiting.backoff",
         "waiting.readiness_wait",
         "waiting.import_wait",
         "operators.bulk_import",
