@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from airflow_provider_milvus.rest.decoding import LISTS, ROWS
 from airflow_provider_milvus.rest.envelope import Request
 from airflow_provider_milvus.rest.errors import MilvusProtocolError
 from airflow_provider_milvus.rest.schemas import check_schema
@@ -116,7 +117,7 @@ def describe_collection(collection_name: str) -> Request[Mapping[str, Any]]:
 
 def list_collections() -> Request[list[str]]:
     """The names of the database's collections."""
-    return Request("/collections/list", {}, _names)
+    return Request("/collections/list", {}, _names, limit=LISTS)
 
 
 def drop_collection(collection_name: str) -> Request[None]:
@@ -203,7 +204,7 @@ def query(
         "outputFields": output_fields,
         "limit": limit,
     }
-    return Request("/entities/query", body, records)
+    return Request("/entities/query", body, records, limit=ROWS)
 
 
 def count_rows(collection_name: str, filter: str = "") -> Request[int]:
@@ -237,7 +238,7 @@ def search(
         "outputFields": output_fields,
         "searchParams": search_params,
     }
-    return Request("/entities/search", body, records)
+    return Request("/entities/search", body, records, limit=ROWS)
 
 
 def _collection(path: str, collection_name: str, parse: Any) -> Request[Any]:

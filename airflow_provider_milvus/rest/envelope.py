@@ -1,7 +1,7 @@
-"""One request and the reading of its answer.
+"""One request and the reading of its response.
 
-Every Milvus v2 route is a POST of a JSON object, answered by ``{"code": 0, "data": …}`` or, mostly with HTTP 200
-as well, by ``{"code": <non-zero>, "message": "…"}``
+Every Milvus v2 route is a POST of a JSON object. Its response is ``{"code": 0, "data": …}`` or, mostly with HTTP 200
+as well, ``{"code": <non-zero>, "message": "…"}``
 (https://milvus.io/api-reference/restful/v2.6.x/About.md).
 """
 
@@ -15,10 +15,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
+from airflow_provider_milvus.rest.decoding import DETAILS, Limit, NoSecrets, Redact, clean, loads
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusProtocolError, server_error
 
 BASE_PATH = "/v2/vectordb"
 MAX_RETRY_AFTER = 300.0
+# Bytes that are read of an error page.
+MAX_ERROR_PAGE = 64_000
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 T = TypeVar("T")
@@ -26,16 +29,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Request(Generic[T]):
-    """What to send, and how to read the answer.
+    """What to send, and how to read the response.
 
     :param path: the route below ``/v2/vectordb``, with a leading slash.
     :param body: the JSON object; fields that are ``None`` are left out.
-    :param parse: turns the answer's ``data`` into the value the caller wants.
+    :param parse: turns the response's ``data`` into the value the caller wants.
     :param repeatable: sending it twice has the same effect as sending it once.
     :param control_plane: on Zilliz Cloud it goes to the control plane, and names the cluster.
     :param headers: headers of this request alone.
-    :param secrets: what the body holds that no error may quote.
+    :param secrets: what the body holds that no response may quote.
     :param fallback: what to send where the server does not know the route.
+    :param limit: how large the response may be.
     """
 
     path: str
@@ -46,55 +50,69 @@ class Request(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     secrets: Sequence[str] = field(default=(), repr=False)
     fallback: Request[T] | None = None
+    limit: Limit = DETAILS
 
     def encode(self, **more: Any) -> bytes:
         """The body as JSON, with ``more`` fields where they are not ``None``."""
         fields = {**more, **self.body}
         return json.dumps({k: v for k, v in fields.items() if v is not None}).encode()
 
-    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> T:
-        """The answer's value.
+    def read(self, status: int, headers: Mapping[str, str], body: bytes, redact: Redact | None = None) -> T:
+        """The response's value.
 
+        :param redact: replaces secrets in the response's texts; rows are the user's own and stay as they are.
         :raises MilvusError: whatever bytes came back, never anything else.
         """
-        data = decode(status, headers, body)
+        redact = redact or NoSecrets()
+        data = decode(status, headers, body, limit=self.limit, redact=redact)
         try:
             return self.parse(data)
         except MilvusError:
             raise
-        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-            raise MilvusProtocolError(f"{self.path} answered data of another shape: {error}") from error
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            # The text of the error may quote the data.
+            text = _short(redact.text(str(error)))
+        raise MilvusProtocolError(f"the response to {self.path} has data of another shape: {text}")
 
 
-def decode(status: int, headers: Mapping[str, str], body: bytes) -> Any:
-    """The ``data`` of an answer, or the error that the answer is.
+def decode(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    limit: Limit = DETAILS,
+    redact: Redact | None = None,
+) -> Any:
+    """The ``data`` of a response, or the error that the response is.
 
-    :param headers: the answer's headers; ``Retry-After`` is read by this name.
-    :raises MilvusError: for every answer that is not a success.
+    :param headers: the response's headers; ``Retry-After`` is read by this name.
+    :raises MilvusError: for every response that is not a success.
     """
+    redact = redact or NoSecrets()
     retry_after = _retry_after(headers.get("Retry-After"))
     try:
-        answer = json.loads(body)
+        response = loads(body, limit, redact)
     except (ValueError, RecursionError):
-        answer = None
-    code = _code(answer)
+        response = None
+    code = _code(response)
     if code is None:
         if body.strip() == b"timeout":  # Milvus before November 2024 answers 408 with this bare word
             status = 408
+        snippet = _snippet(body, redact)
         if status >= 400:
-            raise server_error(_snippet(body), code=None, http_status=status, retry_after=retry_after)
-        raise MilvusProtocolError(f"HTTP {status} with a body that is not Milvus's JSON: {_snippet(body)}")
-    message = str(answer.get("message") or answer.get("msg") or "")
+            raise server_error(snippet, code=None, http_status=status, retry_after=retry_after)
+        raise MilvusProtocolError(f"HTTP {status} with a body that is not Milvus's JSON: {snippet}")
+    message = clean(str(response.get("message") or response.get("msg") or ""))
     # Milvus before 2.4 GA says 200 for success, and 200 is also "partition not found", which has a message.
-    succeeded = code == 0 or (code == 200 and "data" in answer and not message)
+    succeeded = code == 0 or (code == 200 and "data" in response and not message)
     if succeeded and status < 400:
-        return answer.get("data")
+        return response.get("data")
     error_code = None if succeeded else code
     raise server_error(message or "(no message)", code=error_code, http_status=status, retry_after=retry_after)
 
 
-def _code(answer: Any) -> int | None:
-    code = answer.get("code") if isinstance(answer, dict) else None
+def _code(response: Any) -> int | None:
+    code = response.get("code") if isinstance(response, dict) else None
     if isinstance(code, str) and code.isascii() and code.isdigit() and len(code) < 10:
         code = int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) else None
@@ -102,7 +120,7 @@ def _code(answer: Any) -> int | None:
 
 def _retry_after(value: str | None) -> float | None:
     """``Retry-After`` in seconds, at most five minutes: a server never silences its clients for longer."""
-    text = (value or "").strip()
+    text = (value or "")[:64].strip()
     if _SECONDS.fullmatch(text):
         seconds = float(text)
     else:
@@ -115,6 +133,10 @@ def _retry_after(value: str | None) -> float | None:
     return min(seconds, MAX_RETRY_AFTER) if seconds > 0 else None
 
 
-def _snippet(body: bytes) -> str:
-    text = " ".join(body[:400].decode("utf-8", "replace").split())
-    return text[:160] or "(empty body)"
+def _snippet(body: bytes, redact: Redact) -> str:
+    # Redacted before it is cut, or the first part of a secret could remain.
+    return _short(redact.text(body[:MAX_ERROR_PAGE].decode("utf-8", "replace"))) or "(empty body)"
+
+
+def _short(text: str) -> str:
+    return clean(" ".join(text.split()), 160)

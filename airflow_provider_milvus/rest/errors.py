@@ -1,9 +1,9 @@
-"""What a server or the wire can answer instead of data.
+"""What a server or the network can give instead of data.
 
-Each class knows two things about itself, and retries are decided by these alone:
+Each class has two attributes, and retries are decided by these alone:
 
 * ``retryable``: the same request may well succeed a little later;
-* ``maybe_done``: the server may have carried the request out although we were not told so.
+* ``maybe_done``: the server may have carried the request out although its response did not arrive.
 
 Codes follow Milvus's ``pkg/util/merr`` and, for Zilliz Cloud, its published error codes.
 """
@@ -21,6 +21,7 @@ __all__ = [
     "MilvusImportJobNotFound",
     "MilvusProtocolError",
     "MilvusRequestTimeout",
+    "MilvusResponseTooLarge",
     "MilvusRouteNotFound",
     "MilvusServerError",
     "MilvusTLSError",
@@ -54,27 +55,37 @@ class MilvusConnectionError(MilvusError):
 
 
 class MilvusTLSError(MilvusConnectionError):
-    """The TLS handshake failed: wrong CA bundle, certificate or host name, or a port that speaks no TLS."""
+    """TLS failed for good: wrong CA bundle, certificate or host name, or a port that speaks no TLS.
+
+    :param sent: with TLS 1.3 a server refuses a client certificate only after the handshake, and the request may have
+        been sent by then.
+    """
 
     retryable = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, sent=False)
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message, sent=sent)
 
 
 class MilvusProtocolError(MilvusError):
-    """An answer that is not Milvus's JSON envelope: an error page, a truncated or an empty body."""
+    """A response that is not Milvus's JSON envelope: an error page, a truncated or an empty body."""
 
     retryable = True
     maybe_done = True
 
 
+class MilvusResponseTooLarge(MilvusProtocolError):
+    """A response larger or nested deeper than any that its route can have."""
+
+    retryable = False
+
+
 class MilvusServerError(MilvusError):
-    """Milvus answered with an error code.
+    """Milvus responded with an error code.
 
     :param message: the server's text.
     :param code: Milvus's code, or ``None`` where only the HTTP status speaks.
-    :param http_status: the HTTP status of the answer; Milvus sends most of its errors with 200.
+    :param http_status: the HTTP status of the response; Milvus sends most of its errors with 200.
     :param retry_after: seconds that the server wants clients to wait before the next request.
     """
 
@@ -105,14 +116,14 @@ class MilvusBusyError(MilvusServerError):
 
 
 class MilvusRequestTimeout(MilvusServerError):
-    """The server gave up answering (HTTP 408, codes 10000 and 10001); the work may still be going on."""
+    """The server gave up on the request (HTTP 408, codes 10000 and 10001); the work may still be going on."""
 
     retryable = True
     maybe_done = True
 
 
 class MilvusUnavailable(MilvusServerError):
-    """Code 2, or HTTP 5xx without a code: a part of the server, or what is behind a proxy, is gone for the moment."""
+    """A part of the server, or what is behind a proxy, is not available at the moment: codes 2 and 5, or HTTP 5xx."""
 
     retryable = True
     maybe_done = True
@@ -123,7 +134,7 @@ class MilvusRouteNotFound(MilvusServerError):
 
 
 class MilvusImportJobNotFound(MilvusServerError):
-    """The server knows no import job of this id: never created here, or its record has expired."""
+    """The server has no import job of this id: never created here, or its record has expired."""
 
 
 class MilvusCollectionNotFound(MilvusServerError):
@@ -141,7 +152,7 @@ class MilvusDatabaseNotFound(MilvusServerError):
 _BY_CODE: dict[int, type[MilvusServerError]] = {
     **dict.fromkeys((1400, 1401, 1800, 21119, 96012, 96013, 96014, 96015, 96016, 96027), MilvusAuthError),
     **dict.fromkeys((1, 4, 8, 103, 106, 1807, 2401), MilvusBusyError),
-    2: MilvusUnavailable,
+    **dict.fromkeys((2, 5), MilvusUnavailable),
     **dict.fromkeys((10000, 10001), MilvusRequestTimeout),
     96026: MilvusImportJobNotFound,
     100: MilvusCollectionNotFound,
@@ -149,25 +160,29 @@ _BY_CODE: dict[int, type[MilvusServerError]] = {
     1600: MilvusAliasNotFound,
 }
 _IMPORT_FAMILY = (2100, 2101)
+_BROKEN_CALLS = ("deadline exceeded", "context canceled", "code = unavailable", "connection refused")
 
 
 def server_error(
     message: str, *, code: int | None, http_status: int, retry_after: float | None = None
 ) -> MilvusServerError:
-    """The error for an answer, by its code first, by its HTTP status otherwise."""
+    """The error for a response, by its code first, by its HTTP status otherwise."""
     kind = (_kind_by_code(code, message) if code is not None else None) or _kind_by_status(http_status)
     return kind(message, code=code, http_status=http_status, retry_after=retry_after)
 
 
 def _kind_by_code(code: int, message: str) -> type[MilvusServerError] | None:
     text = message.lower()
-    # 2100 and 2101 are families: only the text tells a missing job and a full queue from a bad request.
+    # 2100 and 2101 are families: only the text distinguishes a missing job and a full queue from a bad request.
     if code in _IMPORT_FAMILY and ("does not exist" in text or "job not found" in text):
         return MilvusImportJobNotFound
     if code in _IMPORT_FAMILY and "number of jobs has reached the limit" in text:
         return MilvusBusyError
     if code == 65535 and "permission" in text:
         return MilvusAuthError
+    # A call between two parts of Milvus broke off; what was called may have been carried out.
+    if code == 65535 and any(sign in text for sign in _BROKEN_CALLS):
+        return MilvusUnavailable
     return _BY_CODE.get(code)
 
 

@@ -13,11 +13,15 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+from airflow_provider_milvus.rest.decoding import LISTS
 from airflow_provider_milvus.rest.envelope import Request
 from airflow_provider_milvus.rest.errors import MilvusProtocolError
 from airflow_provider_milvus.rest.values import count, first, percent, record, records, text
 
 MAX_FILE_GROUPS = 1024
+# Of a response: twice as many files as Milvus takes by default, and a set of some 60 NumPy files in one name.
+MAX_FILES = 2 * MAX_FILE_GROUPS
+MAX_FILE_NAME = 64_000
 EXTENSIONS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".npy")
 
 
@@ -87,7 +91,7 @@ class ImportProgress:
     @property
     def state_text(self) -> str:
         """The state as the server spells it."""
-        return text(self.raw.get("state")) or self.state.value
+        return text(self.raw.get("state"), 100) or self.state.value
 
     def as_dict(self) -> dict[str, Any]:
         """The job without its files, as a small dict of JSON values."""
@@ -308,7 +312,7 @@ def list_jobs(
     :param page: counted from 1; only Zilliz Cloud pages, a self-hosted server sends everything at once.
     """
     body = {"collectionName": collection_name, "currentPage": page, "pageSize": page_size}
-    return Request("/jobs/import/list", body, _records_by_id, control_plane=True)
+    return Request("/jobs/import/list", body, _records_by_id, control_plane=True, limit=LISTS)
 
 
 def commit(job_id: str) -> Request[None]:
@@ -360,13 +364,21 @@ def parse_progress(data: Any, job_id: str = "") -> ImportProgress:
         collection_name=text(job.get("collectionName")),
         create_time=text(job.get("createTime")),
         complete_time=text(job.get("completeTime")),
-        files=tuple(_file(entry) for entry in details if isinstance(entry, dict)) if isinstance(details, list) else (),
+        files=_files(details) if isinstance(details, list) else (),
         raw=job,
     )
 
 
+def _files(details: list[Any]) -> tuple[FileProgress, ...]:
+    """The files of a job; the failed ones first where there are more than any job has."""
+    files = [_file(entry) for entry in details if isinstance(entry, dict)]
+    if len(files) > MAX_FILES:
+        files.sort(key=lambda file: not file.failed)
+    return tuple(files[:MAX_FILES])
+
+
 def _file(entry: Mapping[str, Any]) -> FileProgress:
-    name = text(entry.get("fileName"))
+    name = text(entry.get("fileName"), MAX_FILE_NAME)
     if name.startswith("[") and name.endswith("]"):
         name = name[1:-1]
     return FileProgress(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_milvus.rest.decoding import MAX_INTEGER, MAX_TEXT, bounded, clean
 from airflow_provider_milvus.rest.errors import MilvusProtocolError
 
 
@@ -35,17 +36,20 @@ def first(data: Mapping[str, Any], *names: str) -> Any:
     return None
 
 
-def text(value: Any) -> str:
-    """A string for a string or a number, else an empty one."""
-    if isinstance(value, str):  # ten thousand of them in one list
-        return value
-    return "" if isinstance(value, bool) or not isinstance(value, int | float) else str(value)
+def text(value: Any, limit: int = MAX_TEXT) -> str:
+    """A string for a string or a number, else an empty one.
+
+    It has at most ``limit`` characters, and can be encoded and stored anywhere.
+    """
+    if isinstance(value, str):
+        return clean(value, limit)
+    return "" if isinstance(value, bool) or not isinstance(value, int | float) else str(bounded(value))
 
 
 def count(value: Any) -> int:
-    """A non-negative whole number, from a number or its text; 0 for anything else."""
+    """A whole number from 0 to 2**63-1, from a number or its text; 0 for anything else."""
     number = _number(value)
-    return max(0, int(number)) if number is not None else 0
+    return min(MAX_INTEGER, max(0, int(number))) if number is not None else 0
 
 
 def percent(value: Any) -> int:
@@ -67,9 +71,7 @@ def _number(value: Any) -> int | float | None:
         return None
     if isinstance(value, str):
         try:
-            value = int(value) if value.strip().lstrip("+-").isdigit() else float(value)
+            value = int(value) if value.strip().lstrip("+-").isdigit() and len(value) < 20 else float(value)
         except ValueError:
             return None
-    if isinstance(value, float) and not (abs(value) < float("inf")):  # also turns NaN away
-        return None
-    return value if isinstance(value, int | float) else None
+    return bounded(value) if isinstance(value, int | float) else None
