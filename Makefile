@@ -48,6 +48,8 @@ crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_hostile_input.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_crashes.py
 	$(BIN)/python tests/integration/campaigns/lost_answers.py
+	$(BIN)/python tests/integration/campaigns/hostile_campaign.py
+	$(BIN)/python tests/system/triggerer_campaign.py
 	$(BIN)/python tests/system/crash_campaign.py
 	$(BIN)/python tests/system/blue_green_campaign.py
 

@@ -1,0 +1,159 @@
+"""Ask a hostile server in every way that a user's tasks do, and measure what its answers do to who asks.
+
+For each of the generated answers the hook, the sensor and the triggers ask in a process of its own kind. What comes of
+it must be a value that Airflow can send and store, or an error of the package, in time; the process must grow by no
+more than 300 MB (resident memory, at its peak, above what it was before the first answer), and its event loop must not
+stand still for more than 0.2 s.
+
+``make crash-test`` asks for all answers, the integration tests for some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hostile_answers import HostileServer, all_answers, some_answers
+
+MOST_MEMORY = 300_000_000
+MOST_LAG = 0.2
+SECONDS = 120
+
+
+class Process:
+    """A process that asks; another one is started where it dies."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, number: int) -> dict[str, Any]:
+        """What came of an answer."""
+        process = self._process or self._start()
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(f"{number}\n")
+        process.stdin.flush()
+        with ThreadPoolExecutor(1) as pool:
+            line = pool.submit(process.stdout.readline)
+            try:
+                found = line.result(SECONDS)
+            except TimeoutError:
+                self.end()
+                found = ""
+                death = f"did not end in {SECONDS} s"
+            else:
+                death = f"died with {process.poll()}"
+        if not found:
+            self.end()
+            return {"surfaces": {"process": (death, 0.0)}, "lag": 0.0, "memory": 0}
+        return dict(json.loads(found))
+
+    def _start(self) -> subprocess.Popen[str]:
+        # A hostile server is reached without any proxy of this machine.
+        env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("hostile_asker.py"), str(self._port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        return self._process
+
+    def end(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def run(numbers: list[int], at_once: int) -> dict[int, dict[str, Any]]:
+    """What came of the answers with these numbers."""
+    with HostileServer() as server:
+
+        def work(share: list[int]) -> dict[int, dict[str, Any]]:
+            process = Process(server.port)
+            try:
+                found = {}
+                for number in share:
+                    server.answers[number].prepare()
+                    found[number] = process.ask(number)
+                    server.answers[number].forget()
+                return found
+            finally:
+                process.end()
+
+        # Large ones in one process, or one's memory would keep the other waiting.
+        answers = server.answers
+        heavy = [number for number in numbers if answers[number].heavy]
+        light = [number for number in numbers if not answers[number].heavy]
+        shares = [heavy, *(light[one::at_once] for one in range(at_once))]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            return {number: one for found in pool.map(work, shares) for number, one in found.items()}
+
+
+def wrongs(found: dict[str, Any]) -> list[str]:
+    """What an answer did that none may do."""
+    wrong = [f"{surface}: {what} ({took} s)" for surface, (what, took) in found["surfaces"].items() if what]
+    if found["lag"] > MOST_LAG:
+        wrong.append(f"event loop stood still for {found['lag']:.2f} s")
+    if found["memory"] > MOST_MEMORY:
+        wrong.append(f"{found['memory'] / 1e6:.0f} MB of memory")
+    return wrong
+
+
+def table(outcomes: dict[int, dict[str, Any]]) -> str:
+    """By group of answers: how many, the worst lag, memory and time, and what went wrong."""
+    answers = all_answers()
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number in outcomes:
+        groups[answers[number].group].append(number)
+    lines = [f"{'group':10} {'answers':>8} {'harmless':>9} {'lag':>7} {'memory':>9} {'longest':>8}"]
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, numbers in groups.items():
+        found = [outcomes[number] for number in numbers]
+        longest = max(took for one in found for _, took in one["surfaces"].values())
+        lag, most = (max(one[name] for one in found) for name in ("lag", "memory"))
+        harmless = sum(not wrongs(one) for one in found)
+        lines.append(
+            f"{group:10} {len(numbers):8} {harmless:9} {lag:5.2f} s {most / 1e6:6.0f} MB {longest:6.1f} s",
+        )
+    for number, found in outcomes.items():
+        for wrong in wrongs(found):
+            kinds[answers[number].name][wrong] += 1
+    for name, counted in kinds.items():
+        first, *rest = counted
+        lines.append(f"WRONG {name}: {first}" + (f", and {len(rest)} more" if rest else ""))
+    return "\n".join([*lines, f"{len(outcomes)} answers, {len(kinds)} did harm"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="some answers of each group")
+    parser.add_argument("--only", default="", help="answers whose name contains this text")
+    parser.add_argument("--at-once", type=int, default=2, help="processes that ask, beside one for large answers")
+    options = parser.parse_args()
+    began = time.monotonic()
+    answers = all_answers()
+    numbers = some_answers() if options.short else list(range(len(answers)))
+    outcomes = run([number for number in numbers if options.only in answers[number].name], options.at_once)
+    with suppress(BrokenPipeError):
+        print(table(outcomes))
+        print(f"{time.monotonic() - began:.0f} s")
+    return 1 if any(wrongs(found) for found in outcomes.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

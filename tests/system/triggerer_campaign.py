@@ -1,0 +1,337 @@
+"""Defer tasks to a real triggerer, whose Milvus server answers with hostile answers.
+
+Task instances are written into a metadata database as a worker leaves them when it defers, and `airflow triggerer`
+wakes them; no scheduler is needed for that. Every hostile wait must end with an event in time. The process that runs
+the triggers must be the same at the end and have grown by no more than 300 MB (resident memory, at its peak, above what
+it was before the first hostile answer). Its event loop must not stand still for more than 0.2 s, not counting for how
+long this machine kept an idle loop waiting. Tasks that wait for a moment, and for well-behaved imports beside the
+hostile ones, must wake in time.
+
+``make crash-test`` uses all answers, the system tests some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+REPO = Path(__file__).parents[2]
+sys.path[:0] = [str(REPO / "tests" / "integration" / "campaigns"), str(REPO / "scripts")]
+
+if TYPE_CHECKING:
+    from hostile_answers import Answer, HostileServer
+
+MOST_MEMORY = 300_000_000
+MOST_LAG = 0.2
+MOST_LATE = 5.0
+LARGEST_EVENT = 1_000_000
+WAIT = 10.0  # of a hostile wait
+REQUEST_SECONDS = 3.0
+SECONDS_BETWEEN = 2.0  # of two large answers
+GOOD_SECONDS = 12.0  # of a well-behaved import
+GOOD_POLL_INTERVAL = 3.0
+MOMENTS = range(6, 24, 3)
+BLOCKED = re.compile(r"blocked for ([\d.]+) seconds")
+
+
+@dataclass
+class Wait:
+    """A deferred task.
+
+    :param due: the latest moment, in epoch seconds, at which its event is expected.
+    """
+
+    name: str
+    trigger: Any
+    due: float
+    woke: float | None = None
+    event: str = ""
+
+
+@dataclass
+class Campaign:
+    """A metadata database, a triggerer on it, and the tasks that wait there."""
+
+    folder: Path
+    port: int
+    waits: list[Wait] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.log = self.folder / "triggerer.log"
+        os.environ |= environment(self.folder, self.port)
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", "triggerer", "--skip-serve-logs"],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def define(self, tasks: int) -> None:
+        """Write a DAG with so many tasks, and a run of it."""
+        import uuid
+
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        from airflow.models.dagbundle import DagBundleModel
+        from airflow.models.serialized_dag import SerializedDagModel
+        from airflow.sdk import DAG, BaseOperator
+        from airflow.utils.session import create_session
+        from airflow.utils.state import DagRunState
+        from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+        dag = DAG("hostile", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
+        for number in range(tasks):
+            BaseOperator(task_id=f"t{number}", dag=dag)
+        with create_session() as session:
+            session.add(DagBundleModel(name="inline"))
+        bag = DagBag(os.devnull)
+        bag.bag_dag(dag)
+        sync_bag_to_db(bag, "inline", None)
+        with create_session() as session:
+            stored = SerializedDagModel.get(dag.dag_id, session=session)
+            assert stored
+            now = datetime.now(UTC)
+            stored.dag.create_dagrun(
+                run_id=f"manual__{uuid.uuid4()}",
+                logical_date=now,
+                data_interval=(now, now),
+                run_after=now,
+                run_type=DagRunType.MANUAL,
+                triggered_by=DagRunTriggeredByType.TEST,
+                state=DagRunState.RUNNING,
+                session=session,
+            )
+
+    def defer(self, waits: list[Wait]) -> None:
+        """Let the next tasks of the run be deferred."""
+        from airflow.models.taskinstance import TaskInstance
+        from airflow.models.trigger import Trigger
+        from airflow.utils.session import create_session
+        from airflow.utils.state import TaskInstanceState
+        from sqlalchemy import select
+
+        with create_session() as session:
+            for wait in waits:
+                row = Trigger.from_object(wait.trigger)
+                session.add(row)
+                session.flush()
+                task_id = f"t{len(self.waits)}"
+                task = session.scalars(select(TaskInstance).where(TaskInstance.task_id == task_id)).one()
+                task.trigger_id, task.state, task.try_number = row.id, TaskInstanceState.DEFERRED, 1
+                task.next_method, task.next_kwargs = "execute_complete", {}
+                self.waits.append(wait)
+
+    def observe(self) -> None:
+        """Note which tasks have been woken, and by what."""
+        with closing(sqlite3.connect(self.folder / "airflow.db", timeout=30)) as database:
+            rows = database.execute(
+                "select task_id, next_kwargs from task_instance where state = 'scheduled'"
+            ).fetchall()
+        now = time.time()
+        for task_id, event in rows:
+            wait = self.waits[int(task_id[1:])]
+            if wait.woke is None:
+                wait.woke, wait.event = now, str(event)
+
+    def wait_until(self, moment: float) -> None:
+        """Observe until then, or until all tasks have woken or the triggerer is gone."""
+        while time.time() < moment and self.process.poll() is None:
+            self.observe()
+            if all(wait.woke for wait in self.waits):
+                return
+            time.sleep(0.2)
+
+    @property
+    def runner(self) -> Any:
+        """The process that runs the triggers, a child of the triggerer."""
+        import psutil
+
+        if self.process.poll() is not None:
+            return None
+        children = psutil.Process(self.process.pid).children()
+        return max(children, key=lambda child: child.memory_info().rss, default=None)
+
+    def end(self) -> None:
+        import psutil
+
+        if self.process.poll() is None:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                child.kill()
+            self.process.kill()
+        self.process.wait(timeout=30)
+
+
+class Idle(threading.Thread):
+    """Measures for how long this machine keeps somebody waiting who has nothing to do, as Airflow measures its loop."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.longest = 0.0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            before = time.monotonic()
+            time.sleep(0.1)
+            self.longest = max(self.longest, time.monotonic() - before - 0.1)
+
+
+def environment(folder: Path, port: int) -> dict[str, str]:
+    connections = {
+        "milvus_hostile": {"host": f"http://127.0.0.1:{port}", "extra": {"timeout": REQUEST_SECONDS, "retries": 0}},
+        "milvus_good": {"host": f"http://127.0.0.1:{port}", "extra": {"timeout": REQUEST_SECONDS}},
+    }
+    return {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "NO_PROXY": "*",
+        **{
+            f"AIRFLOW_CONN_{name.upper()}": json.dumps({"conn_type": "milvus", **fields})
+            for name, fields in connections.items()
+        },
+    }
+
+
+def memory(pid: int, name: str) -> int:
+    """A line of a process's status in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def good(began: float) -> list[Wait]:
+    """Tasks that have nothing to do with Milvus, and good imports."""
+    from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+    from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+
+    waits = []
+    for seconds in MOMENTS:
+        moment = datetime.fromtimestamp(began, UTC) + timedelta(seconds=seconds)
+        waits.append(Wait(f"moment {seconds}", DateTimeTrigger(moment), moment.timestamp() + MOST_LATE))
+    # Jobs of one server, watched by one poll loop beside those that are described by answers that never end.
+    due = began + GOOD_SECONDS + 2 * GOOD_POLL_INTERVAL + MOST_LATE
+    more: dict[str, Any] = {"milvus_conn_id": "milvus_good", "poll_interval": GOOD_POLL_INTERVAL}
+    return waits + [Wait(f"good {number}", MilvusImportTrigger(f"7{number}", **more), due) for number in range(5)]
+
+
+def hostile(answer: Answer, number: int) -> Wait:
+    """A wait for this answer, which begins now."""
+    from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+
+    deadline = time.time() + WAIT
+    job, conn_id, database = ("1", "milvus_hostile", f"h{number}")
+    if answer.slow:
+        job, conn_id, database = f"h{number}", "milvus_good", None
+    more: dict[str, Any] = {"deadline": deadline, "poll_interval": 2.0, "max_poll_failures": 2}
+    trigger = MilvusImportTrigger(job, conn_id, database=database, **more)
+    return Wait(answer.name, trigger, deadline + 2 * REQUEST_SECONDS + MOST_LATE)
+
+
+def attack(campaign: Campaign, server: HostileServer, numbers: list[int]) -> tuple[str, bool]:
+    """A report, and whether no harm was done."""
+    from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+
+    campaign.define(len(numbers) + 20)
+    campaign.defer([Wait("warm-up", MilvusImportTrigger("0", "milvus_good", poll_interval=2.0), time.time() + 60)])
+    campaign.wait_until(time.time() + 60)
+    runner = campaign.runner
+    if runner is None:
+        return f"the triggerer did not start:\n{campaign.log.read_text(errors='replace')[-3000:]}", False
+    start, blocked = memory(runner.pid, "VmRSS"), len(BLOCKED.findall(campaign.log.read_text(errors="replace")))
+    idle = Idle()
+    began = time.time()
+    server.ends = time.monotonic() + GOOD_SECONDS
+    light = [number for number in numbers if not server.answers[number].heavy]
+    campaign.defer([*good(began), *(hostile(server.answers[number], number) for number in light)])
+    # The large ones one after the other: how much a process holds at a time is what counts.
+    for number in set(numbers) - set(light):
+        answer = server.answers[number]
+        answer.prepare()
+        campaign.defer([hostile(answer, number)])
+        campaign.wait_until(time.time() + SECONDS_BETWEEN)
+        answer.forget()
+    campaign.wait_until(max(wait.due for wait in campaign.waits))
+    return judge(campaign, runner, start, blocked, idle)
+
+
+def judge(campaign: Campaign, runner: Any, start: int, blocked: int, idle: Idle) -> tuple[str, bool]:
+    """The report on what has happened."""
+    log = campaign.log.read_text(errors="replace")
+    wrong = []
+    for wait in campaign.waits:
+        if wait.woke is None:
+            wrong.append(f"{wait.name}: never woke")
+        elif wait.woke > wait.due:
+            wrong.append(f"{wait.name}: woke {wait.woke - wait.due:.0f} s too late")
+        if len(wait.event) > LARGEST_EVENT:
+            wrong.append(f"{wait.name}: an event of {len(wait.event):,} characters")
+        if "__fail__" in wait.event or "TRIGGER_FAILURE" in wait.event or "Trigger failure" in wait.event:
+            wrong.append(f"{wait.name}: the trigger failed: {wait.event[:200]}")
+    alive = runner.is_running() and campaign.runner is not None and campaign.runner.pid == runner.pid
+    most = memory(runner.pid, "VmHWM") - start if alive else 0
+    lags = sorted(map(float, BLOCKED.findall(log)[blocked:]))
+    if not alive:
+        wrong.insert(0, f"the triggerer died:\n{log[-1500:]}")
+    if most > MOST_MEMORY:
+        wrong.append(f"{most / 1e6:.0f} MB of memory")
+    if lags and lags[-1] > MOST_LAG + idle.longest:
+        wrong.append(f"the event loop stood still {len(lags)} times, for up to {lags[-1]:.2f} s")
+    late = {
+        name: [w.woke - w.due + MOST_LATE for w in campaign.waits if w.woke and w.name.startswith(name)]
+        for name in ("moment", "good")
+    }
+    lines = [
+        f"waits {len(campaign.waits)}, woken {sum(wait.woke is not None for wait in campaign.waits)}",
+        f"triggerer alive {alive}, {most / 1e6:.0f} MB above its start",
+        f"event loop: {len(lags)} lags over 0.2 s, the longest {max(lags, default=0):.2f} s",
+        f"an idle loop on this machine: {idle.longest:.2f} s",
+        *(f"latest {name}: {max(found, default=0):.1f} s" for name, found in late.items()),
+        *(f"WRONG {one}" for one in wrong),
+    ]
+    return "\n".join(lines), not wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="some answers of each group")
+    parser.add_argument("--only", default="", help="answers whose name contains this text")
+    options = parser.parse_args()
+    from hostile_answers import HostileServer, all_answers, some_answers
+
+    answers = all_answers()
+    numbers = some_answers()[::2] if options.short else list(range(len(answers)))
+    numbers = [number for number in numbers if options.only in answers[number].name]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="triggerer-campaign-") as folder, HostileServer() as server:
+        campaign = Campaign(Path(folder), server.port)
+        try:
+            report, harmless = attack(campaign, server, numbers)
+        finally:
+            campaign.end()
+    print(report)
+    print(f"{len(numbers)} answers in {time.monotonic() - began:.0f} s")
+    return 0 if harmless else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
