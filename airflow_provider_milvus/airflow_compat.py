@@ -8,17 +8,120 @@ always something that works, with the loss that its docstring states. Public par
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
+
+
+class LoadOfTry(NamedTuple):
+    """Which load of its task a try belongs to.
+
+    :param number: 0 for the first; a task that succeeded and is cleared begins another.
+    :param earlier_tries: what tries before this one may have done for the same load: ``"none"`` is certain, ``"some"``
+        are retries, and ``"cleared"`` may have completed a load, which the clear then begins again.
+    """
+
+    number: int
+    earlier_tries: Literal["none", "some", "cleared"]
 
 
 def clear_count(ti: Any, retries: int | None) -> int:
     """How often a task instance was cleared, as ``ti.max_tries`` tells: it is ``retries`` at first, and grows.
 
-    Read in 2.11.0 to 3.3.2 (``airflow/models/taskinstance.py``, ``clear_task_instances``). ``max_tries`` is declared in
+    It also grows when ``retries`` is lowered between two tries, so :func:`load_of_try` decides which load a try is of.
+
+    Read in 2.11.0 to 3.4.0b2 (``airflow/models/taskinstance.py``, ``clear_task_instances``): a clear sets it to the
+    number of the last try plus ``retries``, and a retry leaves it as it is. It is declared in
     ``airflow.sdk.types.RuntimeTaskInstanceProtocol``, but what a clear does to it is not documented. Watch for a public
     number of clears beside AIP-103. Without it: 0, so that a task that succeeded and is cleared does not load again.
     """
     return max((getattr(ti, "max_tries", None) or 0) - (retries or 0), 0)
+
+
+def load_of_try(context: Any, task: Any) -> LoadOfTry:
+    """Which load of its task a try belongs to, where no record tells (before Airflow 3.3, or a record was removed).
+
+    A retry belongs to the load of the try before it, whatever was done to ``retries`` in between. So does the first
+    try after a clear, unless the try before the clear had succeeded: then it begins another load, with the number of
+    that try. Where Airflow does not tell how the try before ended, a clear begins another load if the run was cleared
+    at all, and a retry it is otherwise.
+    """
+    ti = context["ti"]
+    clears = clear_count(ti, task.retries)
+    if (getattr(ti, "try_number", None) or 1) <= 1:
+        return LoadOfTry(clears, "none")
+    number = _last_success(ti, task)
+    if number is not None:
+        if number and clears:
+            _remember_load(ti, number)
+        return LoadOfTry(number, "none" if number == ti.try_number - 1 else "some")
+    if getattr(context.get("dag_run"), "clear_number", None) == 0:
+        return LoadOfTry(0, "some")
+    # With a store, a retry without a record has not sent anything since the clear.
+    is_first_of_clear = ti.try_number <= clears + 1 or context.get("task_state_store") is not None
+    return LoadOfTry(clears, "cleared" if clears and is_first_of_clear else "some")
+
+
+_LOAD_KEY = "milvus_load_"
+
+
+def _remember_load(ti: Any, number: int) -> None:
+    # The next try gets to know the names of this one's XComs, and nothing else of it.
+    ti.xcom_push(key=f"{_LOAD_KEY}{number}", value=number)
+
+
+def _last_success(ti: Any, task: Any) -> int | None:
+    """The number of the task instance's last try that succeeded and was cleared, 0 for none, ``None`` for unknown.
+
+    Airflow 3.0 to 3.3: ``_ti_context_from_server.xcom_keys_to_clear``, read in 3.0.6 to 3.3.2
+    (``airflow/sdk/execution_time/task_runner.py``), has the names of the XComs of the try before; one that succeeded
+    has pushed ``return_value``. From 3.4 on every try has XComs of its own and the list is empty. Airflow 2: the table
+    ``task_instance_history``, read in 2.11.0. Watch for the tries of a task instance in the Task Execution API. Without
+    them: ``None``.
+    """
+    server = getattr(ti, "_ti_context_from_server", None)
+    if server is None:
+        return _last_success_in_history(ti)
+    keys = getattr(server, "xcom_keys_to_clear", None)
+    if keys is None or hasattr(ti, "region_id") or not getattr(task, "do_xcom_push", True):
+        return None
+    if "return_value" in keys and clear_count(ti, task.retries):
+        return int(ti.try_number) - 1
+    numbers = [key.removeprefix(_LOAD_KEY) for key in keys if key.startswith(_LOAD_KEY)]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def _last_success_in_history(ti: Any) -> int | None:
+    from airflow import __version__
+
+    if not __version__.startswith("2."):
+        return None
+    try:
+        from airflow.models.taskinstancehistory import TaskInstanceHistory as History
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            tries = (
+                session.query(History.try_number, History.state)
+                .filter_by(dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index)
+                .filter(History.try_number < ti.try_number)
+                .all()
+            )
+    except Exception:
+        # No such table or column, or a worker without access to the database.
+        return None
+    return max((number for number, state in tries if state == "success"), default=0) if tries else None
+
+
+def identity(ti: Any) -> tuple[str, ...]:
+    """What tells a task instance from every other: dag, task, run, map index and, in a loop, the iteration.
+
+    ``region_id`` and ``region_index``, read in 3.4.0b2 (``airflow/models/dynamic_region.py``): every iteration of a
+    loop has ``map_index == -1``, and these differ. Outside of loops and mapped tasks the id is all zeros. A task that
+    was mapped before an upgrade to 3.4 keeps that id, and its identity. Without them: dag, task, run and map index,
+    which is all that there is before 3.4.
+    """
+    plain = (ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index))
+    region = str(getattr(ti, "region_id", None) or "")
+    return (*plain, region, str(ti.region_index)) if region.strip("0-") else plain
 
 
 async def task_states(ti: Any) -> list[str]:

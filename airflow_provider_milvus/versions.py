@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 
-def version_name(alias: str, when: datetime, run_id: str, cycle: int) -> str:
+def version_name(alias: str, when: datetime, run_id: str, load_number: int) -> str:
     """The name of a run's version; names are in the order of time.
 
     :param when: the time that the run is for.
     :param run_id: tells runs of the same second apart.
-    :param cycle: how often the run was cleared: each time makes a version of its own.
+    :param load_number: which load of the run it is for; clearing the run begins another, with a version of its own.
     """
     digest = hashlib.sha256(run_id.encode()).hexdigest()[:6]
-    return f"{alias}_{when.astimezone(UTC):%Y%m%dT%H%M%S}_{digest}" + (f"_{cycle}" if cycle else "")
+    return f"{alias}_{when.astimezone(UTC):%Y%m%dT%H%M%S}_{digest}" + (f"_{load_number}" if load_number else "")
 
 
 def versions(alias: str, names: Iterable[str]) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.client.storage import BucketFiles
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource, ImportState
-    from airflow_provider_milvus.submission.record import Store
+    from airflow_provider_milvus.submission.record import EarlierTries, Store
     from airflow_provider_milvus.submission.submitter import Load, Submission
     from airflow_provider_milvus.waiting.import_wait import Event
 
@@ -221,15 +221,15 @@ class MilvusBulkImportOperator(BaseOperator):
         # Anew: where several runs share a process, as in `dag.test`, Airflow's copies of this operator share the dict.
         self._jobs = {}
         deadline = self._deadline(time.time())
-        generation = submission.record.generation(self._store(context), self._cycle(context))
-        sources = self._sources(context, generation)
-        loads = [self._load(context, generation, part, source) for part, source in enumerate(sources, 1)]
+        load_of_try = self._load_of_try(context)
+        sources = self._sources(context, load_of_try[0])
+        loads = [self._load(context, load_of_try, index, source) for index, source in enumerate(sources, 1)]
         self._check_files_are_the_same(context, loads)
         if self.two_phase:
             self._check_two_phase_is_known()
         for load, source in zip(loads, sources, strict=True):
             submitted = self._submit(context, load, source, deadline)
-            self._jobs[submitted.job_id] = submitted.ended
+            self._jobs[submitted.job_id] = submitted.result
             context["ti"].xcom_push(key="job_id", value=list(self._jobs) if len(sources) > 1 else submitted.job_id)
         if not self.wait_for_completion:
             self._finished(context)
@@ -241,10 +241,10 @@ class MilvusBulkImportOperator(BaseOperator):
         ids = list(self._jobs)
         return ids if len(ids) > 1 else ids[0]
 
-    def _sources(self, context: Context, generation: int) -> list[ImportSource]:
+    def _sources(self, context: Context, load_number: int) -> list[ImportSource]:
         """The files, as many sources as there must be imports."""
         source = rest.import_jobs.ImportSource(
-            files=self.files if self._bucket is None else self._found_files(context, self._bucket, generation),
+            files=self.files if self._bucket is None else self._found_files(context, self._bucket, load_number),
             object_urls=self.object_urls,
             volume_name=self.volume_name,
             data_paths=self.data_paths,
@@ -252,7 +252,7 @@ class MilvusBulkImportOperator(BaseOperator):
         self.hook.check_source(source, self.storage_conn_id)
         # Or a connection without keys would be found when a submit has been recorded.
         self.hook.storage_fields(self.storage_conn_id)
-        sources = submission.files.parts(source)
+        sources = submission.files.batches(source)
         if len(sources) > 1:
             for name, value, unfit in (
                 ("two_phase", self.two_phase, True),
@@ -279,7 +279,7 @@ class MilvusBulkImportOperator(BaseOperator):
 
     def _check_files_are_the_same(self, context: Context, loads: Sequence[Load]) -> None:
         first, digests = loads[0], [load.digest for load in loads]
-        others = submission.record.other_files(self._store(context), first.generation, first.target, digests)
+        others = submission.record.other_files(self._store(context), first.load_number, first.target, digests)
         if others:
             raise ValueError(
                 f"files are others than those of an earlier try, whose import jobs {', '.join(others)} have loaded "
@@ -293,10 +293,14 @@ class MilvusBulkImportOperator(BaseOperator):
 
         return None if self.files_from is None else BucketFiles(self.files_from, self.files_root)
 
-    def _found_files(self, context: Context, bucket: BucketFiles, generation: int) -> list[list[str]]:
+    def _found_files(self, context: Context, bucket: BucketFiles, load_number: int) -> list[list[str]]:
         store, source = self._store(context), f"{bucket.source} files_root={str(self.files_root)!r}"
-        failed = submission.record.all_failed(store, generation)
-        sets = submission.files.listed_once(store, source, bucket.sets, generation=generation, anew=failed)
+        failed = submission.record.all_failed(store, load_number)
+        try:
+            sets = submission.files.listed_once(store, source, bucket.sets, load_number=load_number, find_again=failed)
+        except submission.record.UnreadableRecord as error:
+            self._resubmit_or_fail(error)
+            sets = submission.files.listed_once(store, source, bucket.sets, load_number=load_number, find_again=True)
         self.log.info("%s: %s file sets", bucket.source, f"{len(sets):,}")
         return sets
 
@@ -316,8 +320,23 @@ class MilvusBulkImportOperator(BaseOperator):
         except rest.errors.MilvusServerError as error:
             self.log.debug("The server knows two-phase imports: %s", error)
 
-    def _load(self, context: Context, generation: int, part: int, source: ImportSource) -> Load:
-        ti = context["ti"]
+    def _load_of_try(self, context: Context) -> tuple[int, EarlierTries]:
+        store, unrecorded = self._store(context), airflow_compat.load_of_try(context, self)
+        try:
+            return submission.record.load_of_try(store, self._clear_count(context), unrecorded)
+        except submission.record.UnreadableRecord as error:
+            self._resubmit_or_fail(error)
+            submission.record.begin(store, unrecorded.number)
+            return unrecorded.number, "none"
+
+    def _resubmit_or_fail(self, error: Exception) -> None:
+        """Go on after a record that cannot be read only where the user wants to load again."""
+        message = f"{error}: an earlier try may have started an import, or not"
+        if self.on_unknown_outcome != "resubmit":
+            raise self._outcome_unknown(message) from error
+        self.log.warning("Going on, since on_unknown_outcome='resubmit', although %s", message)
+
+    def _load(self, context: Context, load_of_try: tuple[int, EarlierTries], index: int, source: ImportSource) -> Load:
         started = getattr(context.get("dag_run"), "start_date", None)
         # A job id means nothing on another server, and the server does not hold it against the database. Options tell
         # how to load and not what: whoever raises a timeout between two tries does not want the rows a second time.
@@ -325,14 +344,14 @@ class MilvusBulkImportOperator(BaseOperator):
         where = {name: value for name, value in body.items() if name not in (*files, "options")}
         where |= {"connection": self.milvus_conn_id, "database": self.hook.settings.database}
         return submission.submitter.Load(
-            identity=(ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index)),
-            generation=generation,
+            identity=airflow_compat.identity(context["ti"]),
+            load_number=load_of_try[0],
             digest=submission.submitter.digest({**where, **files}),
             target=submission.submitter.digest(where),
             files=source.file_names(),
-            first_try=ti.try_number <= self._cycle(context) + 1,
-            since=started.timestamp() if started else 0.0,
-            part=part,
+            earlier_tries=load_of_try[1],
+            run_started_at=started.timestamp() if started else 0.0,
+            batch_index=index,
         )
 
     def _submit(self, context: Context, load: Load, source: ImportSource, deadline: float | None) -> Submission:
@@ -347,23 +366,28 @@ class MilvusBulkImportOperator(BaseOperator):
             deadline=deadline,
             max_failures=self.max_poll_failures,
         ).submit()
-        self.log.info("Import job %s into %s: %s", submitted.job_id or "(none)", self.collection_name, submitted.case)
-        if submitted.case is submission.submitter.Case.UNKNOWN:
-            raise MilvusImportOutcomeUnknown(
-                f"{submitted.message}. Count the rows of {self.collection_name}: if they are there, mark this task as "
-                f"succeeded; if not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
-            )
+        self.log.info(
+            "Import job %s into %s: %s", submitted.job_id or "(none)", self.collection_name, submitted.outcome
+        )
+        if submitted.outcome is submission.submitter.SubmitOutcome.UNKNOWN:
+            raise self._outcome_unknown(submitted.message)
         return submitted
+
+    def _outcome_unknown(self, message: str) -> MilvusImportOutcomeUnknown:
+        return MilvusImportOutcomeUnknown(
+            f"{message}. Count the rows of {self.collection_name}: if they are there, mark this task as succeeded; if "
+            f"not, or if twice is no harm, run it with on_unknown_outcome='resubmit'"
+        )
 
     def _store(self, context: Context) -> Store | None:
         store: Store | None = context.get("task_state_store") if self.durable else None  # Airflow 3.3 and later
         return store
 
-    def _cycle(self, context: Context) -> int:
+    def _clear_count(self, context: Context) -> int:
         return airflow_compat.clear_count(context["ti"], self.retries)
 
     def _finished(self, context: Context) -> None:
-        submission.record.finish(self._store(context), self._cycle(context))
+        submission.record.finish(self._store(context), self._clear_count(context))
 
     def _wait(self, context: Context, goal: ImportState, deadline: float | None) -> str | list[str]:
         if all(self._jobs.values()):
@@ -426,7 +450,7 @@ class MilvusBulkImportOperator(BaseOperator):
         if error:
             if event and not committed and event["status"] in ("timeout", "unreachable"):
                 self._abort(event["job_id"])
-            submission.record.note_ended(self._store(context), seen.values())
+            submission.record.record_results(self._store(context), seen.values())
             raise error
         assert event is not None  # else it was an error
         self.log.info("%s", event["message"])

@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from airflow_provider_milvus.rest.import_jobs import EXTENSIONS, MAX_FILE_GROUPS, ImportSource
-
-if TYPE_CHECKING:
-    from airflow_provider_milvus.submission.record import Store
+from airflow_provider_milvus.submission.record import Store, UnreadableRecord, checked
 
 RECORD = "milvus_files"
 # What Milvus takes of one file, or of one set of NumPy files, in bytes (dataNode.import.maxImportFileSizeInGB).
 MAX_SET_SIZE = 16 * 2**30
-NAMED_AT_MOST = 5
+MAX_NAMES_IN_ERROR = 5
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class FoundFile:
 def file_sets(found: Iterable[FoundFile], source: str) -> list[list[str]]:
     """What an import takes as ``files``: each entry one file, or the ``.npy`` files of one folder, sorted by key.
 
-    :param source: where the files were looked for, in words.
+    :param source: where the files were searched for, in words.
     :raises ValueError: where nothing was found, a file is of another type, or one is larger than Milvus takes.
     """
     files = sorted(found, key=lambda file: file.key)
@@ -64,45 +61,68 @@ def split(sets: Sequence[str | Sequence[str]], limit: int = MAX_FILE_GROUPS) -> 
     return [list(sets[start:end]) for start, end in pairwise(starts)]
 
 
-def parts(source: ImportSource) -> list[ImportSource]:
+def batches(source: ImportSource) -> list[ImportSource]:
     """The fewest imports that a source needs."""
     if source.files is None or isinstance(source.files, str) or len(source.files) <= MAX_FILE_GROUPS:
         return [source]
-    return [replace(source, files=part) for part in split(source.files)]
+    return [replace(source, files=batch) for batch in split(source.files)]
 
 
 def listed_once(
-    store: Store | None, source: str, find: Callable[[], list[list[str]]], *, generation: int, anew: bool = False
+    store: Store | None,
+    source: str,
+    find: Callable[[], list[list[str]]],
+    *,
+    load_number: int,
+    find_again: bool = False,
 ) -> list[list[str]]:
-    """The file sets of a load: those that its first try found, so that a file that comes between two tries is no other
-    load.
+    """The file sets of a load: those that its first try found, so that a file that arrives between two tries makes no
+    other load of it.
 
-    :param store: ``None`` where Airflow has none (before 3.3): then every try looks anew.
-    :param source: where the files are looked for.
-    :param find: looks for them.
-    :param generation: which load of the task this is.
-    :param anew: whether to look anew in any case, since nothing of the load is there.
+    :param store: ``None`` where Airflow has none (before 3.3): then every try finds them again.
+    :param source: where the files are.
+    :param find: finds them there.
+    :param load_number: which load of the task this is.
+    :param find_again: whether to find them again in any case, since no row of the load is there.
+    :raises UnreadableRecord: where the store has an entry that makes no sense.
     """
-    about = {"source": source, "generation": generation}
-    record = store.get(RECORD) if store is not None else None
-    if not anew and isinstance(record, dict) and record.items() >= about.items():
-        return _unpack(record["files"])
+    if store is not None and not find_again:
+        recorded = _recorded(store, source, load_number)
+        if recorded is not None:
+            return recorded
     sets = find()
     if store is not None:
-        store.set(RECORD, {**about, "files": _pack(sets)})
+        # These names are those of release 0.1, which reads them after a rollback.
+        store.set(RECORD, {"source": source, "generation": load_number, "files": _pack(sets)})
     return sets
 
 
+def _recorded(store: Store, source: str, load_number: int) -> list[list[str]] | None:
+    entry = store.get(RECORD)
+    if entry is None:
+        return None
+    record = checked(RECORD, entry)
+    # Where a field is missing, the files are those of this load.
+    if (record.get("source", source), record.get("generation", load_number)) != (source, load_number):
+        return None
+    try:
+        return _unpack(record["files"])
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise UnreadableRecord(f"the record {RECORD!r} in the task state store does not name files: {error}") from error
+
+
 def _pack(sets: list[list[str]]) -> str:
-    # A thousand keys are more than Airflow's store likes, and nearly the same text.
+    # A thousand keys are more than the 64 KB that Airflow's store accepts, and nearly the same text.
     return base64.b64encode(zlib.compress(json.dumps(sets).encode())).decode()
 
 
 def _unpack(packed: str) -> list[list[str]]:
-    sets: list[list[str]] = json.loads(zlib.decompress(base64.b64decode(packed)))
+    sets = json.loads(zlib.decompress(base64.b64decode(packed)))
+    if not isinstance(sets, list) or not all(isinstance(keys, list) for keys in sets):
+        raise ValueError("they are no list of file sets")
     return sets
 
 
 def _some(keys: list[str]) -> str:
-    more = f" and {len(keys) - NAMED_AT_MOST} more" if len(keys) > NAMED_AT_MOST else ""
-    return ", ".join(keys[:NAMED_AT_MOST]) + more
+    more = f" and {len(keys) - MAX_NAMES_IN_ERROR} more" if len(keys) > MAX_NAMES_IN_ERROR else ""
+    return ", ".join(keys[:MAX_NAMES_IN_ERROR]) + more

@@ -1,18 +1,26 @@
 """Submit an import exactly once.
 
-Milvus never de-duplicates rows: the same files submitted twice are twice the rows, and an answer can get lost after the
-job was created. So what is about to be sent is recorded first, and every later try begins with what was recorded::
+Milvus never de-duplicates rows: the same files submitted twice are twice the rows, and a response can get lost after
+the job was created. So what is about to be sent is recorded first, and every later try begins with the record::
 
-    intent {key, known job ids} -> recorded
-       create(Idempotency-Key: key)        -> job id recorded
-       later try, job id recorded?  describe -> running: re-attach · completed: done · failed: next attempt, new key
-                                                gone: outcome unknown
-                  only the intent?  jobs of the collection minus the known ones, with our files -> adopt it;
-                                    none: create with the same key
+    no record ──► list the jobs ──► intent {attempt 1, known job ids} recorded
+                                      │
+                                      ▼
+        ┌──────────────────────► create(Idempotency-Key) ──► job id recorded ──► done
+        │                             │ response lost                 │ later try: describe
+        │ none, once a lost           ▼                               ├─ running, completed: re-attach, take it
+        │ create cannot arrive   list, match files ──► adopt ──► done ├─ Failed: attempt + 1, new key ──► create
+        └──────────────────────────── │                               └─ no such job: outcome unknown
+                                      ▼
+             cannot be told: outcome unknown (fail, or attempt + 1 with on_unknown_outcome="resubmit")
 
-A server from 2.6.24 or 3.0.2 on gives the original job's id for a key that it has seen
-(https://milvus.io/docs/idempotent-import.md). An older one ignores the key without any sign, so the look at the job
-list comes before every create that is not the first.
+A later try that finds only the intent goes on at "list, match files" if anything may have been sent, else at "create".
+``known job ids`` are the jobs from before the first intent; nothing adds to them, or a job of this very load would be
+taken for another's.
+
+A server from 2.6.24 or 3.0.2 on responds with the original job's id to a key that it has seen
+(https://milvus.io/docs/idempotent-import.md). An older one ignores the key without any sign, so the job list is read
+before every create that is not the first.
 """
 
 from __future__ import annotations
@@ -29,7 +37,7 @@ from typing import Any, Protocol, TypeVar
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportState
 from airflow_provider_milvus.submission import record as records
-from airflow_provider_milvus.submission.record import Record, Store
+from airflow_provider_milvus.submission.record import EarlierTries, Record, Store, UnreadableRecord
 from airflow_provider_milvus.waiting import backoff
 from airflow_provider_milvus.waiting.import_wait import LOOKS_FOR_A_MISSING_JOB, Log
 from airflow_provider_milvus.waiting.outcome import Outcome, failure_reason, outcome
@@ -37,22 +45,23 @@ from airflow_provider_milvus.waiting.outcome import Outcome, failure_reason, out
 T = TypeVar("T")
 
 MAX_KEY_LENGTH = 256
-# A create whose answer was lost can still be carried out: Milvus's own request timeout is 30 s.
-SETTLE = 30.0
-# How long a create can be under way before its answer is given up on.
-UNDER_WAY = 30.0
+# A create whose response was lost can still be carried out: Milvus's own request timeout is 30 s.
+LATE_CREATE_SECONDS = 30.0
+# How long a create can be under way before its response is given up on.
+CREATE_TIMEOUT_SECONDS = 30.0
 # How long to wait for jobs that do not name their files yet, which they do when they begin to import.
-PATIENCE = 600.0
-LIST_INTERVAL = 2.0
+FILE_NAMES_TIMEOUT_SECONDS = 600.0
+LIST_INTERVAL_SECONDS = 2.0
 # The shortest time for which a Milvus keeps the record of an ended job, less a little for what is under way: after it,
 # an empty list proves nothing.
-RETENTION = 3 * 3600.0 - 2 * UNDER_WAY
-CLOCK_SKEW = 5.0
-MAX_KNOWN = 2000
+JOB_RETENTION_SECONDS = 3 * 3600.0 - 2 * CREATE_TIMEOUT_SECONDS
+CLOCK_SKEW_SECONDS = 5.0
+# A server that responds to so many keys with jobs from before is not to be believed.
+MAX_KEYS_OF_OTHER_LOADS = 20
 
 
 class Client(Protocol):
-    """The three calls that a submission makes, each for the one request that it is about."""
+    """The three requests of a submission, each for the one import that it is about."""
 
     def create(self, idempotency_key: str | None) -> str: ...
 
@@ -61,8 +70,8 @@ class Client(Protocol):
     def list_jobs(self) -> Sequence[ImportJob]: ...
 
 
-class Case(StrEnum):
-    """What a submission met."""
+class SubmitOutcome(StrEnum):
+    """What a submit led to."""
 
     NEW = "submitted"
     REATTACHED = "re-attached to the running job"
@@ -76,32 +85,32 @@ class Case(StrEnum):
 class Load:
     """One intended import, and what distinguishes it from every other.
 
-    :param identity: dag, task, run and map index.
-    :param generation: which load of the task it belongs to, see :mod:`~airflow_provider_milvus.submission.record`.
+    :param identity: dag, task, run, map index and, in a loop, the iteration.
+    :param load_number: which load of the task it belongs to, see :mod:`~airflow_provider_milvus.submission.record`.
     :param digest: of the request, see :func:`digest`.
     :param target: of the request without its files.
-    :param files: the names of the files as Milvus reports them; empty where they cannot be told, as for a folder.
-    :param first_try: whether this is the first try since the task was last cleared, if it ever was.
-    :param since: epoch seconds; where there is no record, no job of this load is older.
-    :param part: where a load needs several imports, which of them this is, counted from 1. Each has its own record.
+    :param files: the names of the files as Milvus reports them; empty where they are not known, as for a folder.
+    :param earlier_tries: what tries before this one may have sent without a record.
+    :param run_started_at: epoch seconds; where there is no record, no completed job of this load is older.
+    :param batch_index: which of a load's batches this is, counted from 1. Each has its own record.
     """
 
     identity: tuple[str, ...]
-    generation: int
+    load_number: int
     digest: str
     target: str
     files: tuple[str, ...]
-    first_try: bool
-    since: float
-    part: int = 1
+    earlier_tries: EarlierTries
+    run_started_at: float
+    batch_index: int = 1
 
-    def key(self, attempt: int) -> str:
+    def key(self, attempt_number: int) -> str:
         """The idempotency key: printable ASCII, at most 256 bytes, the same for every try of one attempt."""
-        distinct = [*self.identity, self.generation, self.part, self.digest, attempt]
+        distinct = [*self.identity, self.load_number, self.batch_index, self.digest, attempt_number]
         exact = hashlib.sha256(json.dumps(distinct).encode()).hexdigest()
         readable = "/".join(part.encode("ascii", "replace").decode()[:40] for part in self.identity)
         printable = "".join(char if " " <= char <= "~" else "?" for char in readable)
-        return f"airflow/{printable[: MAX_KEY_LENGTH - 60]}/{attempt}/{exact[:40]}"
+        return f"airflow/{printable[: MAX_KEY_LENGTH - 60]}/{attempt_number}/{exact[:40]}"
 
 
 def digest(request: Mapping[str, Any]) -> str:
@@ -111,26 +120,26 @@ def digest(request: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Submission:
-    """The job of the load, and how it was come by.
+    """The job of the load, and how it was found.
 
-    ``job_id`` is empty where no job could be told to be ours; ``ended`` are the final figures of a job that an earlier
-    try saw to complete, of which Milvus may know nothing any more.
+    ``job_id`` is empty where no job could be recognised as ours; ``result`` is the final progress of a job that an
+    earlier try saw to complete, of which Milvus may have no record any more.
     """
 
     job_id: str
-    case: Case
+    outcome: SubmitOutcome
     message: str = ""
-    ended: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Submitter:
-    """The state machine of one import.
+    """The state machine of one batch.
 
     :param store: ``None`` where Airflow has none (before 3.3): then the key and the job list are all there is.
-    :param durable: without it, every call submits anew, with no key and no look at what was there before.
-    :param resubmit_unknown: submit again where the outcome of the earlier job is unknown.
-    :param deadline: epoch seconds after which trouble is no longer waited for.
-    :param max_failures: failed calls in a row after which trouble is no longer waited for.
+    :param durable: without it, every call submits a new job, with no key and no regard to what was there before.
+    :param resubmit_unknown: submit again, once, where the outcome of the earlier job is unknown.
+    :param deadline: epoch seconds after which an outage is no longer waited for.
+    :param max_failures: failed requests in a row after which an outage is no longer waited for.
     """
 
     def __init__(
@@ -164,138 +173,189 @@ class Submitter:
         :raises MilvusError: where the server refuses the import, or could not be reached for too long.
         """
         if not self._durable:
-            return Submission(self._client.create(None), Case.NEW)
+            return Submission(self._client.create(None), SubmitOutcome.NEW)
+        try:
+            record = self._recorded()
+        except UnreadableRecord as error:
+            return self._unreadable(error)
+        if record is not None:
+            return self._go_on(record)
+        return self._begin() if self._load.earlier_tries == "none" else self._recover()
+
+    # -- where a try begins --------------------------------------------------------------------------------------
+
+    def _begin(self) -> Submission:
+        """Record the first intent of the load, and send it."""
+        self._wait_for_late_create()
+        jobs = self._read(self._client.list_jobs)
+        # The list may have taken long, and a process that was believed dead may have gone on.
         record = self._recorded()
-        if record is None:
-            # With a store, no record means that no try came as far as to send anything; or, from Airflow 3.4 on, that a
-            # clear has wiped the store.
-            if self._load.first_try or self._store is not None:
-                return self._begin(attempt=1, case=Case.NEW)
-            failed = [job.job_id for job in self._ask(self._client.list_jobs) if job.state is ImportState.FAILED]
-            # The submit of the try before may have been lost a moment ago.
-            record = replace(self._intent(1), known=tuple(failed), sent=self._clock())
+        if record is not None:
+            return self._go_on(record)
+        known = records.newest(job.job_id for job in jobs)
+        return self._create(replace(self._intent(), known_job_ids=known), SubmitOutcome.NEW)
+
+    def _recover(self) -> Submission:
+        """Go on after tries that had no record to write to, or whose record was removed."""
+        jobs = self._read(self._client.list_jobs)
+        known = records.newest(job.job_id for job in jobs if self._is_before_the_load(job))
+        # The create of the try before may have been lost a moment ago.
+        return self._reconcile(replace(self._intent(), known_job_ids=known, maybe_sent_at=self._clock()))
+
+    def _is_before_the_load(self, job: ImportJob) -> bool:
+        """Whether a job cannot be of this load, as far as can be known without a record."""
+        # A failed job holds no rows, so there is nothing to be adopted.
+        if job.state is ImportState.FAILED:
+            return True
+        if self._load.earlier_tries == "cleared":
+            # It may be of the load that was cleared. A job that runs is of the task's last try, which did not succeed.
+            return job.state is ImportState.COMPLETED
+        progress = self._describe(job.job_id)
+        created = _epoch(progress.create_time) if progress is not None else None
+        return created is not None and created < self._load.run_started_at - CLOCK_SKEW_SECONDS
+
+    def _go_on(self, record: Record) -> Submission:
+        """Go on with what an earlier try recorded of this load."""
         if record.job_id:
             return self._resume(record)
-        return self._reconcile(record) if record.sent else self._begin(record.attempt, Case.NEW)
+        if record.maybe_sent_at == 0:
+            return self._create(record, SubmitOutcome.NEW)
+        return self._reconcile(record)
+
+    def _unreadable(self, error: UnreadableRecord) -> Submission:
+        message = f"{error}: an earlier try may have started an import, or not"
+        if not self._resubmit_unknown:
+            return Submission("", SubmitOutcome.UNKNOWN, message)
+        self._warn_of_resubmission(message)
+        jobs = self._read(self._client.list_jobs)
+        known = records.newest(job.job_id for job in jobs)
+        return self._create(replace(self._intent(), known_job_ids=known), SubmitOutcome.RESUBMITTED)
+
+    def _intent(self) -> Record:
+        load = self._load
+        return Record(load.digest, load.target, load.load_number, maybe_sent_at=0.0)
+
+    def _wait_for_late_create(self) -> None:
+        """Wait for a lost create of an abandoned intent, or its job would look like one of this intent."""
+        record = records.read(self._store, self._load.batch_index)
+        if record and not record.job_id:
+            sent = self._clock() if record.maybe_sent_at is None else record.maybe_sent_at
+            self._sleep(max(0.0, sent + LATE_CREATE_SECONDS - self._clock()))
 
     # -- the branches --------------------------------------------------------------------------------------------
 
-    def _begin(self, attempt: int, case: Case) -> Submission:
-        self._let_settle()
-        known = [job.job_id for job in self._ask(self._client.list_jobs)]
-        return self._create(replace(self._intent(attempt), known=tuple(known[-MAX_KNOWN:])), case)
-
-    def _intent(self, attempt: int) -> Record:
-        return Record(self._load.digest, self._load.target, self._load.generation, attempt)
-
-    def _let_settle(self) -> None:
-        """Wait for a lost submit of an abandoned intent, or its job would look like one of this intent."""
-        record = records.read(self._store, self._load.part)
-        if record and not record.job_id:
-            self._sleep(max(0.0, record.sent + SETTLE - self._clock()))
-
     def _resume(self, record: Record) -> Submission:
         if record.completed:
-            return Submission(record.job_id, Case.COMPLETED, ended=record.ended)
+            return Submission(record.job_id, SubmitOutcome.COMPLETED, result=record.result)
         if record.failed:
-            self._log.warning("Import job %s failed: %s", record.job_id, record.ended.get("reason"))
-            return self._begin(record.attempt + 1, Case.RESUBMITTED)
+            return self._after_failure(record, record.result.get("reason"))
         progress = self._describe(record.job_id)
         found = outcome(progress)
         if found is Outcome.DONE:
-            return Submission(record.job_id, Case.COMPLETED)
+            return Submission(record.job_id, SubmitOutcome.COMPLETED)
         if progress is not None and found is Outcome.FAILED:
-            self._log.warning("Import job %s failed: %s", record.job_id, failure_reason(progress))
-            return self._begin(record.attempt + 1, Case.RESUBMITTED)
+            return self._after_failure(record, failure_reason(progress))
         if found is Outcome.UNKNOWN:
             return self._unknown(
                 record,
                 f"the server has no record of import job {record.job_id}, which an earlier try submitted: it may have "
                 f"loaded its rows, or not",
             )
-        return Submission(record.job_id, Case.REATTACHED)
+        return Submission(record.job_id, SubmitOutcome.REATTACHED)
+
+    def _after_failure(self, record: Record, reason: Any) -> Submission:
+        self._log.warning("Import job %s failed: %s", record.job_id, reason)
+        return self._create(_next_attempt(record), SubmitOutcome.RESUBMITTED)
 
     def _reconcile(self, record: Record) -> Submission:
+        if record.maybe_sent_at is None:
+            record = replace(record, maybe_sent_at=self._clock())
         found = self._find(record)
         if isinstance(found, Submission):
             return found
-        if self._clock() > record.sent + RETENTION:
+        if self._clock() > (record.maybe_sent_at or 0.0) + JOB_RETENTION_SECONDS:
             return self._unknown(
                 record,
                 "an earlier try may have started an import more than 3 hours ago, whose record Milvus may have dropped",
             )
-        return self._create(record, Case.NEW)
+        return self._create(record, SubmitOutcome.NEW)
 
-    def _create(self, record: Record, case: Case) -> Submission:
-        attempts = backoff.Backoff(clock=self._clock)
-        while True:
+    def _create(self, record: Record, outcome: SubmitOutcome) -> Submission:
+        attempts, keys_of_other_loads = backoff.Backoff(clock=self._clock), 0
+        while keys_of_other_loads < MAX_KEYS_OF_OTHER_LOADS:
             # Whatever was sent earlier has been looked for by now.
-            nothing_sent = replace(record, sent=0.0)
-            record = self._keep(replace(record, sent=self._clock() + UNDER_WAY))
+            nothing_sent = replace(record, maybe_sent_at=0.0)
+            record = self._write(replace(record, maybe_sent_at=self._clock() + CREATE_TIMEOUT_SECONDS))
             try:
-                job_id = self._client.create(self._load.key(record.attempt))
+                job_id = self._client.create(self._load.key(record.attempt_number))
             except MilvusError as error:
-                record = self._keep(replace(record, sent=self._clock()) if error.maybe_done else nothing_sent)
+                maybe_sent = replace(record, maybe_sent_at=self._clock())
+                record = self._write(maybe_sent if error.maybe_done else nothing_sent)
                 self._back_off(attempts, error)
                 if error.maybe_done:
                     found = self._find(record)
                     if isinstance(found, Submission):
                         return found
                 continue
-            if job_id not in record.known:
-                return self._accept(record, job_id, case)
-            # The server remembers the key from a load that was there before this one was intended.
-            record = replace(record, attempt=record.attempt + 1)
+            if not record.is_known(job_id):
+                return self._accept(record, job_id, outcome)
+            # The server remembers the key from a load that was there before the first intent of this one, as of an
+            # earlier run with the same id.
+            record = _next_attempt(record)
+            keys_of_other_loads += 1
+        return self._unknown(
+            record, f"the server responds with import job {job_id} to every key, which was there before this load"
+        )
 
-    def _accept(self, record: Record, job_id: str, case: Case) -> Submission:
-        self._keep(replace(record, job_id=job_id))
-        return Submission(job_id, case)
+    def _accept(self, record: Record, job_id: str, outcome: SubmitOutcome) -> Submission:
+        self._write(replace(record, job_id=job_id))
+        return Submission(job_id, outcome)
 
     def _unknown(self, record: Record, message: str) -> Submission:
         if not self._resubmit_unknown:
-            return Submission(record.job_id, Case.UNKNOWN, message)
-        self._log.warning("Submitting again as asked for, although %s", message)
-        return self._begin(record.attempt + 1, Case.RESUBMITTED)
+            return Submission(record.job_id, SubmitOutcome.UNKNOWN, message)
+        self._warn_of_resubmission(message)
+        return self._create(_next_attempt(record), SubmitOutcome.RESUBMITTED)
+
+    def _warn_of_resubmission(self, message: str) -> None:
+        self._resubmit_unknown = False
+        self._log.warning("Submitting again, since on_unknown_outcome='resubmit', although %s", message)
 
     # -- list and match ------------------------------------------------------------------------------------------
 
     def _find(self, record: Record) -> Submission | None:
         """The job that an earlier create of this intent left, if it left one."""
         began = self._clock()
-        foreign: set[str] = set(record.known)
+        last_arrival = (record.maybe_sent_at or 0.0) + LATE_CREATE_SECONDS
+        others: set[str] = set()
         while True:
             now = self._clock()
-            jobs = self._ask(self._client.list_jobs)
             unclear: list[str] = []
-            for job in jobs:
+            for job in self._read(self._client.list_jobs):
                 # A failed job holds no rows, so there is nothing to be adopted.
-                if job.job_id in foreign or job.state is ImportState.FAILED:
+                if job.job_id in others or job.state is ImportState.FAILED:
                     continue
-                ours = self._is_ours(job.job_id)
+                ours = False if record.is_known(job.job_id) else self._is_ours(job.job_id)
                 if ours:
-                    return self._accept(record, job.job_id, Case.ADOPTED)
+                    return self._accept(record, job.job_id, SubmitOutcome.ADOPTED)
                 if ours is None:
                     unclear.append(job.job_id)
                 else:
-                    foreign.add(job.job_id)
-            if not unclear and now >= record.sent + SETTLE:
+                    others.add(job.job_id)
+            if not unclear and now >= last_arrival:
                 return None
-            if unclear and now >= began + PATIENCE:
+            if unclear and now >= began + FILE_NAMES_TIMEOUT_SECONDS:
                 return self._unknown(
                     record,
                     f"an earlier try may have started an import, and job {', '.join(unclear)} does not say which files "
                     f"it loads",
                 )
-            self._sleep(LIST_INTERVAL)
+            self._sleep(LIST_INTERVAL_SECONDS)
 
     def _is_ours(self, job_id: str) -> bool | None:
         """Whether a job loads our files; ``None`` while it does not say which files it loads."""
         progress = self._describe(job_id)
         if progress is None or progress.state is ImportState.FAILED:
-            return False
-        created = _epoch(progress.create_time)
-        # With a record, the jobs that were there before are known by name, whatever the clocks and a cleared run say.
-        if self._store is None and created is not None and created < self._load.since - CLOCK_SKEW:
             return False
         if not progress.files or not self._load.files:
             return None
@@ -304,36 +364,36 @@ class Submitter:
     # -- the record and the wire ---------------------------------------------------------------------------------
 
     def _recorded(self) -> Record | None:
-        record = records.read(self._store, self._load.part)
+        record = records.read(self._store, self._load.batch_index)
         if record is None:
             return None
-        if record.digest != self._load.digest:
+        if record.digest not in ("", self._load.digest):
             self._log.info("The request has changed since an earlier try: this is a different load")
             return None
-        if record.generation != self._load.generation:
+        if not record.is_of(self._load.load_number):
             self._log.info("The task had succeeded and was cleared: the files are loaded again")
             return None
         return record
 
-    def _keep(self, record: Record) -> Record:
-        records.keep(self._store, self._load.part, record)
+    def _write(self, record: Record) -> Record:
+        records.write(self._store, self._load.batch_index, record)
         return record
 
     def _describe(self, job_id: str) -> ImportProgress | None:
-        for look in range(LOOKS_FOR_A_MISSING_JOB):
+        for poll in range(LOOKS_FOR_A_MISSING_JOB):
             try:
-                return self._ask(lambda: self._client.describe(job_id))
+                return self._read(lambda: self._client.describe(job_id))
             except MilvusImportJobNotFound:
-                if look + 1 < LOOKS_FOR_A_MISSING_JOB:
+                if poll + 1 < LOOKS_FOR_A_MISSING_JOB:
                     self._sleep(backoff.FIRST_BACKOFF)
         return None
 
-    def _ask(self, call: Callable[[], T]) -> T:
-        """A call that only reads, repeated through trouble."""
+    def _read(self, request: Callable[[], T]) -> T:
+        """A request that only reads, sent again through an outage."""
         attempts = backoff.Backoff(clock=self._clock)
         while True:
             try:
-                return call()
+                return request()
             except MilvusError as error:
                 self._back_off(attempts, error)
 
@@ -347,6 +407,10 @@ class Submitter:
             "Request to Milvus failed (%d in a row), next attempt in %.1f s: %s", attempts.failures, delay, error
         )
         self._sleep(delay)
+
+
+def _next_attempt(record: Record) -> Record:
+    return replace(record, attempt_number=record.attempt_number + 1, job_id="", result={}, maybe_sent_at=0.0)
 
 
 def _epoch(time_text: str) -> float | None:

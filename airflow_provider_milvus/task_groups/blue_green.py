@@ -147,11 +147,12 @@ class _CreateVersion(MilvusCreateCollectionOperator):
                 f"{alias!r} is the name of a collection, so it cannot be an alias; give another alias, or rename the "
                 f"collection"
             )
-        ti, run = context["ti"], context["dag_run"]
+        run = context["dag_run"]
         # Airflow 2 has no run_after; Airflow 3 has no logical date for every run.
         when: Any = getattr(run, "run_after", None) or run.logical_date
-        cycle = airflow_compat.clear_count(ti, self.retries)
-        self.collection_name = versions.version_name(alias, when, f"{ti.dag_id}/{ti.run_id}", cycle)
+        dag_id, _, run_id, _, *iteration = airflow_compat.identity(context["ti"])
+        load_number = airflow_compat.load_of_try(context, self).number
+        self.collection_name = versions.version_name(alias, when, "/".join((dag_id, run_id, *iteration)), load_number)
         return super().execute(context)
 
 

@@ -57,19 +57,19 @@ class Store(dict):
 
 def test_retry_loads_what_the_first_try_found():
     store = Store()
-    assert listed_once(store, "s", lambda: [["a"]], generation=0) == [["a"]]
-    assert listed_once(store, "s", lambda: [["a"], ["b"]], generation=0) == [["a"]]
+    assert listed_once(store, "s", lambda: [["a"]], load_number=0) == [["a"]]
+    assert listed_once(store, "s", lambda: [["a"], ["b"]], load_number=0) == [["a"]]
 
 
-@pytest.mark.parametrize(("store", "source", "generation"), [(Store(), "other", 0), (Store(), "s", 1), (None, "s", 0)])
-def test_other_load_looks_anew(store, source, generation):
-    listed_once(store, "s", lambda: [["a"]], generation=0)
-    assert listed_once(store, source, lambda: [["b"]], generation=generation) == [["b"]]
+@pytest.mark.parametrize(("store", "source", "load_number"), [(Store(), "other", 0), (Store(), "s", 1), (None, "s", 0)])
+def test_other_load_finds_them_again(store, source, load_number):
+    listed_once(store, "s", lambda: [["a"]], load_number=0)
+    assert listed_once(store, source, lambda: [["b"]], load_number=load_number) == [["b"]]
 
 
 def test_record_of_the_largest_import_is_within_what_airflow_stores():
     store = Store()
     sets = [[f"embeddings/2026-11-24/batch-7/part-{n:05}-of-01024.parquet"] for n in range(1024)]
-    listed_once(store, "s", lambda: sets, generation=0)
+    listed_once(store, "s", lambda: sets, load_number=0)
     assert len(store[RECORD]["files"]) < 64_000
-    assert listed_once(store, "s", list, generation=0) == sets
+    assert listed_once(store, "s", list, load_number=0) == sets

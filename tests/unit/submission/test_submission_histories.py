@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
-from airflow_provider_milvus.submission.record import LOADS, finish, generation, note_ended
-from airflow_provider_milvus.submission.submitter import Case, Load, Submitter
+from airflow_provider_milvus.submission.record import LOADS, finish, load_of_try, record_results
+from airflow_provider_milvus.submission.submitter import Load, SubmitOutcome, Submitter
 
 TROUBLE = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped"]), max_size=4)
 QUIET = logging.getLogger("quiet")
@@ -18,13 +18,13 @@ QUIET.disabled = True
 class Histories(RuleBasedStateMachine):
     """One task on one server: its tries, its user, the jobs of other tasks, and time."""
 
-    @initialize(knows_keys=st.booleans(), parts=st.integers(1, 2))
-    def start(self, knows_keys, parts):
+    @initialize(knows_keys=st.booleans(), batches=st.integers(1, 2))
+    def start(self, knows_keys, batches):
         self.server = Server(knows_keys)
-        self.files = [OURS, ("a2.parquet",)][:parts]
+        self.files = [OURS, ("a2.parquet",)][:batches]
         self.store = Store()
         self.began = self.server.now
-        self.cycle = self.tries = self.request = self.load = 0
+        self.clear_count = self.tries = self.request = self.load = 0
         self.succeeded = False
 
     @rule(dies_at=st.none() | st.integers(1, 24), trouble=TROUBLE, gives_up=st.booleans())
@@ -36,40 +36,41 @@ class Histories(RuleBasedStateMachine):
         steps = self.store.steps = Steps(dies_at)
         trouble = list(trouble)
         try:
-            number = generation(self.store, self.cycle)
-            submissions = [self.submitter(part, number, steps, trouble).submit() for part in range(len(self.files))]
+            earlier = "none" if self.tries == 1 else "some"
+            load_of = load_of_try(self.store, self.clear_count, (self.clear_count, earlier))
+            submissions = [self.submitter(batch, load_of, steps, trouble).submit() for batch in range(len(self.files))]
             for submission in submissions:
-                if submission.case is Case.UNKNOWN:
+                if submission.outcome is SubmitOutcome.UNKNOWN:
                     assert not submission.job_id or submission.job_id in self.server.expired
                     return
             steps.step()
             jobs = [self.server.jobs[submission.job_id] for submission in submissions]
-            assert [job.load for job in jobs] == [(self.load, part) for part in range(len(jobs))], "another load's job"
+            assert [job.load for job in jobs] == [(self.load, batch) for batch in range(len(jobs))], "of another load"
             while not gives_up and any(job.state not in ("Completed", "Failed") for job in jobs):
                 self.server.sleep(5)
             if any(job.state != "Completed" for job in jobs):
-                note_ended(self.store, [{"job_id": job.id, "state": job.state} for job in jobs])
+                record_results(self.store, [{"job_id": job.id, "state": job.state} for job in jobs])
                 return
-            finish(self.store, self.cycle)
+            finish(self.store, self.clear_count)
             steps.step()
         except Crash:
             return
         self.succeeded = True
 
-    def submitter(self, part, number, steps, trouble):
-        files = self.files[part]
+    def submitter(self, batch, load_of, steps, trouble):
+        files = self.files[batch]
         load = Load(
             ("dag", "task", "run", "-1"),
-            number,
+            load_of[0],
             f"request {self.request}: {files}",
             "target",
             files,
-            self.tries == 1,
+            load_of[1],
             self.began,
-            part + 1,
+            batch + 1,
         )
         return Submitter(
-            Client(self.server, steps, trouble, (self.load, part), files),
+            Client(self.server, steps, trouble, (self.load, batch), files),
             self.store,
             load,
             log=QUIET,
@@ -83,7 +84,7 @@ class Histories(RuleBasedStateMachine):
 
         One that died between its last record and the end of its process counts as succeeded, too.
         """
-        self.cycle += 1
+        self.clear_count += 1
         self.tries = 0
         self.began = self.server.now  # Airflow starts a finished run anew when one of its tasks is cleared
         if self.succeeded or self.store.get(LOADS, {}).get("done_in") is not None:

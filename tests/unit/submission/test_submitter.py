@@ -9,8 +9,16 @@ from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, St
 
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.submission import submitter
-from airflow_provider_milvus.submission.record import RECORD, all_failed, finish, generation, note_ended, other_files
-from airflow_provider_milvus.submission.submitter import SETTLE, Case, Load, Submission, Submitter
+from airflow_provider_milvus.submission.record import (
+    RECORD,
+    all_failed,
+    finish,
+    load_of_try,
+    other_files,
+    record_results,
+)
+from airflow_provider_milvus.submission.submitter import LATE_CREATE_SECONDS, Load, Submission, Submitter
+from airflow_provider_milvus.submission.submitter import SubmitOutcome as By
 
 COMPLETED_2 = {"job_id": "2", "state": "Completed", "imported_rows": 5}
 
@@ -28,31 +36,32 @@ class Task:
     def __init__(self, knows_keys, store=True):
         self.server = Server(knows_keys)
         self.store = Store() if store else None
-        self.load = Load(("dag", "task", "run", "-1"), 0, "request", "target", OURS, True, self.server.now)
+        self.load = Load(("dag", "task", "run", "-1"), 0, "request", "target", OURS, "none", self.server.now)
         self.keys = []
         self.log = Log()
-        self.cycle = 0
+        self.clear_count = 0
 
     def run(self, *trouble, dies_at=None, **options):
         """One try."""
+        number, earlier = load_of_try(self.store, self.clear_count, (self.clear_count, self.load.earlier_tries))
         steps = Steps(dies_at)
         if self.store is not None:
             self.store.steps = steps
         client = Client(self.server, steps, list(trouble), 0, self.load.files)
         client.keys = self.keys
         options = {"log": self.log, "clock": self.server.clock, "sleep": self.server.sleep, **options}
-        load = replace(self.load, generation=generation(self.store, self.cycle))
-        self.load = replace(self.load, first_try=False)
+        load = replace(self.load, load_number=number, earlier_tries=earlier)
+        self.load = replace(self.load, earlier_tries="some")
         return Submitter(client, self.store, load, **options).submit()
 
     def clear(self):
-        self.cycle += 1
-        self.load = replace(self.load, first_try=True, since=self.server.now)
+        self.clear_count += 1
+        self.load = replace(self.load, earlier_tries="none", run_started_at=self.server.now)
 
-    def part(self, number):
+    def batch(self, number):
         """The tries of another import of the same load."""
         other = copy(self)
-        other.load = replace(self.load, part=number, digest=f"part {number}", files=(f"{number}.parquet",))
+        other.load = replace(self.load, batch_index=number, digest=f"part {number}", files=(f"{number}.parquet",))
         return other
 
     def ends(self, state="Completed"):
@@ -81,7 +90,7 @@ def keyless():
 
 
 def test_first_try_submits(task):
-    assert task.run() == Submission("1", Case.NEW)
+    assert task.run() == Submission("1", By.NEW)
 
 
 def test_intent_is_recorded_before_anything_is_sent(task):
@@ -99,25 +108,25 @@ def test_record_has_the_jobs_that_were_there_before(task):
 
 def test_running_job_is_re_attached_to(task):
     task.run()
-    assert task.run() == Submission("1", Case.REATTACHED)
+    assert task.run() == Submission("1", By.REATTACHED)
 
 
 def test_job_that_waits_for_its_commit_is_re_attached_to(task):
     task.run()
     task.ends("Uncommitted")
-    assert task.run() == Submission("1", Case.REATTACHED)
+    assert task.run() == Submission("1", By.REATTACHED)
 
 
 def test_completed_job_is_taken(task):
     task.run()
     task.ends()
-    assert task.run() == Submission("1", Case.COMPLETED)
+    assert task.run() == Submission("1", By.COMPLETED)
 
 
 def test_failed_job_is_submitted_again_under_another_key(task):
     task.run()
     task.ends("Failed")
-    assert task.run() == Submission("2", Case.RESUBMITTED)
+    assert task.run() == Submission("2", By.RESUBMITTED)
     assert len(set(task.keys)) == 2
 
 
@@ -125,14 +134,14 @@ def test_job_whose_record_expired_is_an_unknown_outcome(task):
     task.run()
     task.expires()
     found = task.run()
-    assert (found.job_id, found.case) == ("1", Case.UNKNOWN)
+    assert (found.job_id, found.outcome) == ("1", By.UNKNOWN)
     assert "the server has no record of import job 1" in found.message
 
 
 def test_job_whose_record_expired_is_submitted_again_where_asked_to(task):
     task.run()
     task.expires()
-    assert task.run(resubmit_unknown=True) == Submission("2", Case.RESUBMITTED)
+    assert task.run(resubmit_unknown=True) == Submission("2", By.RESUBMITTED)
 
 
 def test_job_that_is_seen_late_is_not_gone(task, mocker):
@@ -140,35 +149,35 @@ def test_job_that_is_seen_late_is_not_gone(task, mocker):
     gone = errors.MilvusImportJobNotFound("import job does not exist")
     found = task.server.describe("1")
     mocker.patch.object(task.server, "describe", side_effect=[gone, gone, found])
-    assert task.run().case is Case.REATTACHED
+    assert task.run().outcome is By.REATTACHED
 
 
 def test_job_of_a_try_that_died_before_it_could_record_it_is_adopted(task):
     with pytest.raises(Crash):
         task.run(dies_at=5)
-    assert task.run() == Submission("1", Case.ADOPTED)
+    assert task.run() == Submission("1", By.ADOPTED)
 
 
 def test_intent_that_was_never_sent_is_sent_with_the_same_key(task):
     with pytest.raises(Crash):
         task.run(dies_at=4)
     key = task.load.key(1)
-    assert task.run() == Submission("1", Case.NEW)
+    assert task.run() == Submission("1", By.NEW)
     assert task.keys == [key]
 
 
 def test_lost_answer_is_looked_for_in_the_same_try(task):
-    assert task.run("lost") == Submission("1", Case.ADOPTED)
+    assert task.run("lost") == Submission("1", By.ADOPTED)
 
 
 def test_submit_that_is_carried_out_late_is_waited_for(task):
-    assert task.run("late") == Submission("1", Case.ADOPTED)
+    assert task.run("late") == Submission("1", By.ADOPTED)
 
 
 def test_lost_request_is_sent_again_with_the_same_key_once_it_cannot_arrive_any_more(task):
     began = task.server.now
-    assert task.run("dropped") == Submission("1", Case.NEW)
-    assert task.server.now - began >= SETTLE
+    assert task.run("dropped") == Submission("1", By.NEW)
+    assert task.server.now - began >= LATE_CREATE_SECONDS
     assert len(task.keys) == 2
     assert len(set(task.keys)) == 1
 
@@ -177,7 +186,7 @@ def test_job_of_other_files_is_not_adopted(task):
     with pytest.raises(Crash):
         task.run(dies_at=4)
     task.server.create(None, ("b.parquet",), None)
-    assert task.run() == Submission("2", Case.NEW)
+    assert task.run() == Submission("2", By.NEW)
 
 
 def test_job_of_the_same_files_from_before_is_not_adopted(task):
@@ -189,7 +198,7 @@ def test_failed_job_of_the_same_files_is_not_adopted(keyless):
     with pytest.raises(Crash):
         keyless.run(dies_at=5)
     keyless.ends("Failed")
-    assert keyless.run() == Submission("2", Case.NEW)
+    assert keyless.run() == Submission("2", By.NEW)
 
 
 def test_job_is_matched_whatever_the_order_and_the_leading_slashes_of_its_files(keyless):
@@ -197,7 +206,7 @@ def test_job_is_matched_whatever_the_order_and_the_leading_slashes_of_its_files(
     with pytest.raises(Crash):
         keyless.run(dies_at=5)
     keyless.load = replace(keyless.load, files=("a.parquet", "b.parquet"))
-    assert keyless.run().case is Case.ADOPTED
+    assert keyless.run().outcome is By.ADOPTED
 
 
 def test_job_that_does_not_name_its_files_for_long_is_an_unknown_outcome(keyless, mocker):
@@ -205,7 +214,7 @@ def test_job_that_does_not_name_its_files_for_long_is_an_unknown_outcome(keyless
     with pytest.raises(Crash):
         keyless.run(dies_at=5)
     found = keyless.run()
-    assert (found.job_id, found.case) == ("", Case.UNKNOWN)
+    assert (found.job_id, found.outcome) == ("", By.UNKNOWN)
     assert "job 1 does not say which files it loads" in found.message
 
 
@@ -213,21 +222,21 @@ def test_job_of_a_folder_is_an_unknown_outcome(keyless):
     keyless.load = replace(keyless.load, files=())
     with pytest.raises(Crash):
         keyless.run(dies_at=5)
-    assert keyless.run().case is Case.UNKNOWN
+    assert keyless.run().outcome is By.UNKNOWN
 
 
 def test_empty_list_proves_nothing_once_records_expire(task):
     with pytest.raises(Crash):
         task.run(dies_at=5)
     task.expires()
-    assert task.run().case is Case.UNKNOWN
+    assert task.run().outcome is By.UNKNOWN
 
 
 def test_import_that_was_only_ever_refused_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run(*["busy"] * 9, max_failures=3)
     task.server.sleep(SECONDS_KEPT + 1)
-    assert task.run() == Submission("1", Case.NEW)
+    assert task.run() == Submission("1", By.NEW)
 
 
 def test_import_that_was_only_ever_refused_is_submitted_without_a_wait(task):
@@ -242,7 +251,7 @@ def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run("dropped", *["busy"] * 9, max_failures=3)
     task.server.sleep(SECONDS_KEPT + 1)
-    assert task.run() == Submission("1", Case.NEW)
+    assert task.run() == Submission("1", By.NEW)
 
 
 # -- clears and changes ----------------------------------------------------------------------------------------------
@@ -251,23 +260,23 @@ def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
 def test_clear_of_a_success_loads_again_under_another_key(task):
     task.run()
     task.ends()
-    finish(task.store, task.cycle)
+    finish(task.store, task.clear_count)
     task.clear()
-    assert task.run() == Submission("2", Case.NEW)
+    assert task.run() == Submission("2", By.NEW)
     assert len(set(task.keys)) == 2
 
 
 def test_retry_after_the_last_record_but_before_the_end_of_the_process_loads_nothing(task):
     task.run()
     task.ends()
-    finish(task.store, task.cycle)
-    assert task.run().case is Case.COMPLETED
+    finish(task.store, task.clear_count)
+    assert task.run().outcome is By.COMPLETED
 
 
 def test_clear_of_a_failure_goes_on_with_its_job(task):
     task.run()
     task.clear()
-    assert task.run() == Submission("1", Case.REATTACHED)
+    assert task.run() == Submission("1", By.REATTACHED)
 
 
 def test_clear_of_a_failure_adopts_the_job_that_it_lost(task):
@@ -275,7 +284,7 @@ def test_clear_of_a_failure_adopts_the_job_that_it_lost(task):
         task.run(dies_at=5)
     task.server.sleep(3600)
     task.clear()
-    assert task.run() == Submission("1", Case.ADOPTED)
+    assert task.run() == Submission("1", By.ADOPTED)
 
 
 def test_clear_of_a_failure_that_lost_its_request_uses_the_same_key(task):
@@ -289,7 +298,7 @@ def test_clear_of_a_failure_that_lost_its_request_uses_the_same_key(task):
 def test_changed_request_is_another_load(task):
     task.run()
     task.load = replace(task.load, digest="another")
-    assert task.run() == Submission("2", Case.NEW)
+    assert task.run() == Submission("2", By.NEW)
     assert len(set(task.keys)) == 2
 
 
@@ -334,13 +343,13 @@ DOWN = errors.MilvusConnectionError("refused", sent=False)
 
 def test_look_at_the_list_is_repeated_through_trouble(task, mocker):
     mocker.patch.object(task.server, "list_jobs", side_effect=[DOWN, DOWN, []])
-    assert task.run().case is Case.NEW
+    assert task.run().outcome is By.NEW
 
 
 def test_look_at_the_job_is_repeated_through_trouble(task, mocker):
     task.run()
     mocker.patch.object(task.server, "describe", side_effect=[DOWN, DOWN, task.server.describe("1")])
-    assert task.run().case is Case.REATTACHED
+    assert task.run().outcome is By.REATTACHED
 
 
 # -- without a record ------------------------------------------------------------------------------------------------
@@ -353,7 +362,7 @@ def bare(request):
 
 
 def test_first_try_without_a_store_submits_with_a_key(bare):
-    assert bare.run() == Submission("1", Case.NEW)
+    assert bare.run() == Submission("1", By.NEW)
     assert bare.keys == [bare.load.key(1)]
 
 
@@ -361,13 +370,13 @@ def test_first_try_without_a_store_submits_with_a_key(bare):
 def test_retry_without_a_store_adopts_the_job_with_its_files(bare, state):
     bare.run()
     bare.ends(state)
-    assert bare.run() == Submission("1", Case.ADOPTED)
+    assert bare.run() == Submission("1", By.ADOPTED)
 
 
 def test_retry_without_a_store_waits_for_a_submit_that_was_lost_just_now(bare):
     with pytest.raises(errors.MilvusRequestTimeout):
         bare.run("late", max_failures=1)
-    assert bare.run() == Submission("1", Case.ADOPTED)
+    assert bare.run() == Submission("1", By.ADOPTED)
 
 
 def test_retry_without_a_store_uses_the_same_key(bare):
@@ -386,8 +395,8 @@ def test_retry_without_a_store_after_a_failure_submits_again(bare):
 def test_retry_without_a_store_takes_no_job_from_before_the_run(bare):
     bare.server.create(None, OURS, None)
     bare.server.sleep(3600)
-    bare.load = replace(bare.load, since=bare.server.now, first_try=False)
-    assert bare.run() == Submission("2", Case.NEW)
+    bare.load = replace(bare.load, run_started_at=bare.server.now, earlier_tries="some")
+    assert bare.run() == Submission("2", By.NEW)
 
 
 def test_clear_without_a_store_loads_again_under_another_key(bare):
@@ -428,8 +437,8 @@ def test_key_is_printable_ascii_of_at_most_256_bytes(task, identity):
         {"identity": ("dag", "task", "run2", "-1")},
         {"identity": ("dag", "task/run", "-1")},
         {"digest": "another"},
-        {"generation": 1},
-        {"part": 2},
+        {"load_number": 1},
+        {"batch_index": 2},
     ],
 )
 def test_key_of_another_load_is_another(task, other):
@@ -461,75 +470,84 @@ def test_record_of_a_collection_with_very_many_jobs_stays_small(task, mocker):
 
 
 def test_each_import_of_a_load_has_its_own_job(task):
-    other = task.part(2)
-    assert [task.run(), other.run()] == [Submission("1", Case.NEW), Submission("2", Case.NEW)]
-    assert [task.run(), other.run()] == [Submission("1", Case.REATTACHED), Submission("2", Case.REATTACHED)]
+    other = task.batch(2)
+    assert [task.run(), other.run()] == [Submission("1", By.NEW), Submission("2", By.NEW)]
+    assert [task.run(), other.run()] == [
+        Submission("1", By.REATTACHED),
+        Submission("2", By.REATTACHED),
+    ]
 
 
 def test_imports_of_one_load_with_the_same_files_are_two(task):
-    other = task.part(2)
-    other.load = replace(task.load, part=2)
-    assert [task.run(), other.run()] == [Submission("1", Case.NEW), Submission("2", Case.NEW)]
+    other = task.batch(2)
+    other.load = replace(task.load, batch_index=2)
+    assert [task.run(), other.run()] == [Submission("1", By.NEW), Submission("2", By.NEW)]
 
 
 def test_import_that_failed_is_submitted_again_and_no_other(task):
-    other = task.part(2)
+    other = task.batch(2)
     task.run()
     other.run()
     task.ends()
     task.server.jobs["2"].state = "Failed"
-    assert [task.run(), other.run()] == [Submission("1", Case.COMPLETED), Submission("3", Case.RESUBMITTED)]
+    assert [task.run(), other.run()] == [
+        Submission("1", By.COMPLETED),
+        Submission("3", By.RESUBMITTED),
+    ]
 
 
 def test_clear_that_died_on_its_way_loads_the_rest_again_and_nothing_twice(task):
-    other = task.part(2)
+    other = task.batch(2)
     task.run()
     other.run()
     task.ends()
     finish(task.store, 0)
     task.clear()
     other.clear()
-    assert task.run() == Submission("3", Case.NEW)
-    assert [task.run(), other.run()] == [Submission("3", Case.REATTACHED), Submission("4", Case.NEW)]
+    assert task.run() == Submission("3", By.NEW)
+    assert [task.run(), other.run()] == [Submission("3", By.REATTACHED), Submission("4", By.NEW)]
 
 
 def test_import_that_was_seen_to_complete_is_taken_when_its_record_has_expired(task):
-    other = task.part(2)
+    other = task.batch(2)
     task.run()
     other.run()
-    note_ended(task.store, [COMPLETED_2])
+    record_results(task.store, [COMPLETED_2])
     task.expires()
-    assert [task.run().case, other.run()] == [Case.UNKNOWN, Submission("2", Case.COMPLETED, ended=COMPLETED_2)]
+    assert [task.run().outcome, other.run()] == [
+        By.UNKNOWN,
+        Submission("2", By.COMPLETED, result=COMPLETED_2),
+    ]
 
 
 def test_import_that_was_seen_to_fail_is_submitted_again_when_its_record_has_expired(task):
     task.run()
-    note_ended(task.store, [{"job_id": "1", "state": "Failed", "reason": "bad row"}])
+    record_results(task.store, [{"job_id": "1", "state": "Failed", "reason": "bad row"}])
     task.expires()
-    assert task.run() == Submission("2", Case.RESUBMITTED)
+    assert task.run() == Submission("2", By.RESUBMITTED)
     assert "Import job 1 failed: bad row" in task.log
 
 
 @pytest.mark.parametrize("state", ["Importing", "Uncommitted"])
 def test_job_that_has_not_ended_is_not_noted(task, state):
     task.run()
-    note_ended(task.store, [{"job_id": "1", "state": state}])
+    record_results(task.store, [{"job_id": "1", "state": state}])
     assert task.store[RECORD]["ended"] == {}
 
 
 def test_load_has_failed_when_all_its_imports_have(task):
-    other = task.part(2)
+    other = task.batch(2)
     assert not all_failed(task.store, 0)
     task.run()
     other.run()
-    note_ended(task.store, [{"job_id": "1", "state": "Failed"}])
+    record_results(task.store, [{"job_id": "1", "state": "Failed"}])
     assert not all_failed(task.store, 0)
-    note_ended(task.store, [{"job_id": "2", "state": "Failed"}])
+    record_results(task.store, [{"job_id": "2", "state": "Failed"}])
     assert all_failed(task.store, 0)
 
 
 @pytest.mark.parametrize(
-    ("generation", "target", "digests", "others"),
+    ("load_number", "target", "digests", "others"),
     [
         (0, "target", ["request", "part 2"], []),
         (0, "target", ["request", "another"], ["2"]),
@@ -538,16 +556,16 @@ def test_load_has_failed_when_all_its_imports_have(task):
         (0, "another", ["request", "another"], []),
     ],
 )
-def test_other_files_of_the_same_load_are_told(task, generation, target, digests, others):
+def test_other_files_of_the_same_load_are_named(task, load_number, target, digests, others):
     task.run()
-    task.part(2).run()
-    assert other_files(task.store, generation, target, digests) == others
+    task.batch(2).run()
+    assert other_files(task.store, load_number, target, digests) == others
 
 
 def test_other_files_instead_of_failed_ones_are_fine(task):
     task.run()
-    task.part(2).run()
-    note_ended(task.store, [{"job_id": "2", "state": "Failed"}])
+    task.batch(2).run()
+    record_results(task.store, [{"job_id": "2", "state": "Failed"}])
     assert other_files(task.store, 0, "target", ["request", "another"]) == []
 
 
