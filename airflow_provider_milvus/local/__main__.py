@@ -1,6 +1,7 @@
 """Command line of the local Milvus: `python -m airflow_provider_milvus.local serve --data-dir DIR`."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
+from airflow_provider_milvus.local.lossy import lossy
 from airflow_provider_milvus.local.milvus_versions import NEWEST, VERSIONS
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.local.server import LocalMilvus
 
 STOP_SECONDS = 10
+TOKEN_VARIABLE = "MILVUS_TOKEN"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,8 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    # gRPC would write to a full stderr itself, and wait. It reads this when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from airflow_provider_milvus.local import LocalMilvus
 
+    token, users = _token(options), _users(options)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -40,8 +46,9 @@ def serve(options: argparse.Namespace) -> int:
         port=options.port,
         grpc_port=options.grpc_port,
         bucket=options.bucket,
-        token=options.token,
-        users=options.user,
+        token=token,
+        allowed_hosts=options.allowed_host,
+        users=users,
         zilliz_cluster=options.zilliz,
         milvus_version=options.milvus_version,
         retention_seconds=options.retention_seconds,
@@ -51,11 +58,37 @@ def serve(options: argparse.Namespace) -> int:
         max_jobs=options.max_jobs,
         parallel_jobs=options.parallel_jobs,
     )
-    with milvus:
+    with milvus, contextlib.redirect_stderr(lossy(sys.stderr)):
         print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
         stop.wait()
         _leave_in_time(milvus)
     return 0
+
+
+def _token(options: argparse.Namespace) -> str | None:
+    """The token: as given, from a file, or from the environment, where an empty one is none."""
+    if options.token is not None:
+        return str(options.token)
+    if options.token_file is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    lines = _lines("token-file", options.token_file)
+    if len(lines) != 1:
+        raise ValueError(f"--token-file {options.token_file} must hold the token in one line, it has {len(lines)}")
+    return lines[0]
+
+
+def _users(options: argparse.Namespace) -> list[str]:
+    return list(options.user) + ([] if options.users_file is None else _lines("users-file", options.users_file))
+
+
+def _lines(name: str, path: Path) -> list[str]:
+    """The lines of a file of secrets, without empty ones."""
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line]
+    except OSError as error:
+        raise ValueError(f"--{name} {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"--{name} {path} is not in UTF-8") from None
 
 
 def _leave_in_time(milvus: "LocalMilvus") -> None:
@@ -100,14 +133,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|s3://BUCKET",
         help="what import paths are keys of, a folder or s3://BUCKET/PREFIX?endpoint=URL (DATA_DIR/bucket)",
     )
-    parser.add_argument("--token", metavar="USER:PASSWORD", help="demand these credentials (none)")
-    parser.add_argument(
-        "--user",
-        action="append",
-        default=[],
-        metavar="NAME:PASSWORD[=COLLECTION,…]",
-        help="let in a REST user too, who may import into these collections alone (nobody; needs --token)",
-    )
+    _add_credentials(parser)
     parser.add_argument(
         "--zilliz",
         metavar="CLUSTER_ID",
@@ -148,6 +174,32 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         help="how much faster the time of import jobs passes: 60 makes a second of a minute (%(default)s)",
+    )
+
+
+def _add_credentials(parser: argparse.ArgumentParser) -> None:
+    token = parser.add_mutually_exclusive_group()
+    token.add_argument(
+        "--token",
+        metavar="USER:PASSWORD",
+        help="demand these credentials (none); everybody on this machine can read a command line, so rather use "
+        f"--token-file or the environment variable {TOKEN_VARIABLE}",
+    )
+    token.add_argument("--token-file", type=Path, metavar="FILE", help="demand the credentials in this file")
+    parser.add_argument(
+        "--user",
+        action="append",
+        default=[],
+        metavar="NAME:PASSWORD[=COLLECTION,…]",
+        help="let in a REST user too, who may import into these collections alone (nobody; needs a token)",
+    )
+    parser.add_argument("--users-file", type=Path, metavar="FILE", help="a file of such users, one a line")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which clients may call it without a token, beside localhost and IP addresses (none)",
     )
 
 

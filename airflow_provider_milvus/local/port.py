@@ -1,18 +1,90 @@
-"""One port for both protocols, as Milvus has it: a connection's first bytes tell gRPC from REST."""
+"""One port for both protocols, as Milvus has it: a connection's first bytes show whether it is gRPC or REST."""
 
 import asyncio
+import socket
+import threading
+import time
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from airflow_provider_milvus.local.errors import LocalMilvusError
+
+STOP_SECONDS = 5
+# Milvus never closes an idle connection: a client that sends a request every minute finds it open.
+KEEP_ALIVE_SECONDS = 24 * 3600
+# The headers of a request, as Go bounds them.
+MAX_HEADER_BYTES = 1 << 20
 
 # How every connection of HTTP/2 begins (RFC 9113, section 3.4). Of all that is served here, only gRPC speaks it.
 PREFACE = b"PRI * HTTP/2.0\r\n"
-# The most bytes that wait for a side that is slow to take them.
+# Upper bound of the bytes that wait for a side that is slow to take them.
 MAX_WAITING_BYTES = 1 << 20
 
 
-class SharedPort(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
-    """Uvicorn's own HTTP/1.1, except that a connection of HTTP/2 is tunnelled to the gRPC server.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; `port` 0 picks a free one. Raises LocalMilvusError when the port is taken."""
+    host = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        # "::" is every address, of IPv4 too.
+        return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+    except OSError as error:
+        raise LocalMilvusError(f"cannot listen on {address(host, port)}: {error.strerror}") from None
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as URLs spell them."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+
+
+class HttpServer(threading.Thread):
+    """Uvicorn in a thread, on a socket that listens; connections of HTTP/2 are passed on to `grpc_port`."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket, grpc_port: int) -> None:
+        super().__init__(name="http", daemon=True)
+        self._listener = listener
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=partial(SharedPort, grpc_port=grpc_port),  # type: ignore[arg-type]
+                ws="none",
+                lifespan="off",
+                # The log is its caller's. What a client does wrong is no line in it.
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+                timeout_graceful_shutdown=STOP_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            )
+        )
+
+    def start(self) -> None:
+        """Start; returns when clients can connect."""
+        super().start()
+        while not self._server.started:
+            if not self.is_alive():
+                raise LocalMilvusError("the HTTP server did not start")
+            time.sleep(0.005)
+
+    def run(self) -> None:
+        self._server.run(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Stop; requests that run have a few seconds to end."""
+        self._server.should_exit = True
+        self.join()
+
+
+class SharedPort(H11Protocol):
+    """Uvicorn's HTTP/1.1, except that a connection of HTTP/2 is tunnelled to the gRPC server.
+
+    Always on h11, not on whichever parser happens to be installed: only that one bounds the headers of a request,
+    refuses two Host headers, and shows the whole target of a request.
 
     :param grpc_port: where the gRPC server listens, on this machine's loopback address.
     """

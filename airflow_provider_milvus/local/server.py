@@ -1,18 +1,14 @@
 """A running local Milvus."""
 
-import socket
+import logging
 import sqlite3
-import threading
-import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import uvicorn
 from milvus_lite.exceptions import MilvusLiteError
 from starlette.types import ASGIApp
 
@@ -24,18 +20,19 @@ from airflow_provider_milvus.local.importing.runner import MAX_JOBS, WORKERS, Jo
 from airflow_provider_milvus.local.lite.engine import Engine
 from airflow_provider_milvus.local.lite.grpc_face import GrpcFace
 from airflow_provider_milvus.local.milvus_versions import NEWEST, VERSIONS
-from airflow_provider_milvus.local.port import SharedPort
+from airflow_provider_milvus.local.port import HttpServer, address, listen
+from airflow_provider_milvus.local.routes.access import Credentials, CrossSite, SameSite, is_private
 from airflow_provider_milvus.local.routes.app import build_app
 from airflow_provider_milvus.local.routes.services import Services
-from airflow_provider_milvus.local.routes.zilliz_cloud import CLUSTER_ID
+from airflow_provider_milvus.local.routes.zilliz_cloud import CLUSTER_ID, ControlPlane
+from airflow_provider_milvus.local.users import check_token
 from airflow_provider_milvus.local.users import parse_all as parse_users
 
-STOP_SECONDS = 5
+logger = logging.getLogger(__name__)
+
 MAX_PORT = 65535
-# An idle gRPC client does not notice that the server would like to leave, and lets it wait for all of this time.
+# An idle gRPC client does not notice that the server is about to stop, and makes it wait for all of this time.
 GRPC_STOP_SECONDS = 1
-# Milvus never closes an idle connection: a client that asks every minute finds it open.
-KEEP_ALIVE_SECONDS = 24 * 3600
 
 
 class LocalMilvus:
@@ -44,13 +41,15 @@ class LocalMilvus:
     Serves in threads of this process, between `start` and `stop` or as a context manager.
 
     :param data_dir: where everything is kept; created if missing; a second server on it is refused.
-    :param host: the address to listen on. Default 127.0.0.1: nobody else can reach it.
+    :param host: the address to listen on, of IPv4 or IPv6. Default 127.0.0.1: no other machine can reach it.
     :param port: the port, of REST and gRPC alike; 0 (default) picks a free one.
     :param grpc_port: a second port, of gRPC alone; 0 picks a free one. Default: none.
     :param bucket: what import paths are keys of: a folder, or a bucket of an S3-compatible store as
         "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=NAME" with credentials from the environment
         (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, …). Default: the folder `bucket` below `data_dir`.
-    :param token: "user:password" that clients must send. Default: everyone may come in.
+    :param token: "user:password" that clients must send. Default: everybody on this machine may come in; over REST,
+        requests of web pages and requests for another host than localhost or an IP address are refused.
+    :param allowed_hosts: names by which clients may call it without a `token`, such as that of a container.
     :param users: who may come in besides, over REST: each "NAME:PASSWORD=COLLECTION,COLLECTION" has the privilege
         Import on these collections alone ("DATABASE.COLLECTION" in another database; none without "="). No other
         privilege is checked. They need a `token`. Default: nobody.
@@ -80,6 +79,7 @@ class LocalMilvus:
         grpc_port: int | None = None,
         bucket: str | Path | None = None,
         token: str | None = None,
+        allowed_hosts: Iterable[str] = (),
         users: Iterable[str] = (),
         zilliz_cluster: str | None = None,
         milvus_version: str = NEWEST,
@@ -104,14 +104,16 @@ class LocalMilvus:
             raise ValueError(f"speed must be greater than 0, such as 60 for a minute in a second, got {speed}")
         if token == "":
             raise ValueError("token must be user:password or an API key; leave it out to let everyone in")
-        _check_least(0, "seconds", retention_seconds=retention_seconds, min_job_seconds=min_job_seconds)
-        _check_least(0, "seconds", idempotency_seconds=idempotency_seconds)
-        _check_least(1, "jobs", max_jobs=max_jobs, parallel_jobs=parallel_jobs)
+        check_token("token", token or "")
+        _check_lower_bound(0, "seconds", retention_seconds=retention_seconds, min_job_seconds=min_job_seconds)
+        _check_lower_bound(0, "seconds", idempotency_seconds=idempotency_seconds)
+        _check_lower_bound(1, "jobs", max_jobs=max_jobs, parallel_jobs=parallel_jobs)
         for name, number in (("port", port), ("grpc_port", grpc_port)):
             if number is not None and not 0 <= number <= MAX_PORT:
                 raise ValueError(f"{name} must be from 0 (any free one) to {MAX_PORT}, got {number}")
         self.faults = parse_all(faults)
         self._token = token
+        self._allowed_hosts = tuple(allowed_hosts)
         self._users = parse_users(users, token)
         self._version = VERSIONS[milvus_version]
         if zilliz_cluster is not None:
@@ -134,12 +136,12 @@ class LocalMilvus:
     @property
     def uri(self) -> str:
         """Where it listens, for REST and gRPC alike, such as "http://127.0.0.1:19530"."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://{address(self.host, self.port)}"
 
     @property
     def grpc_uri(self) -> str:
         """Where gRPC listens: `uri`, unless it was given a port of its own."""
-        return self.uri if self.grpc_port is None else f"http://{self.host}:{self.grpc_port}"
+        return self.uri if self.grpc_port is None else f"http://{address(self.host, self.grpc_port)}"
 
     def start(self) -> None:
         """Open the data directory, take up unfinished jobs, and serve. Returns when clients can connect."""
@@ -147,7 +149,7 @@ class LocalMilvus:
             self._make_folders()
             engine = Engine(self.data_dir)
             stack.callback(engine.close)
-            listener = stack.enter_context(_listen(self.host, self.port))
+            listener = stack.enter_context(listen(self.host, self.port))
             table = self._open_table(stack)
             runner = JobRunner(engine, table, self._bucket, self.data_dir / "import", self._jobs)
             stack.callback(runner.stop)
@@ -160,13 +162,19 @@ class LocalMilvus:
                 self.grpc_port = grpc.listen(self.host, self.grpc_port)
             inner_port = grpc.listen("127.0.0.1", 0)
             self.port = listener.getsockname()[1]
-            services = Services(engine, table, runner, self._version)
-            app = Faults(build_app(services, self._token, self._users, self._zilliz_cluster), self.faults)
-            stack.callback(_serve_http(app, listener, inner_port))
+            http = HttpServer(self._app(Services(engine, table, runner, self._version)), listener, inner_port)
+            http.start()
+            stack.callback(http.stop)
             # Stops before HTTP does, so that calls through the shared port come to their end.
             grpc.start()
             stack.callback(grpc.stop, GRPC_STOP_SECONDS)
             self._running = stack.pop_all()
+        if self._token is None and not is_private(self.host):
+            logger.warning(
+                "%s has no token: whoever reaches this machine can read, change and drop everything in it; "
+                "start it with a token, or listen on 127.0.0.1",
+                self.uri,
+            )
 
     def stop(self) -> None:
         """Stop serving and release the data directory. Unfinished jobs go on at the next start."""
@@ -180,6 +188,11 @@ class LocalMilvus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _app(self, services: Services) -> ASGIApp:
+        plane = None if self._zilliz_cluster is None else ControlPlane(self._zilliz_cluster, self._token)
+        app = Faults(build_app(services, Credentials(self._token, self._users), plane), self.faults)
+        return SameSite(app, self.host, self._allowed_hosts) if self._token is None else CrossSite(app)
 
     def _make_folders(self) -> None:
         for folder in (self.data_dir, self.bucket):
@@ -200,10 +213,10 @@ class LocalMilvus:
         return table
 
 
-def _check_least(least: int, unit: str, **values: float | None) -> None:
+def _check_lower_bound(bound: int, unit: str, **values: float | None) -> None:
     for name, value in values.items():
-        if value is not None and not least <= value < float("inf"):
-            raise ValueError(f"{name} must be {least} {unit} or more, got {value}")
+        if value is not None and not bound <= value < float("inf"):
+            raise ValueError(f"{name} must be {bound} {unit} or more, got {value}")
 
 
 def _check_cluster(cluster_id: str, token: str | None) -> None:
@@ -211,49 +224,3 @@ def _check_cluster(cluster_id: str, token: str | None) -> None:
         raise ValueError(f"zilliz_cluster must be a cluster id such as in03-local, got {cluster_id!r}")
     if token is not None and ":" in token:
         raise ValueError("token must be an API key on Zilliz Cloud, not user:password")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        raise LocalMilvusError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-
-
-def _serve_http(app: ASGIApp, listener: socket.socket, grpc_port: int) -> "_HttpThread":
-    thread = _HttpThread(app, listener, grpc_port)
-    thread.start()
-    return thread
-
-
-class _HttpThread(threading.Thread):
-    """Uvicorn in a thread; calling it stops the server."""
-
-    def __init__(self, app: ASGIApp, listener: socket.socket, grpc_port: int) -> None:
-        super().__init__(name="http", daemon=True)
-        self._listener = listener
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=partial(SharedPort, grpc_port=grpc_port),  # type: ignore[arg-type]
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=STOP_SECONDS,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            )
-        )
-
-    def start(self) -> None:
-        super().start()
-        while not self._server.started:
-            if not self.is_alive():
-                raise LocalMilvusError("the HTTP server did not start")
-            time.sleep(0.005)
-
-    def run(self) -> None:
-        self._server.run(sockets=[self._listener])
-
-    def __call__(self) -> None:
-        self._server.should_exit = True
-        self.join()

@@ -44,9 +44,19 @@ def _parse(text: str) -> User:
     if not name or not password or any("." in one and not all(one.split(".", 1)) for one in wanted):
         # Not shown as it is: what is wrong with it may be in the password.
         raise ValueError(f"users must be {FORM}, with DATABASE.COLLECTION for another database; one, {name!r}, is not")
+    check_token(f"the password of the user {name!r}", token)
     return User(name, token, frozenset(_with_database(one) for one in wanted))
 
 
 def _with_database(collection: str) -> tuple[str, str]:
     database, dot, name = collection.partition(".")
     return (database, name) if dot else (DEFAULT_DATABASE, collection)
+
+
+def check_token(name: str, token: str) -> None:
+    """Raises ValueError for a token that no client could send in a header. `name` is the parameter's."""
+    if not token.isprintable() or token != token.strip():
+        raise ValueError(
+            f"{name} has a control character, a byte that is no UTF-8, or white space at an end, "
+            "which clients cannot send in an HTTP header; choose another"
+        )

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-import socket
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +16,7 @@ from pymilvus.grpc_gen import common_pb2, milvus_pb2_grpc
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.lite.engine import Engine, check_partition_name
+from airflow_provider_milvus.local.port import address, listen
 
 WORKERS = 10
 # As Milvus standalone has it.
@@ -46,6 +47,9 @@ READS = (
     "GetCompactionState",
 )
 
+# It logs a traceback for each message that is none, which is its sender's fault.
+logging.getLogger("grpc._common").setLevel(logging.CRITICAL)
+
 Continuation = Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler]
 
 
@@ -72,10 +76,10 @@ class GrpcFace:
         """
         try:
             # gRPC would log its own error beside ours.
-            socket.create_server((host, port)).close()
-            return int(self._server.add_insecure_port(f"{host}:{port}"))
-        except (OSError, RuntimeError):
-            raise LocalMilvusError(f"cannot listen for gRPC on {host}:{port}: the port is taken") from None
+            listen(host, port).close()
+            return int(self._server.add_insecure_port(address(host, port)))
+        except (LocalMilvusError, RuntimeError):
+            raise LocalMilvusError(f"cannot listen for gRPC on {address(host, port)}: the port is taken") from None
 
     def start(self) -> None:
         self._server.start()
@@ -135,7 +139,8 @@ class _Authenticate(grpc.ServerInterceptor):  # type: ignore[misc]
         given = dict(call.invocation_metadata).get("authorization", "")
         if hmac.compare_digest(str(given).encode(), self._expected):
             return continuation(call)
-        return grpc.unary_unary_rpc_method_handler(_refuse)
+        # A stream, of which nothing is read: the message of an ordinary call would be in memory before it is refused.
+        return grpc.stream_unary_rpc_method_handler(_refuse)
 
 
 class _OneWriter(grpc.ServerInterceptor):  # type: ignore[misc]

@@ -1,28 +1,18 @@
-"""The HTTP face: which route goes where, who may come in, and what an answer looks like."""
+"""The HTTP face: which route goes where, and how a request is carried out."""
 
 import asyncio
-import base64
-import hmac
-import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from milvus_lite.exceptions import (
-    CollectionNotFoundError,
-    CollectionNotLoadedError,
-    DatabaseNotFoundError,
-    IndexNotFoundError,
-    MilvusLiteError,
-    PartitionNotFoundError,
-)
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied, is_disk_full
+from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied
 from airflow_provider_milvus.local.routes import (
     aliases,
     collections,
@@ -32,33 +22,15 @@ from airflow_provider_milvus.local.routes import (
     indexes,
     partitions,
 )
-from airflow_provider_milvus.local.routes.binding import bind, failure, sendable, success
+from airflow_provider_milvus.local.routes.access import NOT_AUTHENTICATED, Credentials, EarlyResponse
+from airflow_provider_milvus.local.routes.binding import bind
+from airflow_provider_milvus.local.routes.responses import Envelope, as_milvus_error, failure, success
 from airflow_provider_milvus.local.routes.services import Handler, Routes, Services
 from airflow_provider_milvus.local.routes.zilliz_cloud import ControlPlane
 from airflow_provider_milvus.local.users import User
 
-logger = logging.getLogger(__name__)
-
 BASE = "/v2/vectordb"
-NOT_AUTHENTICATED = MilvusError(1800, "user hasn't authenticated")
 TIMED_OUT = MilvusError(10001, "request timeout")
-UNEXPECTED = 65535
-DISK_LIMIT = 7
-INVALID_PARAMETER = 1100
-ERRORS: dict[type[Exception], tuple[int, str]] = {
-    CollectionNotFoundError: (100, "collection not found"),
-    CollectionNotLoadedError: (101, "collection not loaded"),
-    PartitionNotFoundError: (200, "partition not found"),
-    IndexNotFoundError: (700, "index not found"),
-    DatabaseNotFoundError: (800, "database not found"),
-}
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Credentials": "true",
-    "Access-Control-Allow-Headers": "*",
-    "Access-Control-Allow-Methods": "POST, OPTIONS, GET, PUT, DELETE",
-}
-
 ROUTES: Routes = {
     **import_jobs.ROUTES,
     **collections.ROUTES,
@@ -68,37 +40,20 @@ ROUTES: Routes = {
     **aliases.ROUTES,
     **databases.ROUTES,
 }
+# Who sends a request, as its headers say; raises MilvusError for one who may not come in.
+Admit = Callable[[Mapping[str, str]], User | None]
 
 
-class Answer(JSONResponse):
-    """An envelope; what a row holds that JSON does not have, which gRPC lets in, is no reason not to show the row."""
-
-    def render(self, content: Any) -> bytes:
-        """The envelope as JSON."""
-        try:
-            return super().render(content)
-        except ValueError:
-            return super().render(sendable(content))
-
-
-def build_app(
-    services: Services, token: str | None, users: Sequence[User] = (), cluster_id: str | None = None
-) -> Starlette:
-    """The application; `token` is "user:password" or an API key, or None to let everyone in.
-
-    Its bearer may do all; of `users` the privilege Import is checked, and no other.
-
-    With a `cluster_id`, import jobs are those of Zilliz Cloud's control plane, which sees to the API key itself.
-    """
-    cloud = {} if cluster_id is None else ControlPlane(cluster_id, token).routes
+def build_app(services: Services, credentials: Credentials, control_plane: ControlPlane | None = None) -> Starlette:
+    """The application. With a `control_plane`, import jobs are those of Zilliz Cloud, and it checks the API key."""
+    endpoints = {path: _endpoint(services, credentials.admit, *route) for path, route in ROUTES.items()}
+    if control_plane is not None:
+        cloud = control_plane.routes
+        endpoints |= {path: _endpoint(services, control_plane.admit, *route) for path, route in cloud.items()}
     return Starlette(
         routes=[
-            Route(
-                BASE + path,
-                _endpoint(services, None if path in cloud else token, users, kind, handler),
-                methods=["POST"],
-            )
-            for path, (kind, handler) in (ROUTES | cloud).items()
+            Route(BASE + path, endpoint, methods=["POST"])
+            for path, endpoint in endpoints.items()
             if path not in import_jobs.unknown_to(services.version)
         ],
         # Milvus answers an unknown route and a wrong method alike, and not in its envelope.
@@ -107,22 +62,26 @@ def build_app(
 
 
 def _endpoint(
-    services: Services, token: str | None, users: Sequence[User], kind: type[Any], handler: Handler
+    services: Services, admit: Admit, kind: type[Any], handler: Handler
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
     async def endpoint(http: HttpRequest) -> Response:
-        body = await http.body()
-        authorization = http.headers.get("authorization", "")
-        user = next((one for one in users if authenticated(authorization, one.token)), None)
-        if token is not None and user is None and not authenticated(authorization, token):
-            return _not_authenticated(authorization)
-        work = asyncio.ensure_future(run_in_threadpool(_answer, services, kind, handler, http.headers, body, user))
+        try:
+            user = admit(http.headers)
+        except MilvusError as error:
+            return EarlyResponse(_not_admitted(error, http.headers))
+        try:
+            body = await http.body()
+        except ClientDisconnect:
+            # Nobody is there to read a response.
+            return Response(status_code=400)
+        work = asyncio.ensure_future(run_in_threadpool(_response, services, kind, handler, http.headers, body, user))
         await asyncio.wait([work], timeout=_timeout(http.headers))
         return work.result() if work.done() else _timed_out(services)
 
     return endpoint
 
 
-def _answer(
+def _response(
     services: Services,
     kind: type[Any],
     handler: Handler,
@@ -135,32 +94,18 @@ def _answer(
         request.db_name = request.db_name or headers.get("db-name") or "default"
         request.headers = headers
         request.user = user
-        return Answer(success(handler(services, request), services.version.success_code))
+        return Envelope(success(handler(services, request), services.version.success_code))
     except PermissionDenied as error:
-        return Answer(failure(error), status_code=403)
+        return Envelope(failure(error), status_code=403)
     except Exception as error:
-        return Answer(failure(_as_milvus_error(error)))
+        return Envelope(failure(as_milvus_error(error)))
 
 
-def _as_milvus_error(error: Exception) -> MilvusError:
-    """Milvus answers nearly every error with HTTP 200 and a code."""
-    if isinstance(error, MilvusError):
-        return error
-    if type(error) in ERRORS:
-        code, text = ERRORS[type(error)]
-        return MilvusError(code, f"{error}: {text}")
-    if isinstance(error, MilvusLiteError | ValueError | TypeError | NotImplementedError):
-        return MilvusError(INVALID_PARAMETER, f"{error}: invalid parameter")
-    if is_disk_full(error):
-        return MilvusError(DISK_LIMIT, f"disk limit exceeded: {error}")
-    logger.error("unexpected error", exc_info=error)
-    return MilvusError(UNEXPECTED, f"{type(error).__name__}: {error}")
-
-
-def _not_authenticated(authorization: str) -> Response:
-    basic = authorization.lower().startswith("basic ")
-    headers = {"WWW-Authenticate": 'Basic realm="Milvus"'} if basic else None
-    return JSONResponse(failure(NOT_AUTHENTICATED), status_code=401, headers=headers)
+def _not_admitted(error: MilvusError, headers: Mapping[str, str]) -> Response:
+    if error is not NOT_AUTHENTICATED:
+        return JSONResponse(failure(error))
+    basic = headers.get("authorization", "").lower().startswith("basic ")
+    return JSONResponse(failure(error), 401, {"WWW-Authenticate": 'Basic realm="Milvus"'} if basic else None)
 
 
 def _timeout(headers: Mapping[str, str]) -> float | None:
@@ -175,20 +120,5 @@ def _timed_out(services: Services) -> Response:
     return PlainTextResponse("timeout", status_code=408)
 
 
-def authenticated(authorization: str, token: str) -> bool:
-    """Whether an `Authorization` header, `Bearer user:password` or Basic, carries `token`."""
-    scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            credentials = base64.b64decode(credentials, validate=True).decode()
-        except ValueError:
-            return False
-    elif scheme.lower() != "bearer":
-        return False
-    return hmac.compare_digest(credentials.encode(), token.encode())
-
-
 async def _not_found(http: HttpRequest, _error: Exception) -> Response:
-    if http.method == "OPTIONS":
-        return Response(status_code=204, headers=CORS)
-    return PlainTextResponse("404 page not found", status_code=404)
+    return EarlyResponse(PlainTextResponse("404 page not found", status_code=404))

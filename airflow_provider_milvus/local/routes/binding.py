@@ -1,4 +1,4 @@
-"""What travels over HTTP: typed requests in, one JSON envelope out.
+"""Typed requests: the JSON body of a request, read into a dataclass.
 
 Follows the binding of Milvus's REST v2 handler: code 1801 for JSON that is no JSON or has the wrong type,
 1802 for a missing required field, keys matched without regard to case, unknown keys ignored, and `null`
@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.routes.responses import plain_text
 
 INVALID_JSON = 1801
 MISSING_PARAMETER = 1802
@@ -43,27 +44,6 @@ def bind(kind: type[T], body: bytes) -> T:
     return request
 
 
-def success(data: Any, code: int = 0) -> dict[str, Any]:
-    """The envelope of an answer; `data` is `{}` for an action without a result."""
-    return {"code": code, "data": {} if data is None else data}
-
-
-def failure(error: MilvusError) -> dict[str, Any]:
-    """The envelope of an error."""
-    return {"code": error.code, "message": error.message}
-
-
-def sendable(value: Any) -> Any:
-    """The value with null in place of numbers that JSON does not have, and text that an answer can hold."""
-    if isinstance(value, dict):
-        return {_text(key): sendable(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [sendable(one) for one in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return _text(value) if isinstance(value, str) else value
-
-
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"invalid character in literal {name}")
 
@@ -91,10 +71,10 @@ def _decode(value: Any, hint: Any, where: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise _mismatch(value, where, "object")
-        return {_text(key): _decode_option(one, get_args(hint)[1], where) for key, one in value.items()}
+        return {plain_text(key): _decode_option(one, get_args(hint)[1], where) for key, one in value.items()}
     if type(value) is not hint:
         raise _mismatch(value, where, {str: "string", bool: "bool", int: "int"}[hint])
-    return _text(value) if hint is str else value
+    return plain_text(value) if hint is str else value
 
 
 def _decode_option(value: Any, hint: Any, where: str) -> Any:
@@ -141,11 +121,6 @@ def missing_field(kind: type[Any], field: str) -> MilvusError:
 
 def _zero(hint: Any) -> Any:
     return (get_origin(hint) or hint)()
-
-
-def _text(value: str) -> str:
-    # JSON can spell half of a surrogate pair, which no file name, database or answer can hold.
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _mismatch(value: Any, where: str, wanted: str) -> MilvusError:

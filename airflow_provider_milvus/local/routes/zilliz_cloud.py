@@ -3,7 +3,6 @@
 https://docs.zilliz.com/reference/restful/create-import-jobs-v2 and its neighbours.
 """
 
-import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from airflow_provider_milvus.local.errors import ImportDataError, MilvusError
 from airflow_provider_milvus.local.importing.bucket import Bucket
 from airflow_provider_milvus.local.importing.jobs import IMPORTING
 from airflow_provider_milvus.local.routes import import_jobs
+from airflow_provider_milvus.local.routes.access import authenticated
 from airflow_provider_milvus.local.routes.binding import missing_field, required
 from airflow_provider_milvus.local.routes.import_jobs import ImportReq, JobIDReq, OptionalCollectionNameReq
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
@@ -89,9 +89,18 @@ class ControlPlane:
             "/jobs/import/abort": (CloudJobReq, self.abort),
         }
 
+    def admit(self, headers: Mapping[str, str]) -> None:
+        """Raises MilvusError for a request without the API key."""
+        authorization = headers.get("authorization", "")
+        scheme, _, key = authorization.partition(" ")
+        right = authenticated(authorization, key if self._api_key is None else self._api_key)
+        # User and password open the cluster, not the control plane.
+        if scheme.lower() != "bearer" or not key or ":" in key or not right:
+            raise MilvusError(ILLEGAL_API_KEY, "illegal API key, please check your API key")
+
     def create(self, services: Services, request: CloudImportReq) -> dict[str, str]:
         """Queue an import job of files in object storage or in a volume."""
-        self._admit(request)
+        self._check_cluster(request)
         files = [group for key in _keys(request) for group in _groups(services, key)]
         inner = ImportReq(
             db_name=request.db_name,
@@ -109,7 +118,7 @@ class ControlPlane:
 
     def list_jobs(self, services: Services, request: CloudListReq) -> dict[str, Any]:
         """One page of the jobs of a database, newest first, of one collection or of all."""
-        self._admit(request)
+        self._check_cluster(request)
         if not 1 <= request.page_size <= MAX_PAGE_SIZE:
             raise MilvusError(INVALID_PAGE_SIZE, f"pageSize must be from 1 to {MAX_PAGE_SIZE}")
         if request.current_page < 1:
@@ -136,15 +145,14 @@ class ControlPlane:
         import_jobs.abort(services, self._job(services, request))
 
     def _job(self, services: Services, request: CloudJobReq) -> JobIDReq:
-        self._admit(request)
+        self._check_cluster(request)
         services.runner.expire()
         number = re.fullmatch(r"job-(\d{1,19})", request.job_id, re.ASCII)
         if number is None or services.table.get(int(number[1])) is None:
             raise MilvusError(JOB_NOT_FOUND, f"import job not found: {request.job_id}")
         return JobIDReq(db_name=request.db_name, job_id=number[1])
 
-    def _admit(self, request: CloudReq) -> None:
-        self._check_key(request.headers)
+    def _check_cluster(self, request: CloudReq) -> None:
         if not request.cluster_id and (request.project_id or request.region_id):
             if not request.project_id:
                 raise MilvusError(INVALID_PROJECT, "invalid projectId: it is empty")
@@ -157,13 +165,6 @@ class ControlPlane:
             raise MilvusError(INVALID_CLUSTER, f"invalid clusterId: {request.cluster_id}")
         if request.cluster_id != self._cluster_id:
             raise MilvusError(CLUSTER_NOT_FOUND, f"cluster not found: {request.cluster_id}")
-
-    def _check_key(self, headers: Mapping[str, str]) -> None:
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(key.encode(), (key if self._api_key is None else self._api_key).encode())
-        # User and password open the cluster, not the control plane.
-        if scheme.lower() != "bearer" or not key or ":" in key or not right:
-            raise MilvusError(ILLEGAL_API_KEY, "illegal API key, please check your API key")
 
 
 def _keys(request: CloudImportReq) -> list[str]:

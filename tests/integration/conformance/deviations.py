@@ -5,6 +5,12 @@ DEVIATIONS = [
     ("1.1", "serves the v1 API below /v1", "404", "Imports of self-hosted Milvus are not in it."),
     ("1.2", "answers with X-Milvus-Trace-Id", "no such header", "There is nothing that it could be looked up in."),
     (
+        "1.1",
+        "lets pages of any site call it",
+        "only with a token; without one it refuses their requests with 403 and code 1401",
+        "It runs on the machine where its user browses.",
+    ),
+    (
         "1.2, 6.2",
         "takes API keys, users and their privileges: 403",
         "one token, whose bearer may do all; of users, who come in over REST alone, the privilege Import",

@@ -1,5 +1,7 @@
 """Sections 1.1 to 1.5: routes, headers, envelope and HTTP status."""
 
+from dataclasses import replace
+
 from harness import TOKEN, Call, Expected, Row, plain, refused, success
 
 NOT_AUTHENTICATED = refused(1800, "user hasn't authenticated", status=401)
@@ -100,7 +102,18 @@ ROWS = [
         "OPTIONS",
         {},
         plain(204, headers=("Access-Control-Allow-Origin", "Access-Control-Allow-Methods")),
+        LOCKED,
         method="OPTIONS",
+    ),
+    Row(
+        "cors-response",
+        "1.1",
+        "collections/has",
+        "any response",
+        {"collectionName": "c"},
+        replace(success({"has": True}), headers=("Access-Control-Allow-Origin", "Access-Control-Allow-Headers")),
+        LOCKED,
+        {"Origin": "https://tool.example"},
     ),
     Row(
         "data-of-an-action",

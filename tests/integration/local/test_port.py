@@ -11,7 +11,7 @@ import pytest
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from pymilvus.bulk_writer import bulk_import
 
-HTTP1 = b"POST /v2/vectordb/collections/list HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+HTTP1 = b"POST /v2/vectordb/collections/list HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 # The preface of HTTP/2 and an empty SETTINGS frame, which a server answers with one of its own.
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
