@@ -112,15 +112,16 @@ class Store(dict):
 class Client:
     """Our calls on the server, some of which go wrong as scripted.
 
-    ``trouble`` is one word for each create: ``ok``, ``busy`` (refused for now), ``lost`` (done, the answer lost),
-    ``late`` (the answer lost, done 25 s later), ``slow`` (the answer not waited for after 30 s, done 25 s later),
-    ``dropped`` (the request lost).
+    ``faults`` has one word for each create: ``ok``, ``busy`` (refused for now), ``lost`` (done, the response lost),
+    ``late`` (the response lost, done 25 s later), ``slow`` (the response not waited for after 30 s, done 25 s later),
+    ``dropped`` (the request lost). Only a server that knows keys makes these harmless: ``denied`` (done, although the
+    error says that nothing was sent), ``later`` (the response lost, done 70 s later); others see ``lost``, ``late``.
     """
 
-    def __init__(self, server: Server, steps: Steps, trouble: list[str], load: tuple[int, int], files=OURS) -> None:
+    def __init__(self, server: Server, steps: Steps, faults: list[str], load: tuple[int, int], files=OURS) -> None:
         self.server = server
         self.steps = steps
-        self.trouble = trouble
+        self.faults = faults
         self.load = load
         self.files = files
         self.keys: list[str | None] = []
@@ -128,20 +129,26 @@ class Client:
     def create(self, key):
         self.steps.step()
         self.keys.append(key)
-        trouble = self.trouble.pop(0) if self.trouble else "ok"
-        if trouble == "busy":
+        fault = self.faults.pop(0) if self.faults else "ok"
+        if not self.server.knows_keys:
+            fault = {"denied": "lost", "later": "late"}.get(fault, fault)
+        if fault == "busy":
             raise errors.MilvusBusyError("The number of jobs has reached the limit", code=2100)
-        if trouble == "dropped":
+        if fault == "dropped":
             raise errors.MilvusConnectionError("reset")
-        if trouble == "slow":
+        if fault == "slow":
             self.server.sleep(30)
-        if trouble in ("late", "slow"):
-            self.server.on_the_way.append((self.server.now + 25, key, self.files, self.load))
+        if fault in ("late", "slow", "later"):
+            self.server.on_the_way.append(
+                (self.server.now + (70 if fault == "later" else 25), key, self.files, self.load)
+            )
             raise errors.MilvusRequestTimeout("timeout", http_status=408)
         job_id = self.server.create(key, self.files, self.load)
         self.steps.step()
-        if trouble == "lost":
+        if fault == "lost":
             raise errors.MilvusConnectionError("reset")
+        if fault == "denied":
+            raise errors.MilvusConnectionError("refused", sent=False)
         return job_id
 
     def describe(self, job_id):

@@ -10,10 +10,12 @@ from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, St
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.submission import submitter
 from airflow_provider_milvus.submission.record import (
+    MAX_KNOWN_JOB_IDS,
     RECORD,
     all_failed,
     finish,
     load_of_try,
+    newest,
     other_files,
     record_results,
 )
@@ -41,13 +43,13 @@ class Task:
         self.log = Log()
         self.clear_count = 0
 
-    def run(self, *trouble, dies_at=None, **options):
+    def run(self, *faults, dies_at=None, **options):
         """One try."""
         number, earlier = load_of_try(self.store, self.clear_count, (self.clear_count, self.load.earlier_tries))
         steps = Steps(dies_at)
         if self.store is not None:
             self.store.steps = steps
-        client = Client(self.server, steps, list(trouble), 0, self.load.files)
+        client = Client(self.server, steps, list(faults), 0, self.load.files)
         client.keys = self.keys
         options = {"log": self.log, "clock": self.server.clock, "sleep": self.server.sleep, **options}
         load = replace(self.load, load_number=number, earlier_tries=earlier)
@@ -311,7 +313,7 @@ def test_changed_request_waits_until_a_lost_submit_of_the_old_one_has_landed(tas
     assert task.store[RECORD]["known"] == ["1"]
 
 
-# -- trouble ---------------------------------------------------------------------------------------------------------
+# -- outages ---------------------------------------------------------------------------------------------------------
 
 
 def test_busy_server_is_waited_for(task):
@@ -331,7 +333,7 @@ def test_server_that_stays_busy_is_given_up_on(task):
     assert len(task.keys) == 3
 
 
-def test_trouble_is_not_waited_for_past_the_deadline(task):
+def test_outage_is_not_waited_for_past_the_deadline(task):
     deadline = task.server.now + 10
     with pytest.raises(errors.MilvusBusyError):
         task.run(*["busy"] * 99, deadline=deadline)
@@ -341,12 +343,12 @@ def test_trouble_is_not_waited_for_past_the_deadline(task):
 DOWN = errors.MilvusConnectionError("refused", sent=False)
 
 
-def test_look_at_the_list_is_repeated_through_trouble(task, mocker):
+def test_list_request_is_repeated_through_an_outage(task, mocker):
     mocker.patch.object(task.server, "list_jobs", side_effect=[DOWN, DOWN, []])
     assert task.run().outcome is By.NEW
 
 
-def test_look_at_the_job_is_repeated_through_trouble(task, mocker):
+def test_describe_request_is_repeated_through_an_outage(task, mocker):
     task.run()
     mocker.patch.object(task.server, "describe", side_effect=[DOWN, DOWN, task.server.describe("1")])
     assert task.run().outcome is By.REATTACHED
@@ -459,11 +461,208 @@ def test_record_is_plain_json(task):
     assert json.loads(json.dumps(task.store[RECORD])) == task.store[RECORD]
 
 
-def test_record_of_a_collection_with_very_many_jobs_stays_small(task, mocker):
-    for _ in range(3000):
+# -- what was there before ---------------------------------------------------------------------------------------------
+
+
+def test_retry_adds_nothing_to_the_known_jobs(task):
+    task.server.create(None, ("b.parquet",), None)
+    with pytest.raises(errors.MilvusBusyError):
+        task.run("busy", max_failures=1)
+    task.server.create(None, ("c.parquet",), None)
+    task.run()
+    assert task.store[RECORD]["known"] == ["1"]
+
+
+@pytest.mark.parametrize("fault", ["denied", "later"])
+def test_lost_create_that_nobody_expects_any_more_is_taken_by_its_key(fault):
+    task = Task(knows_keys=True)
+    with pytest.raises(errors.MilvusError):
+        task.run(fault, "busy", max_failures=2 if fault == "later" else 1)
+    task.server.sleep(100)
+    assert task.run().job_id == "1"
+    assert list(task.server.jobs) == ["1"]
+
+
+def test_next_attempt_adds_nothing_to_the_known_jobs(task):
+    task.server.create(None, ("b.parquet",), None)
+    task.run()
+    task.ends("Failed")
+    task.server.create(None, ("c.parquet",), None)
+    task.run()
+    assert (task.store[RECORD]["attempt"], task.store[RECORD]["known"]) == (2, ["1"])
+
+
+def test_lost_create_of_the_next_attempt_is_adopted(task):
+    task.run()
+    task.ends("Failed")
+    with pytest.raises(Crash):
+        task.run(dies_at=5)
+    assert task.run() == Submission("2", By.ADOPTED)
+
+
+def test_resubmission_adds_nothing_to_the_known_jobs(task):
+    task.server.create(None, ("b.parquet",), None)
+    task.run()
+    task.expires()
+    task.run(resubmit_unknown=True)
+    assert (task.store[RECORD]["attempt"], task.store[RECORD]["known"]) == (2, ["1"])
+
+
+def test_lost_create_of_a_resubmission_is_adopted(task):
+    task.run()
+    task.expires()
+    with pytest.raises(Crash):
+        task.run(resubmit_unknown=True, dies_at=7)
+    assert task.run(resubmit_unknown=True) == Submission("2", By.ADOPTED)
+
+
+def test_key_that_a_job_from_before_has_is_not_used_again():
+    task = Task(knows_keys=True)
+    task.server.create(task.load.key(1), OURS, None)
+    task.server.create(task.load.key(2), OURS, None)
+    assert task.run() == Submission("3", By.NEW)
+    assert task.store[RECORD]["attempt"] == 3
+    assert task.run() == Submission("3", By.REATTACHED)
+
+
+def test_retry_uses_the_next_key_too_where_a_job_from_before_has_the_first():
+    task = Task(knows_keys=True)
+    task.server.create(task.load.key(1), OURS, None)
+    with pytest.raises(errors.MilvusBusyError):
+        task.run("busy", max_failures=1)
+    assert task.run() == Submission("2", By.NEW)
+
+
+def test_server_that_gives_one_job_for_every_key_is_an_unknown_outcome(task, mocker):
+    task.server.create(None, ("b.parquet",), None)
+    create = mocker.patch.object(Client, "create", return_value="1")
+    found = task.run()
+    assert (found.job_id, found.outcome) == ("", By.UNKNOWN)
+    assert "responds with import job 1 to every key" in found.message
+    assert create.call_count == submitter.MAX_KEYS_OF_OTHER_LOADS
+
+
+def test_resubmission_that_is_lost_too_is_not_repeated_for_ever(keyless):
+    keyless.load = replace(keyless.load, files=())
+    found = keyless.run(*["lost"] * 9, resubmit_unknown=True)
+    assert found.outcome is By.UNKNOWN
+    assert len(keyless.keys) == 2
+
+
+def many_jobs(task, count):
+    for _ in range(count):
         task.server.create(None, ("b.parquet",), None)
+
+
+def test_record_of_a_collection_with_very_many_jobs_stays_small(task):
+    many_jobs(task, 3 * MAX_KNOWN_JOB_IDS)
     task.run()
     assert len(json.dumps(task.store[RECORD])) < 64_000
+
+
+@pytest.mark.parametrize("count", [MAX_KNOWN_JOB_IDS - 1, MAX_KNOWN_JOB_IDS, MAX_KNOWN_JOB_IDS + 500])
+def test_job_from_before_is_known_among_very_many(keyless, count):
+    keyless.server.create(None, OURS, None)
+    many_jobs(keyless, count)
+    assert keyless.run("dropped").job_id == str(count + 2)
+
+
+def test_jobs_from_before_are_known_whatever_the_order_of_the_list(keyless, mocker):
+    keyless.server.create(None, OURS, None)
+    many_jobs(keyless, MAX_KNOWN_JOB_IDS)
+    jobs = keyless.server.list_jobs
+    mocker.patch.object(keyless.server, "list_jobs", side_effect=lambda: jobs()[::-1])
+    describe = mocker.spy(keyless.server, "describe")
+    assert keyless.run("lost") == Submission(str(MAX_KNOWN_JOB_IDS + 2), By.ADOPTED)
+    assert {call.args for call in describe.call_args_list} == {(str(MAX_KNOWN_JOB_IDS + 2),)}
+
+
+def test_job_among_very_many_is_found_by_its_key(mocker):
+    task = Task(knows_keys=True)
+    many_jobs(task, MAX_KNOWN_JOB_IDS + 500)
+    with pytest.raises(errors.MilvusError):
+        task.run("denied", max_failures=1)
+    assert task.run().job_id == str(MAX_KNOWN_JOB_IDS + 501)
+
+
+def test_newest_of_very_many_ids_are_recorded():
+    ids = [str(number) for number in range(10**18, 10**18 + MAX_KNOWN_JOB_IDS + 1)]
+    assert newest(reversed(ids)) == tuple(ids[1:])
+    assert newest(["job-2", "job-1"]) == ("job-2", "job-1")
+
+
+# -- two processes of one task -----------------------------------------------------------------------------------------
+
+
+class Meanwhile:
+    """A list that takes long: meanwhile another process of the task does something."""
+
+    def __init__(self, task, mocker, happens):
+        self.happens = happens
+        self.jobs = task.server.list_jobs
+        mocker.patch.object(task.server, "list_jobs", side_effect=self.list_jobs)
+
+    def list_jobs(self):
+        if self.happens:
+            happens, self.happens = self.happens, None
+            happens()
+        return self.jobs()
+
+
+def test_process_takes_the_job_that_another_submitted_while_it_listed(task, mocker):
+    Meanwhile(task, mocker, task.run)
+    assert task.run() == Submission("1", By.REATTACHED)
+
+
+def test_process_adopts_the_job_that_another_lost_while_it_listed(task, mocker):
+    def loses_a_job():
+        with pytest.raises(Crash):
+            task.run(dies_at=5)
+
+    Meanwhile(task, mocker, loses_a_job)
+    assert task.run() == Submission("1", By.ADOPTED)
+
+
+def test_process_waits_out_a_busy_list_and_takes_the_job_of_another(task, mocker):
+    jobs = task.server.list_jobs
+    busy = errors.MilvusBusyError("too many requests", code=2100)
+
+    def another_submits():
+        mocker.patch.object(task.server, "list_jobs", jobs)
+        task.run()
+        return jobs()
+
+    answers = iter([busy, busy, another_submits])
+
+    def list_jobs():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer()
+
+    mocker.patch.object(task.server, "list_jobs", side_effect=list_jobs)
+    assert task.run() == Submission("1", By.REATTACHED)
+
+
+def test_two_processes_that_both_saw_no_job_get_one_by_its_key(mocker):
+    task = Task(knows_keys=True)
+    server_create = task.server.create
+
+    def after_another(key, *values):
+        server_create(key, *values)
+        return server_create(key, *values)
+
+    mocker.patch.object(task.server, "create", after_another)
+    assert task.run() == Submission("1", By.NEW)
+    assert list(task.server.jobs) == ["1"]
+
+
+def test_two_tasks_that_submit_at_once_get_a_job_each(task, mocker):
+    other = task.batch(1)
+    other.store = Store()
+    other.load = replace(other.load, identity=("dag", "other", "run", "-1"))
+    Meanwhile(task, mocker, other.run)
+    assert task.run("lost") == Submission("2", By.ADOPTED)
 
 
 # -- loads of several imports ----------------------------------------------------------------------------------------
