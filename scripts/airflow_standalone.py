@@ -134,9 +134,9 @@ def local_milvus(folder: Path, *, bucket: Path, port: int, **more: object) -> Se
 class StandaloneAirflow(Service):
     """``airflow standalone`` and its metadata database."""
 
-    def __init__(self, home: Path, **of_service: Any) -> None:
+    def __init__(self, home: Path, database: Path | None, **of_service: Any) -> None:
         super().__init__([sys.executable, "-m", "airflow", "standalone"], log=home / "airflow.log", **of_service)
-        self._database = Database(home / "postgres")
+        self._database = Database(database or home / "postgres")
 
     def start(self) -> Self:
         """Start both and return when Airflow serves."""
@@ -150,16 +150,25 @@ class StandaloneAirflow(Service):
 
 
 def standalone_airflow(
-    home: Path, *, port: int, dag_folders: Mapping[str, Path], variables: Mapping[str, str], workers: int = 6
+    home: Path,
+    *,
+    port: int,
+    dag_folders: Mapping[str, Path],
+    variables: Mapping[str, str],
+    workers: int = 6,
+    database: Path | None = None,
 ) -> StandaloneAirflow:
     """A whole Airflow that keeps its data in ``home`` and needs no login.
 
     :param dag_folders: by name.
     :param variables: more environment variables, such as ``AIRFLOW_CONN_MILVUS_DEFAULT``.
     :param workers: how many tasks run at a time.
+    :param database: the folder of its metadata database, instead of one in ``home``. PostgreSQL does not run as root:
+        started by root it has a user of its own, who must be able to enter the folder.
     """
     return StandaloneAirflow(
         home,
+        database,
         port=port,
         env={**_airflow_env(home, port, dag_folders, workers), **variables},
         ready=lambda: _is_healthy(port),

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -276,7 +277,16 @@ def call_milvus(milvus: dict[str, Service]) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def airflow(milvus: dict[str, Service], bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def database() -> Iterator[Path]:
+    """A folder outside of pytest's own, which pytest closes to all other users whenever a session of it begins."""
+    with TemporaryDirectory(prefix="airflow-database-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "postgres"
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    milvus: dict[str, Service], bucket: Path, database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Airflow]:
     service = standalone_airflow(
         tmp_path_factory.mktemp("airflow"),
         port=free_port(),
@@ -289,6 +299,7 @@ def airflow(milvus: dict[str, Service], bucket: Path, tmp_path_factory: pytest.T
             },
         },
         workers=8,
+        database=database,
     )
     try:
         yield Airflow(service.start(), service.url)

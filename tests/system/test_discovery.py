@@ -23,7 +23,8 @@ def test_connection_type_is_listed(airflow):
 def test_triggers_are_listed(airflow):
     triggers = listed(airflow, "triggers")
     names = {trigger["class"] for trigger in triggers if trigger["package_name"] == "airflow-provider-milvus"}
-    assert names == {"airflow_provider_milvus.triggers.collection", "airflow_provider_milvus.triggers.import_job"}
+    modules = ("collection", "import_event", "import_job")
+    assert names == {f"airflow_provider_milvus.triggers.{module}" for module in modules}
 
 
 def test_provider_is_described(airflow):
