@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_milvus import __version__
+from airflow_provider_milvus.client.network import Network
 from airflow_provider_milvus.client.settings import ClientSettings
 from airflow_provider_milvus.rest.envelope import BASE_PATH, Request
 from airflow_provider_milvus.rest.errors import (
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Seconds that an idle connection of the triggerer is kept.
-KEEP_ALIVE = 90.0
 # A shorter text is not looked for in answers: it could be any word of theirs.
 SHORTEST_SECRET = 8
 
@@ -90,30 +88,7 @@ class RequestsTransport(Transport):
 
     @cached_property
     def session(self) -> requests.Session:
-        import requests
-
-        session = requests.Session()
-        environment = self._environment(session, self._settings.base_url)
-        self._import_proxies = self._environment(session, self._settings.import_url)["proxies"]
-        session.proxies, session.verify, session.cert = (environment[key] for key in ("proxies", "verify", "cert"))
-        # What the environment says was read once above; left on, requests reads it anew for every call, and a
-        # matching .netrc entry would replace our Authorization header.
-        session.trust_env = False
-        # Bytes, as a text would go out in Latin-1 or not at all, and Milvus reads UTF-8.
-        session.headers.update({name: value.encode() for name, value in self._headers().items()})
-        return session
-
-    def _environment(self, session: requests.Session, url: str) -> dict[str, Any]:
-        """Proxies and certificates for a URL: those of the connection, and where it has none the environment's."""
-        settings = self._settings
-        found: Any = session.merge_environment_settings(
-            url, dict(settings.proxies), None, settings.verify, settings.cert
-        )
-        return dict(found)
-
-    def _proxies(self, request: Request[T]) -> dict[str, Any] | None:
-        # NO_PROXY may name the cluster, behind a private link, and not the control plane.
-        return {**dict.fromkeys(self.session.proxies), **self._import_proxies} if request.control_plane else None
+        return Network(self._settings).session(self._headers())
 
     def call(self, request: Request[T], retries: int, timeout: float) -> T:
         """Send a request, and send it again up to ``retries`` times after trouble, where that is safe."""
@@ -146,7 +121,6 @@ class RequestsTransport(Transport):
                 url,
                 data=self._body(request),
                 headers=request.headers,
-                proxies=self._proxies(request),
                 timeout=timeout,
                 allow_redirects=False,
             )
@@ -164,7 +138,7 @@ class HttpxTransport(Transport):
 
     def __init__(self, settings: ClientSettings) -> None:
         super().__init__(settings)
-        self.client: httpx.AsyncClient = _httpx_client(settings, self._headers())
+        self.client: httpx.AsyncClient = Network(settings).async_client(self._headers())
 
     async def call(self, request: Request[T]) -> T:
         """Send a request once: what waits on an event loop has a back-off of its own."""
@@ -190,30 +164,6 @@ class HttpxTransport(Transport):
             sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             raise MilvusConnectionError(f"no answer from {url}: {text}", sent=sent) from error
         return self._read(request, response.status_code, response.headers, response.content)
-
-
-def _httpx_client(settings: ClientSettings, headers: Mapping[str, str]) -> httpx.AsyncClient:
-    import ssl
-
-    import httpx
-
-    context = httpx.create_ssl_context(verify=settings.verify is not False)
-    # requests honours these two variables and httpx does not: a worker and its triggerer must trust the same CAs.
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    bundle = settings.verify if isinstance(settings.verify, str) else bundle
-    if bundle and settings.verify:
-        context = ssl.create_default_context(cafile=bundle)
-    if settings.cert:
-        cert, key = (settings.cert, None) if isinstance(settings.cert, str) else settings.cert
-        context.load_cert_chain(cert, key)
-    # httpx would close an idle connection after 5 s, and most poll intervals are longer.
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE)
-    mounts = {
-        f"{scheme}://": httpx.AsyncHTTPTransport(verify=context, proxy=url, limits=limits)
-        for scheme, url in settings.proxies.items()
-    }
-    utf_8 = httpx.Headers(headers, encoding="utf-8")
-    return httpx.AsyncClient(headers=utf_8, timeout=settings.timeout, verify=context, mounts=mounts, limits=limits)
 
 
 def _refused(error: requests.exceptions.RequestException) -> bool:

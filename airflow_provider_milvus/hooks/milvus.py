@@ -226,19 +226,27 @@ class MilvusHook(BaseHook):
     def storage_fields(self, storage_conn_id: str | None) -> dict[str, str]:
         """Zilliz Cloud: the keys of the object storage as fields of a create request. They are secrets.
 
-        :raises ValueError: where the connection has no keys.
+        :raises ValueError: where the connection has no keys, or keys that cannot be right; it quotes none.
         """
         if storage_conn_id is None:
             return {}
-        connection = self.get_connection(storage_conn_id)
-        keys = {"accessKey": connection.login, "secretKey": connection.password}
-        if not all(keys.values()):
+        from airflow_provider_milvus.client import extra as fields
+
+        connection, whose = self.get_connection(storage_conn_id), f"the connection {storage_conn_id!r}"
+        extra = fields.read(connection, what=whose)
+        keys = {
+            "accessKey": connection.login,
+            "secretKey": connection.password,
+            "token": extra.get("token") or extra.get("aws_session_token"),
+        }
+        if not (keys["accessKey"] and keys["secretKey"]):
             raise ValueError(
-                f"the connection {storage_conn_id!r} needs the object storage's access key as login and its secret key "
-                f"as password; leave storage_conn_id out for objects that anybody may read"
+                f"{whose} needs the object storage's access key as login and its secret key as password; leave "
+                f"storage_conn_id out for objects that anybody may read"
             )
-        keys["token"] = connection.extra_dejson.get("token") or connection.extra_dejson.get("aws_session_token")
-        return {name: value for name, value in keys.items() if value}
+        for (name, value), field in zip(keys.items(), ("login", "password", "token"), strict=True):
+            fields.check_secret(value, f"{field} ({name})", whose)
+        return {name: str(value) for name, value in keys.items() if value}
 
     # -- the steps around an import ------------------------------------------------------------------------------
 
@@ -365,10 +373,11 @@ class MilvusHook(BaseHook):
     # -- the connection ------------------------------------------------------------------------------------------
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the connection works, and in words what is wrong where it does not."""
+        """Whether the connection works, and what is wrong where it does not."""
         try:
             settings = self.settings
-        except ValueError as error:
+            self.get_conn()  # reads what the environment says of proxies and certificates
+        except (ValueError, AirflowNotFoundException) as error:
             return False, str(error)
         url = settings.base_url
         try:
