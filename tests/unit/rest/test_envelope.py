@@ -172,7 +172,9 @@ def test_retry_after_as_a_date_is_seconds_from_now():
 
 
 @pytest.mark.parametrize(
-    "value", ["301", "86399", "1" * 400, "3600.5", format_datetime(datetime.now(UTC) + timedelta(days=400))]
+    "value",
+    ["301", "86399", "1" * 400, "3600.5", format_datetime(datetime.now(UTC) + timedelta(days=400))],
+    ids=["301", "86399", "400 digits", "3600.5", "date"],
 )
 def test_retry_after_is_capped_at_five_minutes(value):
     with pytest.raises(errors.MilvusBusyError) as caught:
