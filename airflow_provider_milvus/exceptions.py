@@ -4,26 +4,27 @@
 exception                             what it says                                            retried by Airflow
 ====================================  ======================================================  =================
 :class:`MilvusImportFailed`           Milvus failed the job; its rows are gone                no
-:class:`MilvusImportFailedForNow`     the same, for a reason that time can heal               yes
+:class:`MilvusImportFailedForNow`     the same, for a transient reason                        yes
 :class:`MilvusImportTimeout`          the wait is over; the job goes on                       yes
 :class:`MilvusImportOutcomeUnknown`   the job's record is gone; it may have loaded its rows   yes
-:class:`MilvusImportUnreachable`      the server could not be asked; the job may go on        yes
+:class:`MilvusImportUnreachable`      the server could not be polled; the job may go on       yes
 ====================================  ======================================================  =================
 
 The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The other three are
-not: not to know is never a reason to skip. Errors of a single request are :class:`MilvusError` and its kinds.
+not: an unknown outcome is never a reason to skip. Errors of a single request are :class:`MilvusError` and its
+subclasses.
 
 The steps around an import raise
 
 ====================================  ======================================================  =================
 exception                             what it says                                            retried by Airflow
 ====================================  ======================================================  =================
-:class:`MilvusCollectionExists`       a collection of this name is there                      no
+:class:`MilvusCollectionExists`       a collection of this name exists already                no
 :class:`MilvusIndexFailed`            Milvus failed to build an index                         no
 :class:`MilvusCollectionTimeout`      an index or a load was not ready in time; it goes on    yes
-:class:`MilvusCollectionUnreachable`  the server could not be asked for an index or a load    yes
+:class:`MilvusCollectionUnreachable`  the server could not be polled for an index or a load   yes
 :class:`MilvusCollectionNotLoaded`    readers would find nothing in the collection            yes
-:class:`MilvusRowCountWrong`          the collection has not the rows that it should have     yes
+:class:`MilvusRowCountWrong`          the collection does not have the expected rows          yes
 :class:`MilvusVersionServes`          readers use the collection to import into               no
 ====================================  ======================================================  =================
 """
@@ -39,7 +40,7 @@ from airflow_provider_milvus.rest.errors import MilvusError
 from airflow_provider_milvus.rest.errors import __all__ as _request_errors
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.waiting.import_wait import Event
+    from airflow_provider_milvus.waiting.event import Event
 
 __all__ = [
     *_request_errors,
@@ -61,7 +62,7 @@ __all__ = [
 
 
 class MilvusImportFailed(AirflowFailException):
-    """Milvus failed the import job, and would fail it again: mend the files or the collection."""
+    """Milvus failed the import job, and would fail it again: fix the files or the collection."""
 
 
 class MilvusImportRefused(AirflowFailException):
@@ -73,7 +74,7 @@ class MilvusTwoPhaseUnsupported(AirflowFailException):
 
 
 class MilvusImportFailedForNow(AirflowException):
-    """Milvus failed the import job for want of time, disk or a slot: a later try may succeed."""
+    """Milvus failed the import job for lack of time, disk or a slot: a later retry may succeed."""
 
 
 class MilvusImportTimeout(MilvusError):
@@ -85,15 +86,15 @@ class MilvusImportOutcomeUnknown(MilvusError):
 
 
 class MilvusImportUnreachable(MilvusError):
-    """The server could not be asked for the import job, which may still be running."""
+    """The server could not be polled for the import job, which may still be running."""
 
 
 class MilvusCollectionExists(AirflowFailException):
-    """A collection of this name is there already, and not to be touched or with another schema."""
+    """A collection of this name exists already, and must not be changed or has another schema."""
 
 
 class MilvusIndexFailed(AirflowFailException):
-    """Milvus failed to build an index, and would answer the same again: drop the index, or mend its parameters."""
+    """Milvus failed to build an index, and would fail it again: drop the index, or fix its parameters."""
 
 
 class MilvusCollectionTimeout(MilvusError):
@@ -101,7 +102,7 @@ class MilvusCollectionTimeout(MilvusError):
 
 
 class MilvusCollectionUnreachable(MilvusError):
-    """The server could not be asked how far the index or the load is."""
+    """The server could not be polled for the progress of the index or the load."""
 
 
 class MilvusCollectionNotLoaded(AirflowException):
@@ -113,7 +114,7 @@ class MilvusVersionServes(AirflowFailException):
 
 
 class MilvusRowCountWrong(AirflowException):
-    """The collection has not the rows that it should have."""
+    """The collection does not have the expected rows."""
 
 
 _BY_STATUS: dict[str, type[Exception]] = {
@@ -124,18 +125,34 @@ _BY_STATUS: dict[str, type[Exception]] = {
 }
 
 
-def error_of(event: Event | None) -> Exception | None:
-    """The exception that an event stands for, or ``None`` for ``success``.
+def read_event(value: Any) -> Event:
+    """The event with which the wait for an import has ended, as ``execute_complete`` gets it from the triggerer.
 
-    An event of no known status is an error too: it must never pass for a success.
+    :return: with all keys that :mod:`airflow_provider_milvus.waiting.event` describes.
+    :raises MilvusImportUnreachable: where it does not say how the wait ended. It must never pass for a success.
     """
-    status: Any = event.get("status") if isinstance(event, dict) else None
-    if event is None or status not in (*_BY_STATUS, "success"):
-        return MilvusImportUnreachable(f"the wait ended without a result that this version understands: {event!r}")
+    from airflow_provider_milvus.waiting.event import DamagedEvent, read_import_event
+
+    try:
+        return read_import_event(value)
+    except DamagedEvent as error:
+        raise MilvusImportUnreachable(
+            f"the event from the triggerer does not say how the import ended: {error}. The job may be running or have "
+            f"ended; a retry of this task finds it again"
+        ) from None
+
+
+def error_of(value: Any) -> Exception | None:
+    """The exception that the event of an import's wait stands for, or ``None`` for ``success``."""
+    try:
+        event = read_event(value)
+    except MilvusImportUnreachable as error:
+        return error
+    status = event["status"]
     if status == "success":
         return None
-    kind = MilvusImportFailedForNow if status == "failed" and event.get("healable") else _BY_STATUS[status]
-    return kind(f"{event.get('message') or status}")
+    kind = MilvusImportFailedForNow if status == "failed" and event["transient"] else _BY_STATUS[status]
+    return kind(event["message"] or status)
 
 
 _BY_READINESS: dict[str, type[Exception]] = {
@@ -145,9 +162,27 @@ _BY_READINESS: dict[str, type[Exception]] = {
 }
 
 
-def readiness_error_of(event: Event | None) -> Exception | None:
-    """The exception that the event of a :mod:`~airflow_provider_milvus.waiting.readiness_wait` wait stands for."""
-    status: Any = event.get("status") if isinstance(event, dict) else None
-    if event is None or status not in (*_BY_READINESS, "success"):
-        return MilvusCollectionUnreachable(f"the wait ended without a result that this version understands: {event!r}")
-    return None if status == "success" else _BY_READINESS[status](f"{event.get('message') or status}")
+def read_readiness_event(value: Any) -> Event:
+    """The event with which the wait for a load or for index builds has ended.
+
+    :raises MilvusCollectionUnreachable: where it does not say how the wait ended. It must never pass for a success.
+    """
+    from airflow_provider_milvus.waiting.event import DamagedEvent
+    from airflow_provider_milvus.waiting.event import read_readiness_event as read
+
+    try:
+        return read(value)
+    except DamagedEvent as error:
+        raise MilvusCollectionUnreachable(
+            f"the event from the triggerer does not say how the wait for the collection ended: {error}. Milvus goes on "
+            f"with the index or the load; a retry of this task waits for it again"
+        ) from None
+
+
+def readiness_error_of(value: Any) -> Exception | None:
+    """The exception that the event of the wait for a load or for index builds stands for, or ``None``."""
+    try:
+        event = read_readiness_event(value)
+    except MilvusCollectionUnreachable as error:
+        return error
+    return None if event["status"] == "success" else _BY_READINESS[event["status"]](event["message"])

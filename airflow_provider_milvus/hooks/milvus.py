@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.errors import MilvusError
     from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource
-    from airflow_provider_milvus.waiting.import_wait import Event, ImportWait
+    from airflow_provider_milvus.waiting.event import Event
+    from airflow_provider_milvus.waiting.import_wait import ImportWait
 
 T = TypeVar("T")
 
@@ -195,7 +196,7 @@ class MilvusHook(BaseHook):
         )
         if error := error_of(self.run_wait(wait)):
             raise error
-        return wait.seen[0] if isinstance(job_id, str) else wait.seen
+        return wait.progress if isinstance(wait.job_ids, list) else wait.progress[0]
 
     def run_wait(self, wait: ImportWait, *, until: float | None = None) -> Event | None:
         """Poll with this hook's connection; see :func:`airflow_provider_milvus.waiting.import_wait.wait_for`."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_milvus import rest, waiting
-from airflow_provider_milvus.exceptions import readiness_error_of
+from airflow_provider_milvus.exceptions import read_readiness_event, readiness_error_of
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_milvus.waiting.import_wait import Event
+    from airflow_provider_milvus.waiting.event import Event
 
 
 class MilvusOperator(BaseOperator):
@@ -123,8 +123,8 @@ class MilvusReadinessOperator(MilvusOperator):
 
     def execute_complete(self, context: Context, event: Event | None) -> Any:
         """End the wait: return the figures of what is ready, or fail."""
+        event = read_readiness_event(event)
         if error := readiness_error_of(event):
             raise error
-        assert event is not None  # else it was an error
         self.log.info("%s", event["message"])
         return event["states"]

@@ -15,6 +15,7 @@ from airflow_provider_milvus.exceptions import (
     MilvusImportRefused,
     MilvusTwoPhaseUnsupported,
     error_of,
+    read_event,
 )
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.waiting.backoff import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource, ImportState
     from airflow_provider_milvus.submission.record import EarlierTries, Store
     from airflow_provider_milvus.submission.submitter import Load, Submission
-    from airflow_provider_milvus.waiting.import_wait import Event
+    from airflow_provider_milvus.waiting.event import Event
 
 
 FOOTERS = "footers"
@@ -398,7 +399,7 @@ class MilvusBulkImportOperator(BaseOperator):
         more = {"jobs": self._jobs} if several else {}
         wait = waiting.import_wait.ImportWait(
             open_jobs if several else open_jobs[0],
-            goal=goal,
+            target_state=goal,
             poll_interval=self.poll_interval,
             deadline=deadline,
             max_poll_failures=self.max_poll_failures,
@@ -413,7 +414,7 @@ class MilvusBulkImportOperator(BaseOperator):
                 trigger=MilvusImportTrigger(
                     job_id=wait.job_ids,
                     milvus_conn_id=self.milvus_conn_id,
-                    goal=goal.value,
+                    target_state=goal.value,
                     poll_interval=self.poll_interval,
                     deadline=deadline,
                     max_poll_failures=self.max_poll_failures,
@@ -440,19 +441,18 @@ class MilvusBulkImportOperator(BaseOperator):
 
         :param jobs: the ids of the load's jobs, and the final figures of those that were not waited for.
         """
-        for line in waiting.import_wait.report(event or {}):
+        event = read_event(event)
+        for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
-        seen = {job["job_id"]: job for job in (event or {}).get("imports", [])}
+        seen = {job["job_id"]: job for job in event["imports"]}
         self._jobs = {**(jobs or {}), **seen}
         self._push_figures(context)
-        committed = not self.two_phase or bool(event and event.get("goal") != self._goal)
-        error = error_of(event)
-        if error:
-            if event and not committed and event["status"] in ("timeout", "unreachable"):
+        committed = not self.two_phase or event["target_state"] != self._goal
+        if error := error_of(event):
+            if not committed and event["status"] in ("timeout", "unreachable"):
                 self._abort(event["job_id"])
             submission.record.record_results(self._store(context), seen.values())
             raise error
-        assert event is not None  # else it was an error
         self.log.info("%s", event["message"])
         return self._end(context) if committed else self._commit(context, event["job_id"])
 
@@ -475,7 +475,7 @@ class MilvusBulkImportOperator(BaseOperator):
         extra = {
             "job_id": self._result,
             "rows": sum(job["imported_rows"] for job in figures),
-            "seconds": waiting.import_wait.seconds_between(begin, end),
+            "seconds": waiting.messages.seconds_between(begin, end),
         }
         asset = assets.asset_of(self.hook.settings, self.collection_name)
         assets.update(context["outlet_events"], self.outlets, asset, extra, self._asset_alias)

@@ -16,7 +16,7 @@ from airflow_provider_milvus.waiting import backoff
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_milvus.waiting.import_wait import Event
+    from airflow_provider_milvus.waiting.event import Event
 
 IF_EXISTS = ("skip", "fail", "recreate")
 
@@ -256,7 +256,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         expected = airflow_compat.evaluated(self.expected_rows)
         if isinstance(expected, str) or not isinstance(expected, Mapping | Sequence):
             return expected
-        figures = [expected] if isinstance(expected, Mapping) else waiting.import_wait.flat(expected)
+        figures = [expected] if isinstance(expected, Mapping) else waiting.job_ids.flat(expected)
         try:
             rows = [job["total_rows"] or job["imported_rows"] for job in figures]
         except (KeyError, TypeError):

@@ -18,14 +18,20 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_milvus import airflow_compat, waiting
-from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportFailedForNow, error_of
+from airflow_provider_milvus.exceptions import (
+    MilvusImportFailed,
+    MilvusImportFailedForNow,
+    MilvusImportUnreachable,
+    error_of,
+    read_event,
+)
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, check_wait
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_milvus.waiting.import_wait import Event
+    from airflow_provider_milvus.waiting.event import Event
 
 
 class MilvusImportSensor(BaseSensorOperator):
@@ -159,20 +165,25 @@ class MilvusImportSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: Event | None) -> dict[str, Any] | list[dict[str, Any]]:
         """End the wait: return the final figures, or fail with what went wrong."""
-        for line in waiting.import_wait.report(event or {}):
+        try:
+            event = read_event(event)
+        except MilvusImportUnreachable as damaged:
+            if self.never_fail:
+                raise AirflowSkipException(str(damaged)) from damaged
+            raise
+        for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
         if error := self._error_of(event):
             if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):
                 raise AirflowSkipException(str(error)) from error
             raise error
-        assert event is not None  # else it was an error
         self.log.info("%s", event["message"])
         figures: list[dict[str, Any]] = event["imports"]
         return figures[0] if isinstance(event["job_id"], str) else figures
 
-    def _error_of(self, event: Event | None) -> Exception | None:
+    def _error_of(self, event: Event) -> Exception | None:
         error = error_of(event)
-        if event and event.get("status") == "timeout":
+        if event["status"] == "timeout":
             return AirflowSensorTimeout(str(error))
         # What time heals is mended by submitting again; looking again at the same job finds the same failure.
         return MilvusImportFailed(str(error)) if isinstance(error, MilvusImportFailedForNow) else error

@@ -39,8 +39,9 @@ from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, 
 from airflow_provider_milvus.submission import record as records
 from airflow_provider_milvus.submission.record import EarlierTries, Record, Store, UnreadableRecord
 from airflow_provider_milvus.waiting import backoff
-from airflow_provider_milvus.waiting.import_wait import LOOKS_FOR_A_MISSING_JOB, Log
+from airflow_provider_milvus.waiting.import_wait import POLLS_FOR_A_MISSING_JOB
 from airflow_provider_milvus.waiting.outcome import Outcome, failure_reason, outcome
+from airflow_provider_milvus.waiting.wait import Log
 
 T = TypeVar("T")
 
@@ -380,11 +381,11 @@ class Submitter:
         return record
 
     def _describe(self, job_id: str) -> ImportProgress | None:
-        for poll in range(LOOKS_FOR_A_MISSING_JOB):
+        for poll in range(POLLS_FOR_A_MISSING_JOB):
             try:
                 return self._read(lambda: self._client.describe(job_id))
             except MilvusImportJobNotFound:
-                if poll + 1 < LOOKS_FOR_A_MISSING_JOB:
+                if poll + 1 < POLLS_FOR_A_MISSING_JOB:
                     self._sleep(backoff.FIRST_BACKOFF)
         return None
 

@@ -186,7 +186,7 @@ class _CheckVersion(MilvusRowCountCheckOperator):
     def execute(self, context: Context) -> int:
         if self.planned is not None:
             figures = airflow_compat.evaluated(self.expected_rows)
-            planned, told = len(airflow_compat.evaluated(self.planned)), len(waiting.import_wait.flat(figures))
+            planned, told = len(airflow_compat.evaluated(self.planned)), len(waiting.job_ids.flat(figures))
             if told != planned:
                 raise MilvusRowCountWrong(
                     f"{planned} imports were planned, and {told} of them say what they loaded: one that was marked as "

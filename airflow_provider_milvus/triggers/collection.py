@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
-
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import rest, waiting
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
-from airflow_provider_milvus.triggers.import_job import MIN_AGE
-from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
+from airflow_provider_milvus.triggers.wait_trigger import MilvusWaitTrigger
+from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
+
+if TYPE_CHECKING:
+    from airflow_provider_milvus.waiting.event import Event
 
 
-class MilvusCollectionTrigger(BaseTrigger):
+class MilvusCollectionTrigger(MilvusWaitTrigger):
     """Wait until a collection is loaded, or until indexes of it are built, without holding a worker slot.
 
-    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.readiness_wait`, no sooner than six
-    seconds after it was started. It only reads, so that a triggerer that takes it over from another can start it again.
+    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.event`, no sooner than six seconds
+    after it was started.
 
     :param collection_name: the collection.
     :param milvus_conn_id: a connection of the type ``milvus``.
     :param index_names: the indexes that are waited for; ``None`` waits until the collection is loaded.
-    :param poll_interval: the most seconds between two looks.
-    :param deadline: epoch seconds after which it fires with ``timeout``; ``None`` waits for ever.
-    :param max_poll_failures: failed looks in a row after which it fires with ``unreachable``.
+    :param poll_interval: longest time between two polls, in seconds.
+    :param deadline: epoch seconds after which it fires with ``timeout``; ``None`` for no limit.
+    :param max_poll_failures: failed polls in a row after which it fires with ``unreachable``.
     :param database: instead of the connection's database.
     """
 
@@ -64,9 +63,8 @@ class MilvusCollectionTrigger(BaseTrigger):
             },
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask until the wait has ended, then fire."""
-        started = time.monotonic()
+    async def _wait(self) -> Event:
+        check_wait(poll_interval=self.poll_interval, max_poll_failures=self.max_poll_failures)
         wait = waiting.readiness_wait.ReadinessWait(
             f"collection {self.collection_name}",
             poll_interval=self.poll_interval,
@@ -74,12 +72,17 @@ class MilvusCollectionTrigger(BaseTrigger):
             max_poll_failures=self.max_poll_failures,
             log=self.log,
         )
-        questions = rest.collections.readiness(self.collection_name, self.index_names)
+        requests = rest.collections.readiness(self.collection_name, self.index_names)
         async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
 
-            async def ask() -> list[Any]:
-                return [await hook.call(question) for question in questions]
+            async def fetch() -> list[Any]:
+                return [await hook.call(request) for request in requests]
 
-            event = await waiting.readiness_wait.watch(wait, ask)
-        await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+            return await waiting.readiness_wait.watch(wait, fetch)
+
+    def _error_event(self, reason: str) -> Event:
+        return waiting.event.readiness_event(
+            "unreachable",
+            f"collection {self.collection_name} could not be polled with the connection {self.milvus_conn_id!r}; "
+            f"Milvus goes on: {reason}",
+        )

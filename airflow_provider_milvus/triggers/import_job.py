@@ -3,142 +3,160 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_milvus import airflow_compat, rest, waiting
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
-from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL
+from airflow_provider_milvus.triggers.wait_trigger import MilvusWaitTrigger
+from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
 
 if TYPE_CHECKING:
-    pass
+    from airflow_provider_milvus.waiting.event import Event
 
-# Airflow fails a task whose trigger fires before the executor has told the scheduler that the deferring worker is done,
-# which takes up to a worker heartbeat (5 s).
-MIN_AGE = 6.0
 AIRFLOW_KILLS_TRIGGERS = hasattr(BaseTrigger, "on_kill")
 FINAL_STATES = ("failed", "success", "skipped", "upstream_failed", "removed")
 
-_airflow_has_answered = False
+_airflow_has_responded = False
 
 
-class MilvusImportTrigger(BaseTrigger):
+class MilvusImportTrigger(MilvusWaitTrigger):
     """Wait for import jobs without holding a worker slot.
 
-    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.import_wait`, no sooner than six
-    seconds after it was started. It only reads, so that a triggerer that takes it over from another can start it again.
+    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.event`, no sooner than six seconds
+    after it was started.
 
     A kill of the deferred task (mark failed, mark success; Airflow 3.3 and later) aborts a two-phase job.
 
     :param job_id: one id, or a list of ids.
     :param milvus_conn_id: a connection of the type ``milvus``.
-    :param goal: the state that is waited for, ``Completed`` or ``Uncommitted``.
-    :param poll_interval: the most seconds between two looks.
-    :param deadline: epoch seconds after which it fires with ``timeout``; ``None`` waits for ever.
-    :param max_poll_failures: failed looks in a row after which it fires with ``unreachable``.
+    :param target_state: the state that is waited for, ``Completed`` or ``Uncommitted``.
+    :param poll_interval: longest time between two polls, in seconds.
+    :param deadline: epoch seconds after which it fires with ``timeout``; ``None`` for no limit.
+    :param max_poll_failures: failed polls in a row after which it fires with ``unreachable``.
     :param database: instead of the connection's database.
     :param abort_on_kill: whether a kill aborts the job; only a two-phase job can be aborted.
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
+    :param goal: ``target_state`` of a trigger that version 0.1.0 has stored.
     """
 
     def __init__(
         self,
         job_id: str | Sequence[str],
         milvus_conn_id: str,
-        goal: str = "Completed",
+        target_state: str = "Completed",
         poll_interval: float = DEFAULT_POLL_INTERVAL,
         deadline: float | None = None,
         max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
         database: str | None = None,
         abort_on_kill: bool = False,
         fail_fast: bool = True,
+        goal: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
         self.milvus_conn_id = milvus_conn_id
-        self.goal = goal
+        self.target_state = target_state if goal is None else goal
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.max_poll_failures = max_poll_failures
         self.database = database
         self.abort_on_kill = abort_on_kill
         self.fail_fast = fail_fast
-        self._fired = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
-        return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
-            {
-                "job_id": self.job_id,
-                "milvus_conn_id": self.milvus_conn_id,
-                "goal": self.goal,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-                "max_poll_failures": self.max_poll_failures,
-                "database": self.database,
-                "abort_on_kill": self.abort_on_kill,
-                "fail_fast": self.fail_fast,
-            },
-        )
+        arguments = {
+            "job_id": self.job_id,
+            "milvus_conn_id": self.milvus_conn_id,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+            "max_poll_failures": self.max_poll_failures,
+            "database": self.database,
+            "abort_on_kill": self.abort_on_kill,
+            "fail_fast": self.fail_fast,
+        }
+        if self.target_state != "Completed":
+            # Left out where it can be: version 0.1.0 does not know it, and may be the one that reads this.
+            arguments["target_state"] = self.target_state
+        return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask until the wait has ended, then fire."""
-        started = time.monotonic()
+    async def _wait(self) -> Event:
+        check_wait(poll_interval=self.poll_interval, max_poll_failures=self.max_poll_failures)
         if self.abort_on_kill and AIRFLOW_KILLS_TRIGGERS:
-            await self._ask_airflow_once()
+            await self._request_task_state_once()
         wait = waiting.import_wait.ImportWait(
             self.job_id,
-            goal=rest.import_jobs.ImportState(self.goal),
+            target_state=rest.import_jobs.ImportState(self.target_state),
             poll_interval=self.poll_interval,
             deadline=self.deadline,
             max_poll_failures=self.max_poll_failures,
             fail_fast=self.fail_fast,
             log=airflow_compat.shared_logger(self),
         )
-        event = await waiting.poller.watch(
+        return await waiting.poller.watch(
             (self.milvus_conn_id, self.database),
             partial(MilvusAsyncHook, self.milvus_conn_id, self.database),
             wait,
         )
-        await asyncio.sleep(MIN_AGE - (time.monotonic() - started))
-        self._fired = True
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _ask_airflow_once(self) -> None:
-        """Let Airflow give its first answer now: it takes the triggerer seconds, in which a killed job would go on."""
-        global _airflow_has_answered
-        if not _airflow_has_answered:
-            _airflow_has_answered = True
-            with suppress(Exception):  # nobody needs the answer
+    def _error_event(self, reason: str) -> Event:
+        shown = waiting.job_ids.shortened(self.job_id)
+        try:
+            job_ids: Any = waiting.job_ids.as_list(self.job_id)
+        except ValueError:
+            job_ids = shown
+        else:
+            job_ids = job_ids if waiting.job_ids.is_list(self.job_id) else job_ids[0]
+        return waiting.event.import_event(
+            job_ids,
+            waiting.event.bounded_text(str(self.target_state)),
+            "unreachable",
+            f"import job {shown} could not be polled with the connection {self.milvus_conn_id!r}; it may still be "
+            f"running: {reason}",
+        )
+
+    async def _request_task_state_once(self) -> None:
+        """Let Airflow send its first response now: it takes seconds, in which a killed job would go on."""
+        global _airflow_has_responded
+        if not _airflow_has_responded:
+            _airflow_has_responded = True
+            with suppress(Exception):  # the state itself is not needed
                 await self._task_has_ended()
 
     async def on_kill(self) -> None:
         """Abort a two-phase job whose task was ended by a person; say of any other that it goes on."""
-        # Airflow cancels this again and again, about once a second, until it has ended; what has begun must go on.
+        # Airflow cancels this about once a second, until it has ended; what has begun must go on.
         self._killing = asyncio.create_task(self._after_kill())
         await asyncio.shield(self._killing)
 
     async def _after_kill(self) -> None:
         if self._fired or not await self._task_has_ended():
             return
-        for job_id in waiting.import_wait.as_list(self.job_id):
-            if not self.abort_on_kill:
-                why = "Milvus cannot cancel it" if self.goal == "Completed" else "it was not to be aborted"
+        job_ids = waiting.job_ids.as_list(self.job_id)
+        if not self.abort_on_kill:
+            why = "Milvus cannot cancel it" if self.target_state == "Completed" else "it was not to be aborted"
+            for job_id in job_ids:
                 self.log.warning("Import job %s goes on: %s", job_id, why)
-                continue
+            return
+        try:
             async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
-                try:
-                    await hook.abort_import(job_id)
-                except rest.errors.MilvusError as error:
-                    self.log.warning("Import job %s could not be aborted: %s", job_id, error)
-                else:
-                    self.log.info("Import job %s was aborted; nothing of it was visible", job_id)
+                for job_id in job_ids:
+                    await self._abort(hook, job_id)
+        except Exception as error:
+            self.log.warning("Import job %s could not be aborted: %s", ", ".join(job_ids), error)
+
+    async def _abort(self, hook: MilvusAsyncHook, job_id: str) -> None:
+        try:
+            await hook.abort_import(job_id)
+        except rest.errors.MilvusError as error:
+            self.log.warning("Import job %s could not be aborted: %s", job_id, error)
+        else:
+            self.log.info("Import job %s was aborted; nothing of it was visible", job_id)
 
     async def _task_has_ended(self) -> bool:
         """Whether the task is in a final state.

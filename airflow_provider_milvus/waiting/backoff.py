@@ -101,27 +101,6 @@ def interval(age: float, poll_interval: float, jitter: Jitter = random.uniform) 
     return min(poll_interval, max(MIN_POLL_INTERVAL, age * AGE_SHARE)) * jitter(0.9, 1.0)
 
 
-def backoff(
-    failures: int, retry_after: float | None = None, *, ceiling: float = MAX_BACKOFF, jitter: Jitter = random.uniform
-) -> float:
-    """The time to wait after so many failures in a row (1, 2, …).
-
-    It doubles from one second to ``ceiling``, each time shortened by chance to no less than its half. What the server
-    asks for with ``Retry-After`` is the least.
-    """
-    longest = min(ceiling, FIRST_BACKOFF * 2.0 ** min(failures - 1, 10))
-    return max(retry_after or 0.0, longest * jitter(0.5, 1.0))
-
-
-def ceiling(outage: float, poll_interval: float) -> float:
-    """The longest back-off of a wait, after ``outage`` seconds without an answer.
-
-    It is the poll interval, so that after a short outage nobody waits longer than on any other day, or 5 % of the
-    outage, so that a long one costs little; a minute at most.
-    """
-    return min(MAX_BACKOFF, max(FIRST_BACKOFF, poll_interval, outage * AGE_SHARE))
-
-
 def check_wait(
     *,
     poll_interval: float,

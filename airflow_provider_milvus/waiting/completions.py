@@ -1,8 +1,8 @@
 """Imports that complete, whoever started them.
 
-One poll lists the jobs of a server for everybody who watches a collection of it. Each watcher then looks for those of
-its own collection that it has not announced yet. The server's list does not tell equally named collections of two
-databases apart, and has no figures: so what is new is looked up in the list of the one collection, and described.
+One poll lists the jobs of a server for all watchers of its collections. Each watcher then selects those of its own
+collection that it has not announced yet. The server's list does not tell equally named collections of two databases
+apart, and has no row counts: so what is new is searched for in the list of the one collection, and described.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any, Protocol
 from airflow_provider_milvus.rest.errors import (
     MilvusAuthError,
     MilvusCollectionNotFound,
+    MilvusConnectionError,
     MilvusDatabaseNotFound,
+    MilvusImportJobNotFound,
     MilvusServerError,
 )
 from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportState, completed_by_collection
 from airflow_provider_milvus.waiting import backoff
-from airflow_provider_milvus.waiting.import_wait import TOLD_SECONDS, Log
-from airflow_provider_milvus.waiting.poller import LIST_SHARE, Client, OpenClient
+from airflow_provider_milvus.waiting.list_cost import ListPace, Metered
+from airflow_provider_milvus.waiting.poller import Client, OpenClient
+from airflow_provider_milvus.waiting.request_pool import RequestPool, Response
+from airflow_provider_milvus.waiting.wait import Log
 
 # By the name of their collection, the ids of all completed jobs that the server has records of.
 Completed = Mapping[str, Sequence[str]]
@@ -33,60 +37,81 @@ MAX_REMEMBERED = 2_000
 async def poll(
     open_client: OpenClient, poll_interval: float, log: Log, collection_name: str | None = None
 ) -> AsyncIterator[Completed | None]:
-    """Look at a server again and again, for ever, and tell at each look what is completed.
+    """Poll a server for ever, and report at each poll what is completed.
 
-    Trouble is logged, at most once a minute, and backed off from; it never ends the poll. After it the connection is
-    read anew, since its credentials may have been mended.
+    Failed polls are logged, at most once a minute, and followed by a back-off; they never end the poll. After one the
+    connection is read again, since its credentials may have been fixed.
 
-    :param poll_interval: seconds between two looks; more where the list takes the server more than 5 % of it.
+    :param poll_interval: longest time between two polls, in seconds; up to twice as long where lists are expensive.
     :param collection_name: whose jobs to list; ``None`` for those of all collections.
     :yields: the completed jobs by collection; ``None`` where the server lists no jobs but of one collection.
     """
     now = asyncio.get_running_loop().time
-    failures, trouble_since, told_at = 0, 0.0, -math.inf
+    failed, pace = backoff.Backoff(clock=now), ListPace()
     while True:
         try:
             async with open_client() as client:
                 while True:
-                    began = now()
+                    began, request = now(), Metered(client.list_import_records(collection_name))
                     try:
-                        completed = completed_by_collection(await client.list_import_records(collection_name))
+                        completed = completed_by_collection(await request)
                     except MilvusCollectionNotFound:
                         completed = {}  # not created yet
-                    spared = (now() - began) * (1 / LIST_SHARE - 1)
-                    failures = 0
+                    pace.record(began, now(), request.cost)
+                    failed.reset()
                     yield completed
-                    await asyncio.sleep(max(backoff.interval(math.inf, poll_interval), spared))
+                    paced = pace.next_time(poll_interval) - now()
+                    await asyncio.sleep(max(backoff.interval(math.inf, poll_interval), paced))
         except Exception as error:
             if collection_name is None and _refuses(error):
                 yield None
-            failures += 1
-            trouble_since = now() if failures == 1 else trouble_since
-            if now() >= told_at + TOLD_SECONDS:
-                told_at = now()
-                log.warning("Could not look for completed imports (%d in a row): %s", failures, error)
-            ceiling = backoff.ceiling(now() - trouble_since, poll_interval)
-            await asyncio.sleep(backoff.backoff(failures, getattr(error, "retry_after", None), ceiling=ceiling))
+            if failed.record_error(error):
+                log.warning("Poll for completed imports failed (%d in a row): %s", failed.failures, error)
+            await asyncio.sleep(failed.delay(poll_interval))
 
 
 def _refuses(error: Exception) -> bool:
-    """Whether the server has understood the question and will never answer it."""
+    """Whether the server has understood the request and will never carry it out."""
     if not isinstance(error, MilvusServerError) or isinstance(error, MilvusAuthError | MilvusDatabaseNotFound):
         return False
     return error.code is not None and not error.retryable
 
 
-async def confirm(client: Client, collection_name: str, job_ids: Iterable[str]) -> list[ImportProgress]:
-    """What those of the jobs came to that are of this collection, in the client's database, and completed.
+async def confirm(
+    client: Client, collection_name: str, job_ids: Iterable[str]
+) -> tuple[list[ImportProgress], list[str], dict[str, Exception]]:
+    """Fetch the progress of jobs that a list of all collections has as completed. A slow response delays no other.
 
-    :raises MilvusError: where the server could not be asked.
+    :return: the completed ones of this collection in the client's database; the ids of the others; and the errors of
+        those whose progress could not be fetched.
+    :raises MilvusError: where the list of the collection could not be fetched.
     """
+    ids = list(job_ids)
     try:
         records = await client.list_import_records(collection_name)
     except MilvusCollectionNotFound:
-        return []
-    found = [await client.get_import_progress(job_id) for job_id in job_ids if job_id in records]
-    return [progress for progress in found if progress.state is ImportState.COMPLETED]
+        return [], ids, {}
+    responses: dict[str, Response] = {}
+    pool = RequestPool(client.get_import_progress, responses.__setitem__)
+    try:
+        await pool.run((job_id for job_id in ids if job_id in records), stop=lambda: False)
+    finally:
+        await pool.close()
+    found: list[ImportProgress] = []
+    others: list[str] = []
+    errors: dict[str, Exception] = {}
+    for job_id in ids:
+        if job_id not in records:
+            others.append(job_id)
+            continue
+        response = responses.get(job_id) or MilvusConnectionError("no complete response yet")
+        if isinstance(response, ImportProgress) and response.state is ImportState.COMPLETED:
+            found.append(response)
+        elif isinstance(response, ImportProgress | MilvusImportJobNotFound):
+            others.append(job_id)
+        else:
+            errors[job_id] = response
+    return found, others, errors
 
 
 class Store(Protocol):
@@ -100,7 +125,7 @@ class Store(Protocol):
 class Announced:
     """Which completed jobs of a collection were announced.
 
-    What was completed before the first look is not news.
+    What was completed before the first poll is not announced.
 
     :param store: keeps it across restarts; ``None`` where Airflow has no such store, and then every start is the first.
     """
@@ -110,11 +135,11 @@ class Announced:
         self._ids: dict[str, None] | None = None
 
     @property
-    def looked(self) -> bool:
-        """Whether there was a first look."""
+    def has_polled(self) -> bool:
+        """Whether there was a first poll."""
         return self._ids is not None
 
-    async def news(self, listed: Sequence[str]) -> list[str]:
+    async def unannounced(self, listed: Sequence[str]) -> list[str]:
         """Those of the completed jobs that the server lists which were not announced yet."""
         if self._ids is None:
             self._ids = await self._stored()
@@ -130,7 +155,8 @@ class Announced:
     async def remember(self, job_ids: Iterable[str], listed: Sequence[str]) -> None:
         """Take jobs for announced; the oldest that the server does not list any more are forgotten."""
         ids = {**(self._ids or {}), **dict.fromkeys(job_ids)}
-        gone = [job_id for job_id in ids if job_id not in set(listed)]
+        still_listed = set(listed)
+        gone = [job_id for job_id in ids if job_id not in still_listed]
         for job_id in gone[: max(0, len(ids) - MAX_REMEMBERED)]:
             del ids[job_id]
         self._ids = ids
@@ -139,4 +165,6 @@ class Announced:
 
     async def _stored(self) -> dict[str, None] | None:
         found = await self._store.aget(KEY) if self._store is not None else None
-        return dict.fromkeys(found) if isinstance(found, list) else None
+        if not isinstance(found, list):
+            return None
+        return {job_id: None for job_id in found if isinstance(job_id, str)}

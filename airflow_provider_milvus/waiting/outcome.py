@@ -7,11 +7,11 @@ from enum import Enum
 from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportState
 
 # A job that failed for one of these reasons may well succeed when it is submitted again later.
-_HEALABLE_REASONS = ("import timeout", "disk quota", "no slot", "slot exhausted", "memory limit")
+_TRANSIENT_REASONS = ("import timeout", "disk quota", "no slot", "slot exhausted", "memory limit")
 
 
 class Outcome(Enum):
-    """What became of a job, as far as its last answer tells."""
+    """What became of a job, as far as its last progress says."""
 
     RUNNING = "running"
     DONE = "done"
@@ -20,16 +20,15 @@ class Outcome(Enum):
     UNKNOWN = "unknown"
 
 
-def outcome(progress: ImportProgress | None, goal: ImportState = ImportState.COMPLETED) -> Outcome:
+def outcome(progress: ImportProgress | None, target_state: ImportState = ImportState.COMPLETED) -> Outcome:
     """Judge a job by its state alone; ``progress`` in percent never decides.
 
-    :param progress: the last answer, or ``None`` where the server knows no such job.
-    :param goal: the state that is waited for: ``Completed``, or ``Uncommitted`` for the first phase of a
-        two-phase import.
+    :param progress: the last progress, or ``None`` where the server knows no such job.
+    :param target_state: ``Completed``, or ``Uncommitted`` for the first phase of a two-phase import.
     """
     if progress is None:
         return Outcome.UNKNOWN
-    if progress.state in (goal, ImportState.COMPLETED):
+    if progress.state in (target_state, ImportState.COMPLETED):
         return Outcome.DONE
     if progress.state is ImportState.FAILED:
         return Outcome.FAILED
@@ -47,10 +46,10 @@ def refusal(rows: int, expected_rows: int | None, min_rows: int | None) -> str |
     return None
 
 
-def heals_with_time(progress: ImportProgress) -> bool:
+def is_transient(progress: ImportProgress) -> bool:
     """Whether a failed job may succeed when the same files are submitted again later."""
     reason = failure_reason(progress).lower()
-    return any(text in reason for text in _HEALABLE_REASONS)
+    return any(text in reason for text in _TRANSIENT_REASONS)
 
 
 def failure_reason(progress: ImportProgress) -> str:

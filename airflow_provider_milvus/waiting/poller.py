@@ -1,10 +1,10 @@
 """One poll loop for all the waits on one server.
 
-A triggerer runs thousands of waits on one event loop. They register here, and one loop looks for all of them: a few
-jobs are described one by one, many are read with one ``list``. What ``list`` says is believed only of a job that goes
-on: one that ended, failed or is missing is described, which also gives its figures and the reasons of its files.
+A triggerer runs thousands of waits on one event loop. They subscribe here, and one loop polls for all of them: a few
+jobs are described one by one, many are read with one ``list``. What ``list`` says is believed only of a job that runs:
+one that ended, failed or is missing is described, which also gives its row counts and the reasons of its files.
 
-Trouble with the server is the loop's, and its back-off holds for everybody; trouble with one job is that job's alone.
+An outage of the server is the loop's, and its back-off holds for everybody; an error of one job is that job's alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -23,33 +22,35 @@ from weakref import WeakKeyDictionary
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportState, parse_job
 from airflow_provider_milvus.waiting import backoff
-from airflow_provider_milvus.waiting.import_wait import TOLD_SECONDS, Event, ImportWait, as_list
+from airflow_provider_milvus.waiting.event import Event
+from airflow_provider_milvus.waiting.import_wait import ImportWait
+from airflow_provider_milvus.waiting.list_cost import ListPace, Metered
+from airflow_provider_milvus.waiting.request_pool import CONCURRENT, RequestPool, Response
+from airflow_provider_milvus.waiting.subscriber import PolledJob, Subscriber
+from airflow_provider_milvus.waiting.wait import LAST_POLL_SECONDS, LOG_INTERVAL_SECONDS
 
 # So many jobs are cheaper to describe than to list, whatever else the server has records of.
-FEW = 4
+MAX_DESCRIBED = 4
 RUNNING = (ImportState.PENDING, ImportState.IMPORTING, ImportState.COMMITTING)
-# How many requests are under way at a time; httpx does more work for each, the more connections it has.
-CONCURRENT = 4
-MIN_GAP = backoff.MIN_POLL_INTERVAL
-# Who is due this much of an interval later is looked for as well, or jitter would tear apart what one list can serve.
-SLACK = 0.25
-# The most of its time that the loop spends on lists, asking and reading.
-LIST_SHARE = 0.05
-# Other triggers of the event loop get their turn after so many seconds of work.
-TURN = 0.02
-# Refused lists are tried again after so many seconds.
-REFUSED = 300.0
-# A deadline is met so many seconds late at most, when a last look takes longer.
-LAST_LOOK = 2.0
-# Credentials that are refused are read anew from the connection, unless they are as fresh as this.
-FRESH = 60.0
+MIN_GAP_SECONDS = backoff.MIN_POLL_INTERVAL
+# Other tasks of the event loop get their turn after so many seconds of work.
+TURN_SECONDS = 0.02
+# A list that was refused is requested again after so many seconds.
+REFUSED_LIST_SECONDS = 300.0
+# A list that takes longer goes on beside descriptions of some of its jobs.
+SLOW_LIST_SECONDS = 5.0
+DESCRIBED_BESIDE_LIST = 100
+# Jobs whose last request failed or was slow are described beside the others, so many at a time.
+MAX_SUSPECTS_IN_FLIGHT = 16
+# Credentials that are refused are read again from the connection, unless they are as fresh as this.
+FRESH_CREDENTIALS_SECONDS = 60.0
 
 
 Records = Mapping[str, Mapping[str, Any]]
 
 
 class Client(Protocol):
-    """The two questions of the loop."""
+    """The two requests of the loop."""
 
     async def get_import_progress(self, job_id: str) -> ImportProgress: ...
 
@@ -61,172 +62,124 @@ OpenClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
 async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Event:
-    """Take part in the one loop of this event loop for a server, until the wait has ended.
+    """Subscribe to the one loop of this event loop for a server, until the wait has ended.
 
     :param server: what distinguishes the servers; the same value shares a loop.
-    :param open_client: makes the loop's client, when the first waiter comes and when credentials have changed.
-    :raises Exception: what ``open_client`` raises, in every waiter.
+    :param open_client: makes the loop's client, for the first subscriber and when credentials have changed.
+    :raises Exception: what ``open_client`` raises, for every subscriber.
     """
-    watchers = _watchers.setdefault(asyncio.get_running_loop(), {})
-    watcher = watchers.get(server)
-    if watcher is None:
-        watcher = watchers[server] = Watcher(open_client, partial(watchers.pop, server))
-    return await watcher.wait(wait)
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    poller = pollers.get(server)
+    if poller is None:
+        poller = pollers[server] = Poller(open_client, partial(pollers.pop, server))
+    return await poller.subscribe(wait)
 
 
-_watchers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Watcher]] = WeakKeyDictionary()
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Poller]] = WeakKeyDictionary()
 
 
 class _StaleClient(Exception):
     """The credentials were refused and may have been changed since the client was opened."""
 
 
-class _Waiter:
-    """One wait, and when it wants to be looked for."""
-
-    __slots__ = ("context", "done", "due", "early", "pending", "wait")
-
-    def __init__(self, wait: ImportWait, now: float) -> None:
-        self.wait = wait
-        self.pending = wait.pending
-        self.due = self.early = now
-        self.done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        # Airflow finds the task that a log line belongs to in here.
-        self.context = contextvars.copy_context()
-
-    def tell(self, report: Callable[..., Any], *arguments: Any) -> None:
-        """Call a method of the wait in the waiter's own context; what it breaks is the waiter's alone."""
-        if self.done.done():
-            return
-        try:
-            self.context.run(report, *arguments)
-        except Exception as error:
-            self.fail(error)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
-    def look_back(self) -> None:
-        """After an answer: end the wait if it has come to its end."""
-        if self.done.done():
-            return
-        event = self.wait.event()
-        if event:
-            self.done.set_result(event)
-        else:
-            self.pending = self.wait.pending
-
-    def is_all_in(self, records: Mapping[str, Any]) -> bool:
-        return all(map(records.__contains__, self.pending))
-
-    def schedule(self, now: float) -> None:
-        """Set the time of the next look, and from when on it may be had."""
-        interval = self.wait.delay()
-        self.due = now + interval
-        self.early = self.due - SLACK * interval
-        if interval <= 0:  # its deadline has passed
-            self.look_back()
-
-
-class _Job:
-    """A job that somebody waits for, and what ``list`` last said of it."""
-
-    __slots__ = ("collection", "runs", "state", "tell_at", "waiters")
-
-    def __init__(self) -> None:
-        self.waiters: list[_Waiter] = []
-        self.collection = ""
-        self.forget()
-
-    def forget(self) -> None:
-        """Take the next answer for news, however little it says."""
-        self.state: object = None
-        self.runs = False
-        self.tell_at = 0.0
-
-
-class Watcher:
-    """The loop of one server; it begins with its first waiter and ends with its last.
+class Poller:
+    """The loop of one server; it begins with its first subscriber and ends with its last.
 
     :param open_client: makes its client.
-    :param on_empty: is called as soon as nobody waits any more.
+    :param on_empty: is called as soon as there is no subscriber any more.
     """
 
     def __init__(self, open_client: OpenClient, on_empty: Callable[[], Any]) -> None:
         self._open_client = open_client
         self._on_empty = on_empty
         self._loop = asyncio.get_running_loop()
-        self._waiters: dict[_Waiter, None] = {}
-        self._jobs: dict[str, _Job] = {}
+        self._subscribers: dict[Subscriber, None] = {}
+        self._jobs: dict[str, PolledJob] = {}
         self._suspects: set[str] = set()
         self._refused: dict[str | None, float] = {}
-        self._list_seconds: deque[float] = deque(maxlen=3)
-        self._may_list_at = 0.0
-        self._failures = 0
-        self._trouble_since = 0.0
-        self._last = self._next = self._loop.time() - MIN_GAP
+        self._pace = ListPace()
+        self._slow_list: asyncio.Task[Records] | None = None
+        self._outage = backoff.Backoff(clock=self._loop.time)
+        self._failures_in_a_row = 0
+        self._probes: frozenset[str] = frozenset()
+        self._last_error: MilvusError | None = None
+        self._is_stale = False
+        self._last = self._next = self._loop.time() - MIN_GAP_SECONDS
         self._opened = 0.0
         self._wake = asyncio.Event()
-        # In a context of its own, or what the loop logs would be in the task log of its first waiter.
+        # In a context of its own, or what the loop logs would be in the task log of its first subscriber.
         self._task = self._loop.create_task(self._run(), context=contextvars.Context())
 
-    async def wait(self, wait: ImportWait) -> Event:
-        """Wait among the others."""
-        waiter = _Waiter(wait, self._loop.time())
-        self._waiters[waiter] = None
-        for job_id in waiter.pending:
+    async def subscribe(self, wait: ImportWait) -> Event:
+        """Poll for this wait too, until it has ended."""
+        subscriber = Subscriber(wait, self._loop.time())
+        self._subscribers[subscriber] = None
+        for job_id in wait.pending:
             job = self._jobs.get(job_id)
             if job is None:
-                job = self._jobs[job_id] = _Job()
-            job.waiters.append(waiter)
-            job.forget()  # the newcomer has not heard of it
-        soon = max(waiter.due, self._last + MIN_GAP)
-        if not self._failures and soon < self._next:
+                job = self._jobs[job_id] = PolledJob()
+            job.subscribers[subscriber] = None
+            job.forget()  # the new subscriber has not logged its state
+        soon = max(subscriber.due, self._last + MIN_GAP_SECONDS)
+        if not self._outage.failures and soon < self._next:
             self._next = soon
             self._wake.set()
         timer = None
         if wait.deadline is not None:
-            timer = self._loop.call_later(wait.remaining + LAST_LOOK, waiter.look_back)
+            timer = self._loop.call_later(wait.remaining + LAST_POLL_SECONDS, subscriber.end_if_over)
         try:
-            return await waiter.done
+            return await subscriber.done
         finally:
             if timer:
                 timer.cancel()
-            await self._leave(waiter)
+            await self._unsubscribe(subscriber)
 
-    async def _leave(self, waiter: _Waiter) -> None:
-        del self._waiters[waiter]
-        for job_id in as_list(waiter.wait.job_ids):
-            self._let_go(waiter, job_id)
-        if not self._waiters:
+    async def _unsubscribe(self, subscriber: Subscriber) -> None:
+        del self._subscribers[subscriber]
+        for job_id in subscriber.wait.pending:
+            self._remove(subscriber, job_id)
+        if not self._subscribers:
             self._on_empty()
             self._task.cancel()
-            # The last one out sees the client closed.
+            # The last one sees the client closed.
             await asyncio.wait([self._task])
 
-    def _let_go(self, waiter: _Waiter, job_id: str) -> None:
-        """Look for a job no more on behalf of this waiter."""
-        if (job := self._jobs.get(job_id)) and waiter in job.waiters:
-            job.waiters.remove(waiter)
-            if not job.waiters:
-                del self._jobs[job_id]
-                self._suspects.discard(job_id)
+    def _remove(self, subscriber: Subscriber, job_id: str) -> None:
+        """Poll a job no more on behalf of this subscriber."""
+        job = self._jobs.get(job_id)
+        if job is None or subscriber not in job.subscribers:
+            return
+        del job.subscribers[subscriber]
+        if not job.subscribers:
+            del self._jobs[job_id]
+            self._suspects.discard(job_id)
 
     async def _run(self) -> None:
         try:
             while True:
                 try:
                     async with self._open_client() as client:
-                        self._opened = self._loop.time()
-                        while True:
-                            await self._pause()
-                            await self._look(client)
+                        await self._poll_with(client)
                 except _StaleClient:
-                    pass
+                    self._is_stale = False
         except Exception as error:
-            for waiter in self._waiters:
-                waiter.fail(error)
+            for subscriber in self._subscribers:
+                subscriber.fail(error)
+
+    async def _poll_with(self, client: Client) -> None:
+        self._opened = self._loop.time()
+        pool = RequestPool(client.get_import_progress, self._deliver)
+        try:
+            while True:
+                await self._pause()
+                await self._poll(client, pool)
+        finally:
+            # Before the client is closed.
+            await pool.close()
+            if slow_list := self._slow_list:
+                self._slow_list = None
+                slow_list.cancel()
+                await asyncio.wait([slow_list])
 
     async def _pause(self) -> None:
         while (delay := self._next - self._loop.time()) > 0:
@@ -236,32 +189,55 @@ class Watcher:
             except TimeoutError:
                 break
 
-    # -- one look ------------------------------------------------------------------------------------------------
+    # -- one poll --------------------------------------------------------------------------------------------------
 
-    async def _look(self, client: Client) -> None:
+    async def _poll(self, client: Client, pool: RequestPool) -> None:
         self._last = now = self._loop.time()
-        due = [waiter for waiter in self._waiters if waiter.early <= now]
-        job_ids = dict.fromkeys(job_id for waiter in due for job_id in waiter.pending)
+        due = [subscriber for subscriber in self._subscribers if subscriber.early <= now]
+        job_ids = dict.fromkeys(job_id for subscriber in due for job_id in subscriber.wait.pending)
         to_describe: Iterable[str] = job_ids
         error: MilvusError | None = None
-        if len(job_ids) > FEW and not self._is_refused(scope := self._scope(job_ids)):
-            if now < self._may_list_at:
-                self._next = self._may_list_at
+        if len(job_ids) > MAX_DESCRIBED and not self._is_refused(scope := self._scope(job_ids)):
+            poll_interval = min(subscriber.wait.poll_interval for subscriber in due)
+            if now < (paced := self._pace.next_time(poll_interval)) and not self._slow_list:
+                self._next = paced
                 return
             try:
-                records = await client.list_import_records(scope)
-                # Who was not due yet has been looked for as well.
-                due = [waiter for waiter in self._waiters if waiter.early <= now or waiter.is_all_in(records)]
-                to_describe = await self._read(scope, records, job_ids)
-            except MilvusError as trouble:
-                self._check_credentials(trouble)
-                if trouble.retryable:
-                    error, to_describe = trouble, ()
-                    await self._miss(job_ids, trouble)
+                records = await self._list(client, scope)
+                if records is None:
+                    to_describe = random.sample(list(job_ids), min(len(job_ids), DESCRIBED_BESIDE_LIST))
+                else:
+                    # Those that were not due yet have been polled as well.
+                    due = [one for one in self._subscribers if one.early <= now or one.is_all_in(records)]
+                    to_describe = await self._read(scope, records, job_ids)
+            except MilvusError as found:
+                if self._is_outdated(found):
+                    raise _StaleClient from found
+                if found.retryable:
+                    error, to_describe = found, ()
+                    await self._record_errors(job_ids, found)
                 else:
                     self._refuse(scope)
-        error = await self._describe(client, to_describe) or error
+        error = await self._describe(pool, to_describe) or error
+        if self._is_stale:
+            raise _StaleClient
         await self._plan(due, error)
+
+    async def _list(self, client: Client, scope: str | None) -> Records | None:
+        """The records of a list, or ``None`` while it is slow: then it goes on, and a later poll reads them."""
+        if self._slow_list is None:
+            self._slow_list = self._loop.create_task(self._metered_list(client, scope))
+            await asyncio.wait([self._slow_list], timeout=SLOW_LIST_SECONDS)
+        if not self._slow_list.done():
+            return None
+        done, self._slow_list = self._slow_list, None
+        return done.result()
+
+    async def _metered_list(self, client: Client, scope: str | None) -> Records:
+        began, request = self._loop.time(), Metered(client.list_import_records(scope))
+        records = await request
+        self._pace.record(began, self._loop.time(), request.cost)
+        return records
 
     def _scope(self, job_ids: Iterable[str]) -> str | None:
         """The collection to list the jobs of, where they are all of one, else ``None`` for all collections."""
@@ -269,136 +245,157 @@ class Watcher:
         name = names.pop() if len(names) == 1 else None
         return None if self._is_refused(name) else name or None
 
-    def _was_answered_for(self, job_id: str) -> bool:
-        """Whether a job is known to be there; one that was just created may not be listed yet."""
+    def _was_found(self, job_id: str) -> bool:
+        """Whether a job is known to exist; one that was just created may not be listed yet."""
         return job_id in self._jobs and self._jobs[job_id].collection != ""
 
     def _refuse(self, scope: str | None) -> None:
-        self._refused[scope] = self._loop.time() + REFUSED
+        self._refused[scope] = self._loop.time() + REFUSED_LIST_SECONDS
 
     def _is_refused(self, scope: str | None) -> bool:
         return self._loop.time() < self._refused.get(scope, 0.0)
 
     async def _read(self, scope: str | None, records: Records, due: Iterable[str]) -> list[str]:
-        """Tell everybody what a list says; the ids of the jobs that have to be described."""
+        """Report to all subscribers what a list says; the ids of the jobs that have to be described."""
         now = self._loop.time()
         self._recover()
         doubtful = [job_id for job_id in due if job_id not in records]
-        # The ids alone, as so many pairs would make Python look for garbage among all it has.
+        # The ids alone, as so many pairs would make Python search for garbage among all it has.
         async for job_id in self._in_turns(list(self._jobs)):
             job, record = self._jobs.get(job_id), records.get(job_id)
             if job and record is not None and self._compare(job_id, job, record, now):
                 doubtful.append(job_id)
-        if not any(job_id in records for job_id in due) and any(self._was_answered_for(job_id) for job_id in due):
+        if not any(job_id in records for job_id in due) and any(map(self._was_found, due)):
             self._refuse(scope)  # these credentials see nothing of it, or it is another database's
-        self._list_seconds.append(self._loop.time() - self._last)
-        # The best of the last times, since the others of the event loop may have had their turn in between.
-        self._may_list_at = self._loop.time() + min(self._list_seconds) * (1 / LIST_SHARE - 1)
         return doubtful
 
-    def _compare(self, job_id: str, job: _Job, record: Mapping[str, Any], now: float) -> bool:
-        """Tell the waiters of a job what changed; whether it must be described."""
+    def _compare(self, job_id: str, job: PolledJob, record: Mapping[str, Any], now: float) -> bool:
+        """Report to the subscribers of a job what changed; whether it must be described."""
         state = record.get("state")
-        changed = state != job.state or now >= job.tell_at
+        changed = state != job.state or now >= job.log_at
         if job.runs and not changed:
             return False  # the usual case, ten thousand times over
         listed = parse_job(record)
         if changed:
             job.state = state
-            # Jobs that were started together are not told of together.
-            job.tell_at = now + random.uniform(1.0, 2.0) * TOLD_SECONDS
+            # Jobs that were started together are not logged together.
+            job.log_at = now + random.uniform(1.0, 2.0) * LOG_INTERVAL_SECONDS
         job.collection = listed.collection_name
         job.runs = listed.state in RUNNING
         if listed.state in (ImportState.COMPLETED, ImportState.FAILED):
             return True
         if not job.runs:
-            return changed or any(waiter.wait.goal is listed.state for waiter in job.waiters)
-        for waiter in job.waiters:
-            waiter.tell(waiter.wait.record_summary, job_id, listed)
+            return changed or any(one.wait.target_state is listed.state for one in job.subscribers)
+        for subscriber in job.subscribers:
+            subscriber.report(subscriber.wait.record_summary, job_id, listed)
         return False
 
-    async def _describe(self, client: Client, job_ids: Iterable[str]) -> MilvusError | None:
-        """Ask for jobs one by one, several at a time; the error if nothing can be asked for at present."""
-        # Who failed the last time comes last, so that it holds nobody up.
-        waiting = iter(sorted(job_ids, key=lambda job_id: job_id in self._suspects))
-        while batch := list(islice(waiting, 1 if self._failures else CONCURRENT)):
-            questions = (client.get_import_progress(job_id) for job_id in batch)
-            answers = await asyncio.gather(*questions, return_exceptions=True)
-            for answer in answers:
-                self._check_credentials(answer)
-            for job_id, answer in zip(batch, answers, strict=True):
-                await self._deliver(job_id, answer)
-            trouble = [answer for answer in answers if isinstance(answer, MilvusError) and answer.retryable]
-            if len(trouble) == len(batch):
-                await self._miss(waiting, trouble[-1])
-                return trouble[-1]
-            self._recover()
-        return None
+    async def _describe(self, pool: RequestPool, job_ids: Iterable[str]) -> MilvusError | None:
+        """Fetch the progress of jobs, several at a time; the error if the server does not respond at present."""
+        ids = list(job_ids)
+        if not ids:
+            return None
+        suspects = [job_id for job_id in ids if job_id in self._suspects or pool.is_slow(job_id)]
+        others = [job_id for job_id in ids if job_id not in self._suspects and not pool.is_slow(job_id)]
+        if self._outage.failures or not others:
+            others, suspects = [*others, *suspects], []
+        free = max(0, MAX_SUSPECTS_IN_FLIGHT - len(pool))
+        for job_id in islice((job_id for job_id in suspects if job_id not in pool), free):
+            pool.start(job_id)
+        enough = min(CONCURRENT, len(others))
+        self._failures_in_a_row, self._probes = 0, frozenset(others)
 
-    async def _deliver(self, job_id: str, answer: ImportProgress | BaseException) -> None:
+        def is_down() -> bool:
+            return self._failures_in_a_row >= (1 if self._outage.failures else enough)
+
+        left = await pool.run(
+            others,
+            limit=lambda: 1 if self._outage.failures else CONCURRENT,
+            stop=lambda: self._is_stale or is_down(),
+        )
+        if not is_down() or self._last_error is None:
+            return None
+        await self._record_errors(left, self._last_error)
+        return self._last_error
+
+    def _deliver(self, job_id: str, response: Response) -> None:
+        if self._is_outdated(response):
+            return
+        if isinstance(response, MilvusError) and response.retryable:
+            # One that failed before says nothing about the server.
+            self._failures_in_a_row += job_id in self._probes
+            self._last_error = response
+        else:
+            self._failures_in_a_row = 0
+            self._recover()
         job = self._jobs.get(job_id)
         if job is None:
             return
-        if isinstance(answer, MilvusError):
-            if not isinstance(answer, MilvusImportJobNotFound):
+        if isinstance(response, MilvusError):
+            if not isinstance(response, MilvusImportJobNotFound):
                 self._suspects.add(job_id)
-            await self._miss([job_id], answer)
+            self._record_error(job_id, job, response)
             return
         self._suspects.discard(job_id)
-        for waiter in list(job.waiters):
-            if isinstance(answer, BaseException):
-                waiter.fail(answer)
+        for subscriber in list(job.subscribers):
+            if isinstance(response, Exception):
+                subscriber.fail(response)
                 continue
-            job.collection = answer.collection_name
-            waiter.tell(waiter.wait.record_status, job_id, answer)
-            waiter.look_back()
-            if job_id not in waiter.pending:
-                self._let_go(waiter, job_id)  # it waits for others of its jobs
+            job.collection = response.collection_name
+            subscriber.report(subscriber.wait.record_status, job_id, response)
+            subscriber.end_if_over()
+            if not subscriber.wait.is_pending(job_id):
+                self._remove(subscriber, job_id)  # it waits for others of its jobs
 
-    async def _miss(self, job_ids: Iterable[str], error: MilvusError) -> None:
-        """Tell the waiters of these jobs, each once, that there was no answer."""
-        told: set[_Waiter] = set()
+    async def _record_errors(self, job_ids: Iterable[str], error: MilvusError) -> None:
+        """Report to the subscribers of these jobs, each once, that the poll failed."""
+        reported: set[Subscriber] = set()
         async for job_id in self._in_turns(job_ids):
-            job = self._jobs.get(job_id)
-            if job is None:
-                continue
-            job.forget()
-            for waiter in job.waiters:
-                if waiter not in told:
-                    told.add(waiter)
-                    waiter.tell(waiter.wait.record_error, job_id, error)
-                    waiter.look_back()
+            if job := self._jobs.get(job_id):
+                self._record_error(job_id, job, error, reported)
 
-    # -- the time of the next look -------------------------------------------------------------------------------
+    def _record_error(
+        self, job_id: str, job: PolledJob, error: MilvusError, reported: set[Subscriber] | None = None
+    ) -> None:
+        job.forget()
+        for subscriber in list(job.subscribers):
+            if reported is not None:
+                if subscriber in reported:
+                    continue
+                reported.add(subscriber)
+            subscriber.report(subscriber.wait.record_error, job_id, error)
+            subscriber.end_if_over()
 
-    async def _plan(self, due: list[_Waiter], error: MilvusError | None) -> None:
+    # -- the time of the next poll -----------------------------------------------------------------------------------
+
+    async def _plan(self, due: list[Subscriber], error: MilvusError | None) -> None:
         now = self._loop.time()
-        async for waiter in self._in_turns(due):
-            waiter.schedule(now)
+        async for subscriber in self._in_turns(due):
+            subscriber.schedule(now)
         if error is not None:
-            self._failures += 1
-            self._trouble_since = self._trouble_since or now
-            longest = max((waiter.wait.poll_interval for waiter in due), default=0.0)
-            ceiling = backoff.ceiling(now - self._trouble_since, longest)
-            self._next = now + backoff.backoff(self._failures, getattr(error, "retry_after", None), ceiling=ceiling)
-            for waiter in due:
-                waiter.due = waiter.early = self._next
+            self._outage.record_error(error)
+            longest = max((subscriber.wait.poll_interval for subscriber in due), default=0.0)
+            self._next = now + self._outage.delay(longest)
+            for subscriber in due:
+                subscriber.due = subscriber.early = self._next
             return
-        earliest = min((waiter.due for waiter in self._waiters if not waiter.done.done()), default=now)
-        self._next = max(earliest, self._last + MIN_GAP)
+        earliest = min((one.due for one in self._subscribers if not one.done.done()), default=now)
+        self._next = max(earliest, self._last + MIN_GAP_SECONDS)
 
     async def _in_turns(self, items: Iterable[T]) -> AsyncIterator[T]:
-        """The items, with a turn for the others of the event loop now and then."""
-        until = self._loop.time() + TURN
+        """The items, with a turn for other tasks of the event loop now and then."""
+        until = self._loop.time() + TURN_SECONDS
         for item in items:
             yield item
             if self._loop.time() >= until:
                 await asyncio.sleep(0)
-                until = self._loop.time() + TURN
+                until = self._loop.time() + TURN_SECONDS
 
     def _recover(self) -> None:
-        self._failures, self._trouble_since = 0, 0.0
+        self._outage.reset()
 
-    def _check_credentials(self, answer: object) -> None:
-        if isinstance(answer, MilvusAuthError) and self._loop.time() > self._opened + FRESH:
-            raise _StaleClient
+    def _is_outdated(self, response: object) -> bool:
+        """Whether the credentials were refused that may have been changed since the client was opened."""
+        if isinstance(response, MilvusAuthError) and self._loop.time() > self._opened + FRESH_CREDENTIALS_SECONDS:
+            self._is_stale = True
+        return self._is_stale

@@ -14,7 +14,6 @@ import requests
 
 from airflow_provider_milvus.rest.import_jobs import parse_progress
 from airflow_provider_milvus.submission import submitter
-from airflow_provider_milvus.waiting import import_wait, readiness_wait
 
 
 @pytest.fixture(autouse=True)
@@ -198,24 +197,18 @@ def package_clock(clock, monkeypatch):
         "hooks.milvus",
         "client.transport",
         "waiting.backoff",
+        "waiting.wait",
         "waiting.readiness_wait",
         "waiting.import_wait",
         "operators.bulk_import",
         "operators.collection",
         "operators.base",
         "sensors.import_job",
-        "triggers.collection",
-        "triggers.import_job",
+        "triggers.wait_trigger",
     ):
         monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
     # These have taken the real ones as defaults already.
-    for function in (
-        import_wait.wait_for,
-        import_wait.ImportWait.__init__,
-        submitter.Submitter.__init__,
-        readiness_wait.wait_for,
-        readiness_wait.ReadinessWait.__init__,
-    ):
+    for function in (submitter.Submitter.__init__,):
         fakes = {"clock": clock, "sleep": clock.sleep}
         defaults = {name: fakes.get(name, value) for name, value in function.__kwdefaults__.items()}
         monkeypatch.setattr(function, "__kwdefaults__", defaults)

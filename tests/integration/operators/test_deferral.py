@@ -8,7 +8,7 @@ from airflow.exceptions import TaskDeferred
 from airflow_provider_milvus.local.faults import Fault
 from airflow_provider_milvus.operators.collection import MilvusLoadCollectionOperator
 from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
-from airflow_provider_milvus.triggers import collection
+from airflow_provider_milvus.triggers import wait_trigger
 
 SCHEMA = {
     "fields": [
@@ -21,7 +21,7 @@ INDEX = [{"fieldName": "vector", "indexType": "AUTOINDEX", "metricType": "L2"}]
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
-    monkeypatch.setattr(collection, "MIN_AGE", 0.0)
+    monkeypatch.setattr(wait_trigger, "MIN_AGE_SECONDS", 0.0)
 
 
 @pytest.fixture

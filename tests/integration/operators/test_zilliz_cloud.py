@@ -20,7 +20,7 @@ from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.local import LocalMilvus
 from airflow_provider_milvus.local.faults import Fault
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
-from airflow_provider_milvus.triggers import import_job
+from airflow_provider_milvus.triggers import wait_trigger
 
 PAGE = Path(__file__).parents[3] / "docs" / "zilliz-cloud.md"
 CLUSTER = "in03-local"
@@ -131,7 +131,7 @@ def test_import_into_another_database(connect, milvus, context):
 
 
 def test_project_and_region_do_instead_of_a_cluster(hook, milvus, context, monkeypatch):
-    monkeypatch.setattr(import_job, "MIN_AGE", 0.0)
+    monkeypatch.setattr(wait_trigger, "MIN_AGE_SECONDS", 0.0)
     extra = {"project_id": "proj-1", "region_id": "aws-us-west-2"}
     connection = {"conn_type": "milvus", "host": milvus.uri, "password": API_KEY, "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_MILVUS_DEFAULT", json.dumps(connection))
@@ -245,7 +245,7 @@ async def events(trigger):
 def test_secrets_are_in_the_request_and_nowhere_else(
     hook, connect, milvus, context, store, created, echo, logged, monkeypatch, deferrable, trouble, end
 ):
-    monkeypatch.setattr(import_job, "MIN_AGE", 0.0)
+    monkeypatch.setattr(wait_trigger, "MIN_AGE_SECONDS", 0.0)
     if trouble in ("refused", "echo"):
         connect(echo if trouble == "echo" else "http://127.0.0.1:1")
         # The list comes before the create, which alone has the keys: it succeeds.

@@ -14,7 +14,9 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow_provider_milvus import exceptions
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.rest import errors
+from airflow_provider_milvus.rest.import_jobs import parse_progress
 from airflow_provider_milvus.submission.record import LOADS, RECORD
+from airflow_provider_milvus.waiting.event import import_event
 
 CREATE, DESCRIBE, LIST = "/jobs/import/create", "/jobs/import/describe", "/jobs/import/list"
 COMMIT, ABORT = "/jobs/import/commit", "/jobs/import/abort"
@@ -336,8 +338,8 @@ def test_deferred_retry_waits_only_for_what_has_not_completed(context, half_fail
     half_failed.answers(DESCRIBE, {"jobId": "9", "state": "Importing"})
     deferred = deferral(operator(files=MANY, deferrable=True, defer_after=0), context)
     assert (deferred.trigger.job_id, deferred.trigger.fail_fast) == (["9"], False)
-    figures = {"job_id": "9", "state": "Completed", "imported_rows": 6}
-    answer = {**event(), "job_id": ["9"], "imports": [figures]}
+    progress = parse_progress({"jobId": "9", "state": "Completed", "importedRows": 6}).as_dict()
+    answer = {**event(), "job_id": ["9"], "imports": [progress]}
     assert operator(files=MANY).execute_complete(context, answer, **deferred.kwargs) == ["7", "9"]
 
 
@@ -552,7 +554,6 @@ def test_long_job_is_deferred_after_a_while(context, milvus, package_clock):
         {
             "job_id": "7",
             "milvus_conn_id": "milvus_default",
-            "goal": "Completed",
             "poll_interval": 3,
             "deadline": 1_060.0,
             "max_poll_failures": 120,
@@ -567,7 +568,7 @@ def test_trigger_arguments_are_plain_json(context, milvus):
     milvus.answers(DESCRIBE, RUNNING)
     arguments = deferral(operator(deferrable=True, two_phase=True), context).trigger.serialize()[1]
     assert json.loads(json.dumps(arguments)) == arguments
-    assert type(arguments["goal"]) is str
+    assert type(arguments["target_state"]) is str
 
 
 @pytest.mark.parametrize(
@@ -587,9 +588,9 @@ def test_wait_on_the_worker_leaves_the_execution_timeout_to_airflow(context, mil
     assert package_clock.now > 1_010
 
 
-def event(status="success", goal="Completed", **more):
-    figures = {"job_id": "7", "state": "Completed", "imported_rows": 5}
-    return {"job_id": "7", "goal": goal, "status": status, "message": "m", "imports": [figures], **more}
+def event(status="success", target_state="Completed", **more):
+    progress = parse_progress({"jobId": "7", "state": target_state, "importedRows": 5}).as_dict()
+    return import_event("7", target_state, status, "m", [progress], **more)
 
 
 def test_resumed_task_returns_the_job_id_and_pushes_the_figures(context, ti):
@@ -607,8 +608,8 @@ def test_resumed_task_that_succeeds_loads_again_when_it_is_cleared(context, milv
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (event("failed", healable=False, failed_files=[]), exceptions.MilvusImportFailed),
-        (event("failed", healable=True, failed_files=[]), exceptions.MilvusImportFailedForNow),
+        (event("failed", transient=False, failed_files=[]), exceptions.MilvusImportFailed),
+        (event("failed", transient=True, failed_files=[]), exceptions.MilvusImportFailedForNow),
         (event("timeout"), exceptions.MilvusImportTimeout),
         (event("unknown"), exceptions.MilvusImportOutcomeUnknown),
         (event("unreachable"), exceptions.MilvusImportUnreachable),
@@ -774,7 +775,7 @@ def test_job_that_somebody_else_committed_is_a_success(context, milvus):
 def test_deferred_first_phase_waits_for_uncommitted_and_aborts_when_killed(context, milvus):
     milvus.answers(DESCRIBE, RUNNING)
     trigger = deferral(operator(two_phase=True, deferrable=True), context).trigger
-    assert (trigger.goal, trigger.abort_on_kill) == ("Uncommitted", True)
+    assert (trigger.target_state, trigger.abort_on_kill) == ("Uncommitted", True)
 
 
 def test_kill_of_a_deferred_task_need_not_abort(context, milvus):
@@ -786,9 +787,9 @@ def test_kill_of_a_deferred_task_need_not_abort(context, milvus):
 def test_resumed_task_commits_and_defers_for_the_second_phase(context, milvus):
     milvus.answers(DESCRIBE, UNCOMMITTED, {"state": "Committing"})
     with pytest.raises(TaskDeferred) as caught:
-        operator(two_phase=True, deferrable=True).execute_complete(context, event(goal="Uncommitted"))
+        operator(two_phase=True, deferrable=True).execute_complete(context, event(target_state="Uncommitted"))
     assert len(sent(milvus, COMMIT)) == 1
-    assert caught.value.trigger.goal == "Completed"
+    assert caught.value.trigger.target_state == "Completed"
 
 
 def test_resumed_second_phase_commits_no_more(context, milvus):
@@ -799,7 +800,7 @@ def test_resumed_second_phase_commits_no_more(context, milvus):
 @pytest.mark.parametrize("status", ["timeout", "unreachable"])
 def test_resumed_first_phase_that_did_not_get_there_aborts(context, milvus, status):
     with pytest.raises(errors.MilvusError):
-        operator(two_phase=True, deferrable=True).execute_complete(context, event(status, goal="Uncommitted"))
+        operator(two_phase=True, deferrable=True).execute_complete(context, event(status, target_state="Uncommitted"))
     assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["7"]
 
 

@@ -254,9 +254,9 @@ def test_short_load_needs_no_triggerer(context, milvus):
 @pytest.mark.parametrize(
     ("event", "error"),
     [
-        ({"status": "timeout", "message": "late"}, exceptions.MilvusCollectionTimeout),
-        ({"status": "unreachable", "message": "gone"}, exceptions.MilvusCollectionUnreachable),
-        ({"status": "failed", "message": "bad"}, exceptions.MilvusIndexFailed),
+        ({"status": "timeout", "message": "late", "states": []}, exceptions.MilvusCollectionTimeout),
+        ({"status": "unreachable", "message": "gone", "states": []}, exceptions.MilvusCollectionUnreachable),
+        ({"status": "failed", "message": "bad", "states": []}, exceptions.MilvusIndexFailed),
         ({"status": "new"}, exceptions.MilvusCollectionUnreachable),
         (None, exceptions.MilvusCollectionUnreachable),
     ],

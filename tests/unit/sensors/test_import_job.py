@@ -185,7 +185,6 @@ def test_long_job_is_deferred_after_a_while(context, milvus, time):
         {
             "job_id": "7",
             "milvus_conn_id": "milvus_default",
-            "goal": "Completed",
             "poll_interval": 20,
             "deadline": 1_600.0,
             "max_poll_failures": 7,
@@ -230,6 +229,11 @@ def test_sensor_that_never_fails_skips(context, status):
 def test_event_without_a_known_status_is_an_error(context, event):
     with pytest.raises(exceptions.MilvusImportUnreachable):
         sensor().execute_complete(context, event)
+
+
+def test_damaged_event_skips_where_the_sensor_never_fails(context):
+    with pytest.raises(AirflowSkipException):
+        sensor(never_fail=True).execute_complete(context, {"status": "success"})
 
 
 @pytest.mark.parametrize("job_id", ["", None, [], ["7", None], 7.5])

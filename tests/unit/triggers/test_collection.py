@@ -6,7 +6,7 @@ import json
 import pytest
 
 from airflow_provider_milvus.triggers.collection import MilvusCollectionTrigger
-from airflow_provider_milvus.triggers.import_job import MIN_AGE
+from airflow_provider_milvus.triggers.wait_trigger import MIN_AGE_SECONDS
 
 # Its successor gives every test the same loop; these need one for the clock of each.
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.")
@@ -62,7 +62,7 @@ async def test_trigger_fires_once_when_all_indexes_are_built(milvus):
 async def test_trigger_does_not_fire_before_the_executor_has_told_of_the_deferral(milvus, time):
     milvus.answers(LOAD_STATE, LOADED)
     await events(trigger())
-    assert time.now == 1_000 + MIN_AGE
+    assert time.now == 1_000 + MIN_AGE_SECONDS
 
 
 async def test_deadline_ends_the_wait(milvus):

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_provider_milvus.triggers import import_job
-from airflow_provider_milvus.triggers.import_job import MIN_AGE, MilvusImportTrigger
+from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
+from airflow_provider_milvus.triggers.wait_trigger import MIN_AGE_SECONDS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.")
 
@@ -43,14 +44,14 @@ async def test_trigger_fires_once_for_a_list(milvus):
 async def test_trigger_does_not_fire_before_the_executor_has_told_of_the_deferral(milvus, time):
     milvus.answers(DESCRIBE, DONE)
     await events(trigger())
-    assert time.now == 1_000 + MIN_AGE
+    assert time.now == 1_000 + MIN_AGE_SECONDS
 
 
 async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
     milvus.answers(DESCRIBE, *[RUNNING] * 10, DONE)
     await events(trigger())
     asked = time.now
-    assert asked > 1_000 + MIN_AGE
+    assert asked > 1_000 + MIN_AGE_SECONDS
     assert milvus.routes == [DESCRIBE] * 11
 
 
@@ -63,7 +64,7 @@ async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
         ([NO_SUCH_JOB], {}, "unknown"),
         ([RUNNING, NO_SUCH_JOB], {}, "unknown"),
         ([DOWN], {"max_poll_failures": 3}, "unreachable"),
-        ([{"state": "Uncommitted"}], {"goal": "Uncommitted"}, "success"),
+        ([{"state": "Uncommitted"}], {"target_state": "Uncommitted"}, "success"),
         ([DOWN, DOWN, DONE], {}, "success"),
     ],
 )
@@ -83,7 +84,7 @@ async def test_event_is_plain_json(milvus):
     milvus.answers(DESCRIBE, {"state": "Failed", "details": [{"fileName": "[a]", "reason": "r"}]})
     (event,) = await events(trigger())
     assert json.loads(json.dumps(event)) == event
-    assert type(event["goal"]) is str
+    assert type(event["target_state"]) is str
 
 
 async def test_deadline_is_the_end_whenever_the_trigger_is_started_again(milvus, time):
@@ -94,7 +95,8 @@ async def test_deadline_is_the_end_whenever_the_trigger_is_started_again(milvus,
 
 
 def test_arguments_make_an_equal_trigger_again():
-    path, arguments = trigger(job_id=["7", "8"], goal="Uncommitted", deadline=5.0, abort_on_kill=True).serialize()
+    first = trigger(job_id=["7", "8"], target_state="Uncommitted", deadline=5.0, abort_on_kill=True)
+    path, arguments = first.serialize()
     again = MilvusImportTrigger(**arguments)
     assert (path, again.serialize()) == (
         "airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
@@ -184,7 +186,7 @@ async def test_airflow_is_asked_once_beforehand_so_that_its_slow_first_answer_is
 
     monkeypatch.setattr(MilvusImportTrigger, "_task_has_ended", slow_answer)
     monkeypatch.setattr(import_job, "AIRFLOW_KILLS_TRIGGERS", True)
-    monkeypatch.setattr(import_job, "_airflow_has_answered", False)
+    monkeypatch.setattr(import_job, "_airflow_has_responded", False)
     milvus.answers(DESCRIBE, DONE, DONE, DONE)
     for job_id, abort_on_kill in (("6", False), ("7", True), ("8", True)):
         await events(trigger(job_id=job_id, abort_on_kill=abort_on_kill))
@@ -233,7 +235,7 @@ async def test_kill_says_that_an_ordinary_job_goes_on(milvus, state, logged):
 
 async def test_kill_says_that_a_two_phase_job_was_left_alone(milvus, state, logged):
     state("failed")
-    await deferred(abort_on_kill=False, goal="Uncommitted").on_kill()
+    await deferred(abort_on_kill=False, target_state="Uncommitted").on_kill()
     assert "Import job 7 goes on: it was not to be aborted" in logged()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.rest.import_jobs import ImportState, parse_job
-from airflow_provider_milvus.waiting import import_wait, poller
+from airflow_provider_milvus.waiting import event as events
+from airflow_provider_milvus.waiting import import_wait, job_ids, poller
 from airflow_provider_milvus.waiting.import_wait import ImportWait
 
 GONE = errors.MilvusImportJobNotFound("import job does not exist")
@@ -34,7 +35,7 @@ def drive(request, clock, clock_loop):
     """Run a wait to its end on scripted answers; the last one is repeated."""
 
     def run(wait, *answers):
-        script = {job_id: list(answers) for job_id in import_wait.as_list(wait.job_ids)}
+        script = {job_id: list(answers) for job_id in job_ids.as_list(wait.job_ids)}
 
         def ask(job_id):
             found = script[job_id].pop(0) if len(script[job_id]) > 1 else script[job_id][0]
@@ -61,7 +62,7 @@ def drive(request, clock, clock_loop):
 @pytest.fixture
 def wait(clock, log):
     def make(job_ids="1", **options):
-        return ImportWait(job_ids, clock=clock, log=log, chance=lambda low, high: high, **options)
+        return ImportWait(job_ids, clock=clock, log=log, jitter=lambda low, high: high, **options)
 
     return make
 
@@ -80,17 +81,17 @@ def test_failed_job_is_a_failure_with_its_reason_and_files(wait, drive, progress
 
 
 @pytest.mark.parametrize(
-    ("reason", "healable"), [("import timeout", True), ("disk quota exceeded", True), ("bad row", False), ("", False)]
+    ("reason", "transient"), [("import timeout", True), ("disk quota exceeded", True), ("bad row", False), ("", False)]
 )
-def test_only_some_reasons_heal_with_time(wait, drive, progress, reason, healable):
-    assert drive(wait(), progress("Failed", reason=reason))["healable"] is healable
+def test_only_some_reasons_heal_with_time(wait, drive, progress, reason, transient):
+    assert drive(wait(), progress("Failed", reason=reason))["transient"] is transient
 
 
 def test_list_with_one_failure_that_time_does_not_heal_is_not_healable(wait, progress):
     found = wait(["1", "2"])
     found.record_status("1", progress("Failed", reason="import timeout"))
     found.record_status("2", progress("Failed", "2", reason="bad row"))
-    assert found.event()["healable"] is False
+    assert found.event()["transient"] is False
 
 
 def test_failure_without_a_reason_says_so(wait, drive, progress):
@@ -145,7 +146,7 @@ def test_one_failed_job_of_a_list_fails_it_at_once(wait, progress):
 def test_deadline_ends_the_wait_with_a_timeout(wait, drive, clock, progress):
     event = drive(wait(deadline=clock.now + 30), progress("Importing", progress=40))
     assert event["status"] == "timeout"
-    assert 1_030 <= clock.now <= 1_030 + poller.MIN_GAP
+    assert 1_030 <= clock.now <= 1_030 + poller.MIN_GAP_SECONDS
     assert "1 (Importing, 40 %)" in event["message"]
 
 
@@ -172,7 +173,7 @@ def test_server_that_comes_back_costs_nothing(wait, drive, progress):
 def test_server_that_stays_away_ends_the_wait(wait, drive, clock):
     event = drive(wait(max_poll_failures=4), DOWN)
     assert event["status"] == "unreachable"
-    assert "after 4 failed looks; it may still be running" in event["message"]
+    assert "after 4 failed polls; it may still be running" in event["message"]
     assert 3.5 <= clock.now - 1_000 <= 7
 
 
@@ -209,9 +210,9 @@ def test_uncommitted_job_is_running_and_warned_of_once(wait, drive, log, progres
 
 
 @pytest.mark.parametrize("state", ["Uncommitted", "Completed"])
-def test_goal_uncommitted_is_reached_with_or_beyond_it(wait, drive, progress, state):
-    event = drive(wait(goal=ImportState.UNCOMMITTED), progress("Importing"), progress(state))
-    assert (event["status"], event["goal"]) == ("success", "Uncommitted")
+def test_target_state_uncommitted_is_reached_with_or_beyond_it(wait, drive, progress, state):
+    event = drive(wait(target_state=ImportState.UNCOMMITTED), progress("Importing"), progress(state))
+    assert (event["status"], event["target_state"]) == ("success", "Uncommitted")
 
 
 def test_change_of_state_is_logged_at_once(wait, drive, log, progress):
@@ -262,7 +263,7 @@ def test_trouble_is_logged_once_a_minute(wait, clock, log):
         found.record_error("1", DOWN)
         clock.sleep(1)
     assert [line.partition(")")[0] for line in log] == [
-        f"Could not ask for import job 1 ({count} in a row" for count in (1, 61, 121)
+        f"Poll of import job 1 failed ({count} in a row" for count in (1, 61, 121)
     ]
 
 
@@ -275,7 +276,7 @@ def test_back_off_of_a_short_outage_is_no_longer_than_the_interval(wait, clock):
 
 def test_log_says_when_the_server_answers_again(wait, drive, log, progress):
     drive(wait(), DOWN, DOWN, progress("Completed"))
-    assert log[-1] == "Milvus answers again after 2 failed looks"
+    assert log[-1] == "Milvus responds again after 2 failed polls"
 
 
 def test_end_of_each_job_of_a_list_is_logged(wait, log, progress):
@@ -337,7 +338,7 @@ def test_event_holds_a_bounded_number_of_failed_files(wait, drive, progress):
     details = [{"fileName": f"f{n}", "reason": "r" * 5000} for n in range(300)]
     event = drive(wait(), progress("Failed", details=details))
     assert (len(event["failed_files"]), event["failed_file_count"]) == (50, 300)
-    assert import_wait.report(event)[-1] == "… and 250 more failed files"
+    assert events.failed_file_lines(event)[-1] == "… and 250 more failed files"
     assert len(json.dumps(event)) < 64_000
 
 

@@ -9,7 +9,7 @@ from airflow_provider_milvus.waiting.outcome import Outcome, outcome
 
 
 @pytest.mark.parametrize(
-    ("state", "goal", "found"),
+    ("state", "target_state", "found"),
     [
         ("Pending", "Completed", Outcome.RUNNING),
         ("Importing", "Completed", Outcome.RUNNING),
@@ -24,8 +24,8 @@ from airflow_provider_milvus.waiting.outcome import Outcome, outcome
         ("Failed", "Uncommitted", Outcome.FAILED),
     ],
 )
-def test_state_alone_decides(state, goal, found):
-    assert outcome(parse_progress({"state": state}), ImportState(goal)) is found
+def test_state_alone_decides(state, target_state, found):
+    assert outcome(parse_progress({"state": state}), ImportState(target_state)) is found
 
 
 def test_job_that_nobody_knows_is_unknown():

@@ -104,7 +104,7 @@ def many(count, seconds=60.0):
 
 
 def test_few_jobs_are_described(run, server):
-    run(many(poller.FEW))
+    run(many(poller.MAX_DESCRIBED))
     assert server.listed == []
 
 
@@ -112,8 +112,8 @@ def test_many_jobs_are_listed_and_each_is_described_at_its_end(run, server):
     ends = {str(number): 30.0 + number for number in range(50)}
     events = run(ends)
     assert {event["status"] for event, _ in events.values()} == {"success"}
-    few = [job_id for job_id in server.described if int(job_id) >= 50 - 2 * poller.FEW]
-    assert len(server.described) - len(few) == 50 - 2 * poller.FEW
+    few = [job_id for job_id in server.described if int(job_id) >= 50 - 2 * poller.MAX_DESCRIBED]
+    assert len(server.described) - len(few) == 50 - 2 * poller.MAX_DESCRIBED
 
 
 def test_requests_do_not_grow_with_the_jobs(run, server):
@@ -164,7 +164,7 @@ def test_list_that_is_refused_is_not_asked_for_again(run, server):
 
 def test_list_that_was_refused_is_tried_again_after_some_minutes(run, server):
     server.list_error = REFUSED
-    run(many(20, seconds=2 * poller.REFUSED + 60))
+    run(many(20, seconds=2 * poller.REFUSED_LIST_SECONDS + 60))
     assert 3 <= len(server.listed) <= 6
 
 
@@ -233,7 +233,7 @@ def test_deadline_is_met_while_a_list_is_slow(run, server, clock):
     server.list_seconds = 100.0
     events = run(many(20, seconds=1_000.0), deadline=clock() + 30)
     assert {event["status"] for event, _ in events.values()} == {"timeout"}
-    assert clock() <= 1_030 + poller.LAST_LOOK
+    assert clock() <= 1_030 + poller.LAST_POLL_SECONDS
 
 
 def test_job_that_ended_right_before_the_deadline_has_succeeded(run, clock):
@@ -289,7 +289,7 @@ def test_client_that_cannot_be_opened_fails_every_waiter(clock, clock_loop):
 def test_refused_credentials_are_read_anew(run, server, clock):
     class Expired(dict):
         def __contains__(self, job_id):
-            return server.opened < 2 and clock() > 1_000 + poller.FRESH
+            return server.opened < 2 and clock() > 1_000 + poller.FRESH_CREDENTIALS_SECONDS
 
         def __getitem__(self, job_id):
             return errors.MilvusAuthError("expired", code=1800)

@@ -18,7 +18,7 @@ def index(state, reason=""):
 @pytest.fixture
 def wait(clock):
     def make(**parameters):
-        return ReadinessWait("collection c", clock=clock, chance=lambda low, high: 1.0, **parameters)
+        return ReadinessWait("collection c", clock=clock, jitter=lambda low, high: 1.0, **parameters)
 
     return make
 
@@ -43,8 +43,8 @@ def looks(*answers):
         ([[index("InProgress")], [index("Finished")]], "success", "index v Finished"),
         ([[index("Failed", "no memory")]], "failed", "index v of field vector failed: no memory"),
         ([MilvusConnectionError("down"), [LOADED]], "success", "Loaded"),
-        ([MilvusAuthError("no")], "unreachable", "gave up after 1 failed looks"),
-        ([MilvusConnectionError("down")], "unreachable", "gave up after 3 failed looks: down"),
+        ([MilvusAuthError("no")], "unreachable", "gave up after 1 failed polls"),
+        ([MilvusConnectionError("down")], "unreachable", "gave up after 3 failed polls: down"),
     ],
 )
 def test_wait_ends_with_what_was_seen(wait, clock, answers, status, words):
@@ -72,7 +72,7 @@ def test_deadline_ends_the_wait_with_what_was_seen_last(wait, clock):
 
 def test_deadline_of_a_server_that_never_answered_says_so(wait, clock):
     event = wait_for(wait(deadline=clock.now + 30), looks(MilvusConnectionError("down")), sleep=clock.sleep)
-    assert (event["status"], "it never answered" in event["message"]) == ("timeout", True)
+    assert (event["status"], "no poll has succeeded" in event["message"]) == ("timeout", True)
 
 
 def test_wait_that_is_left_off_has_no_event(wait, clock, package_clock):
