@@ -5,24 +5,42 @@ https://milvus.io/api-reference/restful/v2.6.x/v2/Import%20(v2)/Create.md and it
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_provider_milvus.rest.decoding import LISTS
 from airflow_provider_milvus.rest.envelope import Request
 from airflow_provider_milvus.rest.errors import MilvusProtocolError
+from airflow_provider_milvus.rest.import_source import EXTENSIONS, MAX_FILE_GROUPS, ImportSource, check_options
 from airflow_provider_milvus.rest.values import count, first, percent, record, records, text
 
-MAX_FILE_GROUPS = 1024
+__all__ = [
+    "EXTENSIONS",
+    "MAX_FILE_GROUPS",
+    "FileProgress",
+    "ImportJob",
+    "ImportProgress",
+    "ImportSource",
+    "ImportState",
+    "abort",
+    "check_options",
+    "commit",
+    "completed_by_collection",
+    "create",
+    "describe",
+    "list_jobs",
+    "parse_job",
+    "parse_progress",
+]
+
 # Of a response: twice as many files as Milvus takes by default, and a set of some 60 NumPy files in one name.
 MAX_FILES = 2 * MAX_FILE_GROUPS
 MAX_FILE_NAME = 64_000
-EXTENSIONS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".npy")
+# Milvus's own limit, in bytes.
+MAX_IDEMPOTENCY_KEY = 256
 
 
 class ImportState(StrEnum):
@@ -120,145 +138,12 @@ class ImportJob:
     reason: str
 
 
-@dataclass(frozen=True)
-class ImportSource:
-    """Where the data of one import lies. Exactly one of the three must be given.
-
-    :param files: keys in the bucket that the Milvus server is configured with. Each entry is one file, or a list
-        of files that belong together (one ``.npy`` file per field).
-    :param object_urls: Zilliz Cloud: URLs in object storage, each of a file or a folder.
-    :param data_paths: Zilliz Cloud: paths of files or folders in the volume ``volume_name``.
-    :raises ValueError: naming the parameter, the value and the remedy.
-    """
-
-    files: Sequence[str | Sequence[str]] | None = None
-    object_urls: Sequence[str | Sequence[str]] | None = None
-    volume_name: str | None = None
-    data_paths: Sequence[str | Sequence[str]] | None = None
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("files", "object_urls", "data_paths") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"give exactly one of files, object_urls and data_paths (with volume_name); got {given or 'none'}"
-            )
-        if (self.data_paths is None) != (self.volume_name is None):
-            raise ValueError(
-                f"volume_name and data_paths go together; got volume_name={self.volume_name!r}, "
-                f"data_paths={self.data_paths!r}"
-            )
-        groups = _groups(given[0], getattr(self, given[0]))
-        paths = Counter(path.lstrip("/") for group in groups for path in group)
-        if repeated := [path for path, times in paths.items() if times > 1]:
-            raise ValueError(f"{given[0]} names {repeated[0]!r} more than once, which would load it as often")
-        for group in groups:
-            if self.files is not None:
-                _check_file_group(group)
-            elif self.object_urls is not None:
-                _check_object_urls(group)
-
-    def file_names(self) -> tuple[str, ...]:
-        """The files as a job's progress names them; empty for sources whose files only the server knows."""
-        if self.files is None:
-            return ()
-        return tuple(" ".join(path.lstrip("/") for path in group) for group in _groups("files", self.files))
-
-    def fields(self) -> dict[str, Any]:
-        """The request's fields in Milvus's spelling.
-
-        :raises ValueError: for more entries than Milvus takes in one import.
-        """
-        if self.files is not None:
-            return {"files": _groups_of_one_import("files", self.files)}
-        if self.object_urls is not None:
-            return {"objectUrls": _groups_of_one_import("object_urls", self.object_urls)}
-        return {"volumeName": self.volume_name, "dataPaths": _groups_of_one_import("data_paths", self.data_paths)}
-
-
-def _groups(name: str, value: Any) -> list[list[str]]:
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, Sequence) or not value:
-        raise ValueError(f"{name} must be a list with at least one file, got {value!r}")
-    groups = [[entry] if isinstance(entry, str) else entry for entry in value]
-    for group in groups:
-        if (
-            not isinstance(group, Sequence)
-            or not group
-            or not all(isinstance(path, str) and path.strip() for path in group)
-        ):
-            raise ValueError(f"{name}: each entry must be a path or a list of paths, got {group!r}")
-    return [list(group) for group in groups]
-
-
-def _groups_of_one_import(name: str, value: Any) -> list[list[str]]:
-    groups = _groups(name, value)
-    if len(groups) > MAX_FILE_GROUPS:
-        raise ValueError(
-            f"{name} has {len(groups):,} entries and Milvus takes at most {MAX_FILE_GROUPS:,} in one import; "
-            f"split it into several imports"
-        )
-    return groups
-
-
-def _check_object_urls(group: list[str]) -> None:
-    if len(group) > 1:
-        raise ValueError(
-            f"object_urls: each entry is one file or folder, got {len(group)} in one; give each as an entry of its own"
-        )
-    for url in group:
-        scheme, separator, rest = url.partition("://")
-        if not (scheme and separator and rest):
-            raise ValueError(
-                f"object_urls: {url!r} is no URL; give one such as s3://bucket/folder/, gs://bucket/file.parquet or https://…"
-            )
-        if "@" in rest.partition("/")[0]:
-            # Not quoted, as it may be the keys that stand there.
-            raise ValueError(
-                "object_urls: a URL has something before an @; keys of the object storage belong in a connection, "
-                "whose id is storage_conn_id"
-            )
-
-
-def _check_file_group(group: list[str]) -> None:
-    for path in group:
-        if "://" in path:
-            raise ValueError(
-                f"files: {path!r} is a URL, but files are keys in the bucket of the Milvus server; give the key "
-                f"alone, or object_urls for Zilliz Cloud"
-            )
-    kinds = {PurePosixPath(path).suffix for path in group}
-    unknown = kinds - set(EXTENSIONS)
-    if unknown:
-        raise ValueError(
-            f"files: {group!r} has the file type {sorted(unknown)[0]!r}; Milvus imports {', '.join(EXTENSIONS)} "
-            f"(lower case)"
-        )
-    if len(group) > 1 and kinds != {".npy"}:
-        raise ValueError(
-            f"files: only .npy files form a set, got {group!r}; give each other file as an entry of its own"
-        )
-
-
-def check_options(options: Mapping[str, str] | None) -> dict[str, str]:
-    """Import options as Milvus takes them: an object of texts.
-
-    :raises ValueError: where a value is not a text (the server refuses it with code 1801).
-    """
-    if options is not None and not isinstance(options, Mapping):
-        raise ValueError(f"options must be a dict of strings, such as {{'timeout': '90m'}}, got {options!r}")
-    for name, value in (options or {}).items():
-        if not isinstance(value, str):
-            raise ValueError(f"options[{name!r}] must be a string, as Milvus requires of every option, got {value!r}")
-    return dict(options or {})
-
-
 def create(
     collection_name: str,
     source: ImportSource,
     *,
     partition_name: str | None = None,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
     storage: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
 ) -> Request[str]:
@@ -276,6 +161,8 @@ def create(
         raise ValueError(
             f"partition_name must be the name of a partition, or None for the default one, got {partition_name!r}"
         )
+    if idempotency_key is not None:
+        _check_idempotency_key(idempotency_key)
     return Request(
         "/jobs/import/create",
         {
@@ -293,12 +180,22 @@ def create(
     )
 
 
+def _check_idempotency_key(key: Any) -> None:
+    """Milvus takes the printable characters of ASCII; HTTP would drop spaces at either end."""
+    good = isinstance(key, str) and key.isascii() and key.isprintable() and key == key.strip()
+    if not good or not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+        raise ValueError(
+            f"idempotency_key must be 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters without a space at either "
+            f"end, such as 'books-2026-01-31', got {key!r:.120}"
+        )
+
+
 def describe(job_id: str) -> Request[ImportProgress]:
     """Report an import job. Servers before 2.4.13 know the same call as ``get_progress``."""
     make = partial(
         Request[ImportProgress],
         body=_job_body(job_id),
-        parse=partial(parse_progress, job_id=job_id),
+        parse=partial(parse_progress, job_id=str(job_id)),
         control_plane=True,
     )
     return make("/jobs/import/describe", fallback=make("/jobs/import/get_progress"))
@@ -325,9 +222,11 @@ def abort(job_id: str) -> Request[None]:
     return Request("/jobs/import/abort", _job_body(job_id), _nothing, control_plane=True)
 
 
-def _job_body(job_id: str) -> dict[str, str]:
+def _job_body(job_id: str | int) -> dict[str, str]:
+    if type(job_id) is int:  # a template that is rendered natively makes a number of an id
+        job_id = str(job_id)
     if not isinstance(job_id, str) or not job_id.strip():
-        raise ValueError(f"job_id must be the id of an import job as a string, got {job_id!r}")
+        raise ValueError(f"job_id must be the id of an import job as a string, got {job_id!r:.120}")
     return {"jobId": job_id.strip()}
 
 

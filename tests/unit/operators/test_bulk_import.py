@@ -143,7 +143,7 @@ def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):
         ({"files": ["a.parquet", "a.parquet"]}, "files names 'a.parquet' more than once"),
         ({"collection_name": ""}, "collection_name must be"),
         ({"partition_name": ""}, "partition_name must be"),
-        ({"options": {"timeout": 5}}, "options\\['timeout'\\] must be a string"),
+        ({"options": {"timeout": [5]}}, "options\\['timeout'\\] must be a string"),
         ({"options": "timeout"}, "options must be a dict"),
         ({"options": {"auto_commit": "false"}}, "options: auto_commit is what two_phase=True sets"),
         ({"two_phase": True, "expected_rows": "None"}, "expected_rows must be a whole number from 0 up, got 'None'"),
