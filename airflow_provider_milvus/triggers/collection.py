@@ -64,7 +64,7 @@ class MilvusCollectionTrigger(MilvusWaitTrigger):
         )
 
     async def _wait(self) -> Event:
-        check_wait(poll_interval=self.poll_interval, max_poll_failures=self.max_poll_failures)
+        check_wait(poll_interval=self.poll_interval, max_poll_failures=self.max_poll_failures, deadline=self.deadline)
         wait = waiting.readiness_wait.ReadinessWait(
             f"collection {self.collection_name}",
             poll_interval=self.poll_interval,

@@ -86,7 +86,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def _wait(self) -> Event:
-        check_wait(poll_interval=self.poll_interval, max_poll_failures=self.max_poll_failures)
+        check_wait(poll_interval=self.poll_interval, max_poll_failures=self.max_poll_failures, deadline=self.deadline)
         if self.abort_on_kill and AIRFLOW_KILLS_TRIGGERS:
             await self._request_task_state_once()
         wait = waiting.import_wait.ImportWait(

@@ -107,6 +107,7 @@ def check_wait(
     max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
     timeout: float | None = None,
     defer_after: float = 0.0,
+    deadline: float | None = None,
 ) -> None:
     """Refuse a wait that could not work.
 
@@ -120,6 +121,8 @@ def check_wait(
         raise ValueError(
             f"timeout must be a number of seconds above 0, or None to wait for ever, got {_shown(timeout)}"
         )
+    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float)):
+        raise ValueError(f"deadline must be a time in epoch seconds, or None for no limit, got {_shown(deadline)}")
     if not _is_seconds(defer_after) or defer_after < 0:
         raise ValueError(f"defer_after must be a number of seconds from 0 up, got {_shown(defer_after)}")
 

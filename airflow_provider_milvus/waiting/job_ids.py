@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import UserString
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 MAX_LENGTH = 256
 MAX_NESTING = 8
 # Python calls all of these sequences; items of the first ones are numbers, and those of a UserString are UserStrings.
-_NO_LISTS = (str, bytes, bytearray, memoryview, range, UserString)
+_NO_LISTS = (str, bytes, bytearray, memoryview, range, array, UserString)
 # A list that a template made a text of contains these.
 _NOT_IN_AN_ID = frozenset("[]{}(), \t\r\n\"'")
 

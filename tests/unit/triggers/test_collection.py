@@ -77,3 +77,16 @@ async def test_trigger_started_again_from_its_arguments_is_the_same():
     assert path == "airflow_provider_milvus.triggers.collection.MilvusCollectionTrigger"
     again = MilvusCollectionTrigger(**json.loads(json.dumps(arguments)))
     assert again.serialize() == first.serialize()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"milvus_conn_id": "nowhere"}, "nowhere"),
+        ({"poll_interval": 0}, "poll_interval must be"),
+        ({"index_names": 7}, "TypeError"),
+    ],
+)
+async def test_bad_setting_ends_the_task_with_a_clear_error(milvus, parameters, reason):
+    (event,) = await events(trigger(**parameters))
+    assert (event["status"], reason in event["message"]) == ("unreachable", True), event

@@ -1,9 +1,12 @@
 """The trigger of an asset watcher: one event for each import that completes."""
 
 from importlib.util import find_spec
+from inspect import signature
 
 import pytest
+from airflow.providers.common.compat.triggers import BaseEventTrigger
 
+from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
 from airflow_provider_milvus.triggers.import_event import SECONDS_TO_PERSIST, MilvusImportEventTrigger
 
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.")
@@ -128,6 +131,70 @@ async def test_store_of_two_assets_is_not_used(milvus, logged):
     (payload,) = await payloads(watcher.filter_shared_stream(looks({}, {"docs": ["1"]})), 1)
     assert payload["job_id"] == "1"
     assert "watch one asset only" in logged()
+
+
+async def test_connection_that_breaks_ends_no_watcher(milvus, monkeypatch, logged):
+    milvus.answers(LIST, listed("1"))
+    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
+    opened = MilvusAsyncHook.__aenter__
+    failures = [LookupError("the connection is gone"), ValueError("its extra is no JSON")]
+
+    async def fail_at_first(self):
+        if failures:
+            raise failures.pop(0)
+        return await opened(self)
+
+    monkeypatch.setattr(MilvusAsyncHook, "__aenter__", fail_at_first)
+    polls = looks({}, *[{"docs": ["1"]}] * 3)
+    stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls)
+    assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
+    assert "the connection is gone" in logged()
+
+
+async def test_store_that_fails_ends_no_watcher(milvus, logged):
+    class Broken:
+        failures = 2
+
+        async def aget(self, key, default=None):
+            self.failures -= 1
+            if self.failures >= 0:
+                raise ConnectionError("no API server")
+            return []
+
+        async def aset(self, key, value):
+            raise ConnectionError("no API server")
+
+    milvus.answers(LIST, listed("1"))
+    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
+    watcher = MilvusImportEventTrigger("docs")
+    watcher.asset_state_store = Broken()
+    stream = watcher.filter_shared_stream(looks({}, {}, {"docs": ["1"]}, {"docs": ["1"]}))
+    assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
+
+
+async def test_job_that_cannot_be_described_delays_the_event_of_no_other(milvus):
+    milvus.answers(LIST, listed("1", "2"))
+    milvus.answers(DESCRIBE, DOWN, {**DONE, "jobId": "2"}, {**DONE, "jobId": "1"})
+    stream = MilvusImportEventTrigger("docs").filter_shared_stream(looks({}, *[{"docs": ["1", "2"]}] * 2))
+    assert [payload["job_id"] for payload in await payloads(stream, 2)] == ["2", "1"]
+
+
+HAS_QUEUE = "queue" in signature(BaseEventTrigger.__init__).parameters  # Airflow 3.4
+
+
+@pytest.mark.skipif(not HAS_QUEUE, reason="watchers of this Airflow have no queue")
+def test_queue_is_airflows():
+    assert MilvusImportEventTrigger("docs", queue="imports").queue == "imports"
+
+
+@pytest.mark.skipif(HAS_QUEUE, reason="watchers of this Airflow have a queue")
+def test_queue_that_airflow_has_not_is_refused():
+    with pytest.raises(ValueError, match=r"queue='imports' needs Airflow 3\.4"):
+        MilvusImportEventTrigger("docs", queue="imports")
+
+
+def test_queue_is_no_argument_that_airflow_stores():
+    assert "queue" not in MilvusImportEventTrigger("docs").serialize()[1]
 
 
 def test_arguments_make_an_equal_watcher_again():

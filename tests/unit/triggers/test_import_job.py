@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_milvus.exceptions import MilvusImportUnreachable, error_of
 from airflow_provider_milvus.triggers import import_job
 from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 from airflow_provider_milvus.triggers.wait_trigger import MIN_AGE_SECONDS
@@ -118,6 +119,57 @@ async def test_trigger_only_reads(milvus):
     milvus.answers(DESCRIBE, RUNNING, DONE)
     await events(trigger(abort_on_kill=True))
     assert set(milvus.routes) == {DESCRIBE}
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"milvus_conn_id": "nowhere"}, "nowhere"),
+        ({"target_state": "Failed?"}, "Failed?"),
+        ({"poll_interval": 0}, "poll_interval must be"),
+        ({"poll_interval": "5"}, "poll_interval must be"),
+        ({"poll_interval": 10**400}, "poll_interval must be"),
+        ({"max_poll_failures": None}, "max_poll_failures must be"),
+        ({"deadline": "tomorrow"}, "deadline must be"),
+        ({"job_id": None}, "job_id must be"),
+        ({"job_id": []}, "job_id must be"),
+        ({"job_id": b"7"}, "job_id must be"),
+        ({"job_id": ["7", {"a": 1}]}, "job_id must be"),
+        ({"job_id": "\ud800"}, "job_id must be"),
+        ({"job_id": 10**400}, "job_id must be"),
+    ],
+    ids=lambda value: str(value)[:40].encode("ascii", "replace").decode(),
+)
+async def test_bad_setting_ends_the_task_with_a_clear_error(milvus, parameters, reason):
+    (event,) = await events(trigger(**parameters))
+    assert (event["status"], reason in event["message"]) == ("unreachable", True), event
+    error = error_of(event)
+    assert type(error) is MilvusImportUnreachable
+    assert reason in str(error)
+    assert json.loads(json.dumps(event)) == event
+    str(event).encode()
+
+
+async def test_error_without_a_utf_8_text_ends_the_task_with_a_clear_error(milvus, monkeypatch):
+    async def fail(*arguments):
+        raise RuntimeError("\ud800" + "x" * 100_000)
+
+    monkeypatch.setattr("airflow_provider_milvus.waiting.poller.watch", fail)
+    (event,) = await events(trigger())
+    assert event["message"].encode()
+    assert len(event["message"]) <= 10_000
+
+
+async def test_cancelled_trigger_does_not_fire(milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    task = asyncio.create_task(events(trigger()))
+    await asyncio.sleep(10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 # -- kill ------------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """One loop for all waits on a server: what it asks, and whom trouble touches."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.rest.import_jobs import parse_progress
-from airflow_provider_milvus.waiting import poller
+from airflow_provider_milvus.waiting import list_cost, poller, request_pool
 from airflow_provider_milvus.waiting.import_wait import ImportWait
 
 DOWN = errors.MilvusConnectionError("refused", sent=False)
@@ -24,7 +26,9 @@ class Server:
         self.hidden, self.hide_until = set(), float("inf")
         self.down = (0.0, 0.0)
         self.list_seconds = 0.0
+        self.describe_seconds = {}
         self.list_error = None
+        self.list_times = []
         self.described, self.listed, self.opened, self.closed = [], [], 0, 0
         self.attempts = []
 
@@ -50,6 +54,7 @@ class Server:
     async def get_import_progress(self, job_id):
         self._arrive()
         self.described.append(job_id)
+        await asyncio.sleep(self.describe_seconds.get(job_id, 0.0))
         if job_id in self.broken:
             raise self.broken[job_id]
         return parse_progress({"jobId": job_id, "state": self.state(job_id), "collectionName": self.collection(job_id)})
@@ -57,6 +62,7 @@ class Server:
     async def list_import_records(self, collection_name):
         self._arrive()
         self.listed.append(collection_name)
+        self.list_times.append(self.clock())
         if self.list_error:
             raise self.list_error
         await asyncio.sleep(self.list_seconds)
@@ -298,3 +304,157 @@ def test_refused_credentials_are_read_anew(run, server, clock):
     events = run(many(3, seconds=120.0))
     assert {event["status"] for event, _ in events.values()} == {"success"}
     assert server.opened == 2
+
+
+# -- slow responses ----------------------------------------------------------------------------------------------------
+
+FOREVER = 10_000.0
+
+
+def lateness(events, server, job_ids):
+    return max(events[job_id][1] - server.ends[job_id] for job_id in job_ids)
+
+
+@pytest.mark.parametrize("slow", [1, 4, 20, 70])
+@pytest.mark.parametrize("seconds", [30.0, FOREVER])
+def test_slow_responses_delay_no_other_job(run, server, clock, slow, seconds):
+    ends = {str(number): 20.0 + number for number in range(slow + 3)}
+    server.describe_seconds = {str(number): seconds for number in range(slow)}
+    server.list_error = REFUSED  # each job is described
+    events = run(ends, deadline=clock() + 200.0)
+    others = [str(number) for number in range(slow, slow + 3)]
+    assert [events[job_id][0]["status"] for job_id in others] == ["success"] * 3
+    # Once at the beginning, a new slow job takes a place for a second.
+    assert lateness(events, server, others) <= 5 + 1 + slow / 4
+
+
+def test_slow_response_delays_no_next_poll(run, server, clock):
+    server.describe_seconds = {"0": FOREVER}
+    run(many(2, seconds=100.0), deadline=clock() + 90.0)
+    polls = [at for at, job_id in zip(server.attempts, server.described, strict=True) if job_id == "1"]
+    assert max(later - sooner for sooner, later in pairwise(polls)) <= 5
+
+
+def test_slow_response_is_delivered_when_it_comes(run, server):
+    server.describe_seconds = {"0": 3.0}
+    events = run({"0": 10.0, "1": 40.0})
+    assert events["0"][0]["status"] == "success"
+    assert lateness(events, server, "0") <= 5 + 3 + 3
+
+
+def test_slow_job_is_not_described_twice_at_a_time(run, server, clock):
+    server.describe_seconds = {"0": FOREVER}
+    run(many(2, seconds=100.0), deadline=clock() + 90.0)
+    assert server.described.count("0") == 1
+
+
+def test_requests_that_never_end_are_bounded(run, server, clock):
+    server.describe_seconds = dict.fromkeys(many(200), FOREVER)
+    server.list_error = REFUSED
+    under_way = []
+    fetch = server.get_import_progress
+
+    async def counted(job_id):
+        under_way.append(job_id)
+        peak.append(len(under_way))
+        try:
+            return await fetch(job_id)
+        finally:
+            under_way.remove(job_id)
+
+    peak = []
+    server.get_import_progress = counted
+    run(many(200, seconds=500.0), deadline=clock() + 300.0)
+    assert max(peak) <= request_pool.MAX_IN_FLIGHT
+
+
+def test_list_that_never_ends_delays_no_job_of_a_few(run, server, clock):
+    server.list_seconds = FOREVER
+    events = run({str(number): 20.0 + number for number in range(10)}, deadline=clock() + 200.0)
+    assert {event["status"] for event, _ in events.values()} == {"success"}
+    assert lateness(events, server, events) <= 5 + poller.SLOW_LIST_SECONDS
+
+
+def test_list_is_never_requested_less_often_than_every_two_poll_intervals(run, server):
+    server.list_seconds = 3.0
+    run(many(20, seconds=200.0))
+    assert max(later - sooner for sooner, later in pairwise(server.list_times)) <= 2 * 5 + 0.1
+
+
+async def spend(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+async def test_cost_of_a_list_is_its_own_cpu_and_not_that_of_others():
+    async def request():
+        await spend(0.05)
+        await asyncio.sleep(0)
+        return "records"
+
+    metered = list_cost.Metered(request())
+    busy = asyncio.create_task(spend(0.3))
+    assert await metered == "records"
+    await busy
+    assert 0.05 <= metered.cpu < 0.2
+
+
+def test_time_in_which_the_event_loop_was_busy_is_no_cost(clock, clock_loop):
+    """The response comes at once, and the loop reads it seconds later."""
+
+    async def busy():
+        for _ in range(4):
+            clock.now += 1.0
+            await asyncio.sleep(0)
+
+    async def both():
+        metered = list_cost.Metered(asyncio.sleep(0.01))
+        await asyncio.gather(metered_task(metered), busy())
+        return metered.idle
+
+    async def metered_task(metered):
+        await metered
+
+    with asyncio.Runner(loop_factory=clock_loop) as runner:
+        assert runner.run(both()) <= 0.2
+
+
+def test_error_of_a_request_reaches_its_caller_through_the_meter(clock_loop):
+    async def fail():
+        try:
+            await asyncio.sleep(1)
+        finally:
+            raise DOWN
+
+    async def metered():
+        return await list_cost.Metered(fail())
+
+    with asyncio.Runner(loop_factory=clock_loop) as runner, pytest.raises(errors.MilvusConnectionError):
+        runner.run(metered())
+
+
+# -- many --------------------------------------------------------------------------------------------------------------
+
+
+def test_thousands_of_ids_in_one_wait_are_polled_with_few_requests(server, clock, clock_loop):
+    ids = list(many(2_000))
+    server.ends = {job_id: clock() + 20.0 for job_id in ids}
+    wait = ImportWait(ids, poll_interval=5.0, clock=clock)
+    with asyncio.Runner(loop_factory=clock_loop) as runner:
+        event = runner.run(poller.watch("server", server.open_client, wait))
+    assert (event["status"], len(event["imports"])) == ("success", 2_000)
+    assert len(server.described) <= 4_000
+
+
+def test_thousands_of_waits_for_one_job_are_served_by_one_request(server, clock, clock_loop):
+    server.ends = {"1": clock() + 20.0}
+
+    async def all_of_them():
+        waits = [ImportWait("1", poll_interval=5.0, clock=clock) for _ in range(2_000)]
+        return await asyncio.gather(*(poller.watch("server", server.open_client, wait) for wait in waits))
+
+    with asyncio.Runner(loop_factory=clock_loop) as runner:
+        events = runner.run(all_of_them())
+    assert {event["status"] for event in events} == {"success"}
+    assert len(server.described) <= 30
