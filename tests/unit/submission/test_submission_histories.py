@@ -113,6 +113,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def change_the_request(self):
         if not self.succeeded:
+            self.server.sleep(70)  # a create that is later than expected could be taken for one of the new request
             self.request += 1
             self.load += 1
 
