@@ -16,8 +16,9 @@ PLACEHOLDERS = {
 # name: (label, JSON type, description)
 _FIELDS: dict[str, tuple[str, str, str]] = {
     "token": ("Token", "password", "API key or user:password; instead of user and password"),
-    "tls": ("TLS", "boolean", "Speak https; a URL with a scheme as host says it as well"),
-    # No check box: on Airflow 2 an unticked one, saved along with something else, would switch verification off.
+    # No check boxes: on Airflow 2 an unticked one, saved along with something else, would switch TLS or its verification
+    # off.
+    "tls": ("TLS", "string", "true to use https; not needed with an https URL as host, or with Zilliz Cloud"),
     "verify": ("Verify TLS", "string", "true (default) or false"),
     "ca_bundle": ("CA bundle", "string", "Path of the CA certificates to trust, on every worker and triggerer"),
     "client_cert": ("Client certificate", "string", "Path of the certificate for mutual TLS"),
@@ -28,11 +29,15 @@ _FIELDS: dict[str, tuple[str, str, str]] = {
     "cluster_id": (
         "Cluster id",
         "string",
-        "Zilliz Cloud: the cluster (in0x-…), if not as the host tells",
+        "Zilliz Cloud: the cluster (in0x-…), where the host is not its endpoint",
     ),
     "project_id": ("Project id", "string", "Zilliz Cloud: instead of a cluster, the project whose databases are meant"),
     "region_id": ("Region id", "string", "Zilliz Cloud: the region of the project's databases (aws-us-west-2)"),
-    "import_endpoint": ("Import endpoint", "string", "Zilliz Cloud: where imports go, if not as the host tells"),
+    "import_endpoint": (
+        "Import endpoint",
+        "string",
+        "Zilliz Cloud: where imports go, where the host is not its endpoint",
+    ),
 }
 
 
@@ -64,7 +69,7 @@ def _schema(kind: str) -> dict[str, Any]:
 def widgets() -> dict[str, Any]:
     """What ``get_connection_form_widgets`` returns on Airflow before 3.2."""
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-    from wtforms import BooleanField, IntegerField, PasswordField, StringField
+    from wtforms import IntegerField, PasswordField, StringField
     from wtforms.validators import Optional
 
     kinds: dict[str, Any] = {
@@ -75,9 +80,6 @@ def widgets() -> dict[str, Any]:
     }
     found: dict[str, Any] = {}
     for name, (label, kind, text) in _FIELDS.items():
-        if kind == "boolean":
-            found[name] = BooleanField(label, description=text)
-        else:
-            field, widget = kinds[kind]
-            found[name] = field(label, description=text, widget=widget(), validators=[Optional()])
+        field, widget = kinds[kind]
+        found[name] = field(label, description=text, widget=widget(), validators=[Optional()])
     return found

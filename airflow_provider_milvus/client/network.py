@@ -51,6 +51,7 @@ class Network:
             self.tls_to(url)
             if proxy := self.proxy_to(url):
                 self.tls_to_proxy(proxy)
+                _check_tunnel(url)
 
     def proxy_to(self, url: str) -> Proxy | None:
         """The proxy that requests to a URL take."""
@@ -154,6 +155,16 @@ def _adapter(network: Network) -> requests.adapters.HTTPAdapter:
             """The context knows all that this would set."""
 
     return Adapter()
+
+
+def _check_tunnel(url: str) -> None:
+    """Refuse what httpcore would ask a proxy for as ``CONNECT ::1:443``, which may be another host."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and ":" in (parts.hostname or ""):
+        raise ValueError(
+            "the milvus connection's host is an IPv6 address, to which no proxy makes a tunnel from the triggerer; "
+            "give a host name, or go without the proxy (NO_PROXY, or no proxies in the connection)"
+        )
 
 
 def _context(verify: bool | str) -> ssl.SSLContext:

@@ -122,8 +122,8 @@ class MilvusHook(BaseHook):
         :param object_urls: Zilliz Cloud: URLs of files or folders.
         :param volume_name: Zilliz Cloud: a volume, with ``data_paths`` in it.
         :param partition_name: an existing partition.
-        :param options: import options, each a string, a number or a boolean (sent as text): ``timeout`` ("90m"), ``sep``,
-            ``nullkey``, ….
+        :param options: import options, each a string, a number or a boolean (sent as text): ``timeout`` ("90m"),
+            ``sep``, ``nullkey``, ….
         :param storage_conn_id: Zilliz Cloud: a connection whose login and password are the object storage's access
             key and secret key; its extra may have a ``token``.
         :param idempotency_key: with the same key, Milvus from 2.6.24 and 3.0.2 on answers the same id and loads nothing
