@@ -47,8 +47,9 @@ crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/submission/test_submission_histories.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_hostile_input.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_crashes.py
-	$(BIN)/python tests/integration/campaigns/lost_answers.py
+	$(BIN)/python tests/integration/campaigns/lost_responses.py
 	$(BIN)/python tests/integration/campaigns/hostile_campaign.py
+	$(BIN)/python tests/integration/campaigns/secret_leaks.py
 	$(BIN)/python tests/system/triggerer_campaign.py
 	$(BIN)/python tests/system/crash_campaign.py
 	$(BIN)/python tests/system/blue_green_campaign.py

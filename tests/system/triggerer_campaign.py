@@ -1,13 +1,13 @@
-"""Defer tasks to a real triggerer, whose Milvus server answers with hostile answers.
+"""Defer tasks to a real triggerer, whose Milvus server responses with hostile responses.
 
 Task instances are written into a metadata database as a worker leaves them when it defers, and `airflow triggerer`
 wakes them; no scheduler is needed for that. Every hostile wait must end with an event in time. The process that runs
 the triggers must be the same at the end and have grown by no more than 300 MB (resident memory, at its peak, above what
-it was before the first hostile answer). Its event loop must not stand still for more than 0.2 s, not counting for how
-long this machine kept an idle loop waiting. Tasks that wait for a moment, and for well-behaved imports beside the
+it was before the first hostile response). Its event loop must not stand still for more than 0.2 s, not counting for
+how long this machine kept an idle loop waiting. Tasks that wait for a moment, and for well-behaved imports beside the
 hostile ones, must wake in time.
 
-``make crash-test`` uses all answers, the system tests some.
+``make crash-test`` uses all responses, the system tests some.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ REPO = Path(__file__).parents[2]
 sys.path[:0] = [str(REPO / "tests" / "integration" / "campaigns"), str(REPO / "scripts")]
 
 if TYPE_CHECKING:
-    from hostile_answers import Answer, HostileServer
+    from hostile_body import HostileResponse
+    from hostile_server import HostileServer
 
-MOST_MEMORY = 300_000_000
-MOST_LAG = 0.2
-MOST_LATE = 5.0
-LARGEST_EVENT = 1_000_000
+MAX_MEMORY_BYTES = 300_000_000
+MAX_LAG_SECONDS = 0.2
+MAX_LATE_SECONDS = 5.0
+MAX_EVENT_BYTES = 1_000_000
 WAIT = 10.0  # of a hostile wait
 REQUEST_SECONDS = 3.0
-SECONDS_BETWEEN = 2.0  # of two large answers
+SECONDS_BETWEEN = 2.0  # of two large responses
 GOOD_SECONDS = 12.0  # of a well-behaved import
 GOOD_POLL_INTERVAL = 3.0
 MOMENTS = range(6, 24, 3)
@@ -227,24 +228,24 @@ def good(began: float) -> list[Wait]:
     waits = []
     for seconds in MOMENTS:
         moment = datetime.fromtimestamp(began, UTC) + timedelta(seconds=seconds)
-        waits.append(Wait(f"moment {seconds}", DateTimeTrigger(moment), moment.timestamp() + MOST_LATE))
-    # Jobs of one server, watched by one poll loop beside those that are described by answers that never end.
-    due = began + GOOD_SECONDS + 2 * GOOD_POLL_INTERVAL + MOST_LATE
+        waits.append(Wait(f"moment {seconds}", DateTimeTrigger(moment), moment.timestamp() + MAX_LATE_SECONDS))
+    # Jobs of one server, watched by one poll loop beside those that are described by responses that never end.
+    due = began + GOOD_SECONDS + 2 * GOOD_POLL_INTERVAL + MAX_LATE_SECONDS
     more: dict[str, Any] = {"milvus_conn_id": "milvus_good", "poll_interval": GOOD_POLL_INTERVAL}
     return waits + [Wait(f"good {number}", MilvusImportTrigger(f"7{number}", **more), due) for number in range(5)]
 
 
-def hostile(answer: Answer, number: int) -> Wait:
-    """A wait for this answer, which begins now."""
+def hostile(response: HostileResponse, number: int) -> Wait:
+    """A wait for this response, which begins now."""
     from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
     deadline = time.time() + WAIT
     job, conn_id, database = ("1", "milvus_hostile", f"h{number}")
-    if answer.slow:
+    if response.slow:
         job, conn_id, database = f"h{number}", "milvus_good", None
     more: dict[str, Any] = {"deadline": deadline, "poll_interval": 2.0, "max_poll_failures": 2}
     trigger = MilvusImportTrigger(job, conn_id, database=database, **more)
-    return Wait(answer.name, trigger, deadline + 2 * REQUEST_SECONDS + MOST_LATE)
+    return Wait(response.name, trigger, deadline + 2 * REQUEST_SECONDS + MAX_LATE_SECONDS)
 
 
 def attack(campaign: Campaign, server: HostileServer, numbers: list[int]) -> tuple[str, bool]:
@@ -261,15 +262,15 @@ def attack(campaign: Campaign, server: HostileServer, numbers: list[int]) -> tup
     idle = Idle()
     began = time.time()
     server.ends = time.monotonic() + GOOD_SECONDS
-    light = [number for number in numbers if not server.answers[number].heavy]
-    campaign.defer([*good(began), *(hostile(server.answers[number], number) for number in light)])
+    light = [number for number in numbers if not server.responses[number].heavy]
+    campaign.defer([*good(began), *(hostile(server.responses[number], number) for number in light)])
     # The large ones one after the other: how much a process holds at a time is what counts.
     for number in set(numbers) - set(light):
-        answer = server.answers[number]
-        answer.prepare()
-        campaign.defer([hostile(answer, number)])
+        response = server.responses[number]
+        response.prepare()
+        campaign.defer([hostile(response, number)])
         campaign.wait_until(time.time() + SECONDS_BETWEEN)
-        answer.forget()
+        response.forget()
     campaign.wait_until(max(wait.due for wait in campaign.waits))
     return judge(campaign, runner, start, blocked, idle)
 
@@ -283,26 +284,26 @@ def judge(campaign: Campaign, runner: Any, start: int, blocked: int, idle: Idle)
             wrong.append(f"{wait.name}: never woke")
         elif wait.woke > wait.due:
             wrong.append(f"{wait.name}: woke {wait.woke - wait.due:.0f} s too late")
-        if len(wait.event) > LARGEST_EVENT:
+        if len(wait.event) > MAX_EVENT_BYTES:
             wrong.append(f"{wait.name}: an event of {len(wait.event):,} characters")
         if "__fail__" in wait.event or "TRIGGER_FAILURE" in wait.event or "Trigger failure" in wait.event:
             wrong.append(f"{wait.name}: the trigger failed: {wait.event[:200]}")
     alive = runner.is_running() and campaign.runner is not None and campaign.runner.pid == runner.pid
-    most = memory(runner.pid, "VmHWM") - start if alive else 0
+    highest = memory(runner.pid, "VmHWM") - start if alive else 0
     lags = sorted(map(float, BLOCKED.findall(log)[blocked:]))
     if not alive:
         wrong.insert(0, f"the triggerer died:\n{log[-1500:]}")
-    if most > MOST_MEMORY:
-        wrong.append(f"{most / 1e6:.0f} MB of memory")
-    if lags and lags[-1] > MOST_LAG + idle.longest:
+    if highest > MAX_MEMORY_BYTES:
+        wrong.append(f"{highest / 1e6:.0f} MB of memory")
+    if lags and lags[-1] > MAX_LAG_SECONDS + idle.longest:
         wrong.append(f"the event loop stood still {len(lags)} times, for up to {lags[-1]:.2f} s")
     late = {
-        name: [w.woke - w.due + MOST_LATE for w in campaign.waits if w.woke and w.name.startswith(name)]
+        name: [w.woke - w.due + MAX_LATE_SECONDS for w in campaign.waits if w.woke and w.name.startswith(name)]
         for name in ("moment", "good")
     }
     lines = [
         f"waits {len(campaign.waits)}, woken {sum(wait.woke is not None for wait in campaign.waits)}",
-        f"triggerer alive {alive}, {most / 1e6:.0f} MB above its start",
+        f"triggerer alive {alive}, {highest / 1e6:.0f} MB above its start",
         f"event loop: {len(lags)} lags over 0.2 s, the longest {max(lags, default=0):.2f} s",
         f"an idle loop on this machine: {idle.longest:.2f} s",
         *(f"latest {name}: {max(found, default=0):.1f} s" for name, found in late.items()),
@@ -313,14 +314,15 @@ def judge(campaign: Campaign, runner: Any, start: int, blocked: int, idle: Idle)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="some answers of each group")
-    parser.add_argument("--only", default="", help="answers whose name contains this text")
+    parser.add_argument("--short", action="store_true", help="some responses of each group")
+    parser.add_argument("--only", default="", help="responses whose name contains this text")
     options = parser.parse_args()
-    from hostile_answers import HostileServer, all_answers, some_answers
+    from hostile_responses import all_responses, some_responses
+    from hostile_server import HostileServer
 
-    answers = all_answers()
-    numbers = some_answers()[::2] if options.short else list(range(len(answers)))
-    numbers = [number for number in numbers if options.only in answers[number].name]
+    responses = all_responses()
+    numbers = some_responses()[::2] if options.short else list(range(len(responses)))
+    numbers = [number for number in numbers if options.only in responses[number].name]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="triggerer-campaign-") as folder, HostileServer() as server:
         campaign = Campaign(Path(folder), server.port)
@@ -329,7 +331,7 @@ def main() -> int:
         finally:
             campaign.end()
     print(report)
-    print(f"{len(numbers)} answers in {time.monotonic() - began:.0f} s")
+    print(f"{len(numbers)} responses in {time.monotonic() - began:.0f} s")
     return 0 if harmless else 1
 
 

@@ -1,4 +1,4 @@
-"""A short campaign of lost answers; ``make crash-test`` runs the whole one."""
+"""A short campaign of lost responses; ``make crash-test`` runs the whole one."""
 
 import json
 import subprocess
@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from lost_answers import RIGHT, WAYS, short
+from lost_responses import RIGHT, WAYS, short
 
-CAMPAIGN = Path(__file__).with_name("lost_answers.py")
+CAMPAIGN = Path(__file__).with_name("lost_responses.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
-"""Asks a hostile server in every way that a user's tasks do, and measures what that costs this process.
+"""Sends requests to a hostile server as a user's tasks do, and measures what the responses cost this process.
 
-Reads numbers of answers, one a line; writes a line of JSON for each: by surface (a hook's method, the sensor, a
-trigger) what came of it and how long it took; the longest lag of the event loop; the most memory above the start.
+Reads numbers of responses, one a line; writes a line of JSON for each: by surface (a hook's method, the sensor, a
+trigger) what came of it and how long it took; the longest lag of the event loop; the highest memory above the start.
 """
 
 # ruff: noqa: E402
@@ -24,9 +24,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
-# What Airflow prints is a log, whose size counts, and no answer to who started this.
-ANSWERS = os.fdopen(os.dup(1), "w", buffering=1)
-LOG = Path(os.environ["AIRFLOW_HOME"]) / "asker.log"
+# What Airflow prints is a log, whose size counts, and no response to who started this.
+RESULTS = os.fdopen(os.dup(1), "w", buffering=1)
+LOG = Path(os.environ["AIRFLOW_HOME"]) / "client.log"
 with LOG.open("wb") as _file:
     os.dup2(_file.fileno(), 1)
     os.dup2(_file.fileno(), 2)
@@ -34,7 +34,8 @@ with LOG.open("wb") as _file:
 import msgspec
 from airflow.exceptions import AirflowException
 from campaign_tasks import connect, context_of, first_event
-from hostile_answers import Answer, all_answers
+from hostile_body import HostileResponse
+from hostile_responses import all_responses
 
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook, MilvusHook
 from airflow_provider_milvus.rest.errors import MilvusError
@@ -44,14 +45,14 @@ from airflow_provider_milvus.triggers import collection, import_job
 TIMEOUT, HEAVY_TIMEOUT = 1.0, 3.0
 WAIT = 1.5
 SLACK = 2.0  # for a busy machine
-MOST_MEMORY = 1_500_000_000  # what a bomb may take before it is stopped, beyond what is mapped at the start
-LONGEST_TEXT = 20_000
-LARGEST_EVENT = 1_000_000
+MAX_MEMORY_BYTES = 1_500_000_000  # what a bomb may take before it is stopped, beyond what is mapped at the start
+MAX_TEXT_LENGTH = 20_000
+MAX_EVENT_BYTES = 1_000_000
 MANY_TRIGGERS = 40
 
 
 def harm(value: Any) -> str:
-    """What is wrong with what came of an answer; empty where nothing is."""
+    """What is wrong with what came of a response; empty where nothing is."""
     if isinstance(value, BaseException):
         if not isinstance(value, MilvusError | AirflowException):
             return f"raw {type(value).__name__}: {str(value)[:100]}"
@@ -66,7 +67,7 @@ def harm(value: Any) -> str:
 
 
 def text_harm(text: str, what: str) -> str:
-    if len(text) > LONGEST_TEXT:
+    if len(text) > MAX_TEXT_LENGTH:
         return f"{what} of {len(text):,} characters"
     if any("\ud800" <= character <= "\udfff" for character in text):
         return f"{what} with a lone surrogate"
@@ -82,13 +83,13 @@ def event_harm(event: Any) -> str:
         text = json.dumps(event, allow_nan=False)
     except (ValueError, OverflowError, TypeError, UnicodeError) as error:
         return f"event that Airflow cannot encode: {error}"[:100]
-    if len(encoded) > LARGEST_EVENT:
+    if len(encoded) > MAX_EVENT_BYTES:
         return f"event of {len(encoded):,} bytes"
     return "event with NUL, which PostgreSQL refuses" if "\\u0000" in text else ""
 
 
-class Asker:
-    """Asks for one answer after another.
+class Client:
+    """Fetches one response after another.
 
     :param port: of the hostile server.
     """
@@ -102,41 +103,41 @@ class Asker:
         for module in (import_job, collection):
             if hasattr(module, "MIN_AGE"):
                 module.MIN_AGE = 0.0
-        self.number, self.answer = -1, Answer("", lambda client, route: None)
-        self.ask()
+        self.number, self.response = -1, HostileResponse("", lambda client, route: None)
+        self.fetch()
         self._start = memory("VmRSS")
 
-    def ask(self) -> dict[str, Any]:
-        """What came of the answer with this number."""
+    def fetch(self) -> dict[str, Any]:
+        """What came of the response with this number."""
         logged = LOG.stat().st_size
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
-        surfaces = {name: self._measure(ask) for name, ask in self._surfaces().items()}
+        surfaces = {name: self._measure(surface) for name, surface in self._surfaces().items()}
         lag = self._lag()
         for _ in range(2):
-            if lag > 0.2:  # again, as it may have been another process on this machine
+            if 0.2 < lag < 1.0:  # again, as it may have been another process on this machine
                 lag = min(lag, self._lag())
-        most = memory("VmHWM") - self._start
+        highest = memory("VmHWM") - self._start
         logged = LOG.stat().st_size - logged
-        if logged > LARGEST_EVENT:
+        if logged > MAX_EVENT_BYTES:
             surfaces["log"] = (f"log of {logged:,} bytes", 0.0)
-        return {"number": self.number, "surfaces": surfaces, "lag": lag, "memory": most}
+        return {"number": self.number, "surfaces": surfaces, "lag": lag, "memory": highest}
 
     @property
     def _conn_id(self) -> str:
-        return "milvus_heavy" if self.answer.heavy else "milvus_quick"
+        return "milvus_heavy" if self.response.heavy else "milvus_quick"
 
     def _surfaces(self) -> dict[str, tuple[float, Callable[[], Any]]]:
-        """How long each surface may take, and what asks."""
+        """How long each surface may take, and what it does."""
         hook = MilvusHook(self._conn_id, f"h{self.number}")
-        once = HEAVY_TIMEOUT if self.answer.heavy else TIMEOUT
+        once = HEAVY_TIMEOUT if self.response.heavy else TIMEOUT
         sensor = MilvusImportSensor(task_id="s", job_id="1", milvus_conn_id=self._conn_id, database=hook.database)
         found: dict[str, tuple[float, Callable[[], Any]]] = {
             "hook.get_import_progress": (once, lambda: hook.get_import_progress("1")),
             "hook.list_import_jobs": (once, lambda: hook.list_import_jobs("c")),
             "sensor.poke": (once, lambda: getattr(sensor.poke(context_of("s", 0, store=False)), "xcom_value", None)),
         }
-        if self.answer.slow or self.answer.heavy:
+        if self.response.slow or self.response.heavy:
             wait = lambda: hook.wait_for_import("1", timeout=WAIT, poll_interval=0.5)  # noqa: E731
             return {**found, "hook.wait_for_import": (WAIT + once, wait)}
         return {
@@ -147,10 +148,10 @@ class Asker:
         }
 
     def _measure(self, surface: tuple[float, Callable[[], Any]]) -> tuple[str, float]:
-        limit, ask = surface
+        limit, call = surface
         began = time.monotonic()
         try:
-            value = ask()
+            value = call()
         except Exception as error:
             value = error
         except BaseException as error:
@@ -159,7 +160,7 @@ class Asker:
         return harm(value) or ("late" if took > limit + SLACK else ""), round(took, 2)
 
     def _lag(self) -> float:
-        """The longest lag of an event loop on which triggers wait for the answer."""
+        """The longest lag of an event loop on which triggers wait for the response."""
         self.triggers: dict[str, tuple[str, float]] = {}
         return asyncio.run(self._watch())
 
@@ -182,10 +183,10 @@ class Asker:
 
     def _waits(self) -> dict[str, tuple[float, Coroutine[Any, Any, Any]]]:
         database = f"h{self.number}"
-        once = HEAVY_TIMEOUT if self.answer.heavy else TIMEOUT
+        once = HEAVY_TIMEOUT if self.response.heavy else TIMEOUT
         deadline = time.time() + WAIT
         more = {"deadline": deadline, "poll_interval": 0.5, "max_poll_failures": 1, "database": database}
-        jobs = range(MANY_TRIGGERS if "jobs" in self.answer.name or "records" in self.answer.name else 1)
+        jobs = range(MANY_TRIGGERS if "jobs" in self.response.name or "records" in self.response.name else 1)
         waits: dict[str, tuple[float, Any]] = {
             f"import trigger {number}": (
                 WAIT + 2 * once,
@@ -224,16 +225,16 @@ def memory(name: str) -> int:
 
 
 def main() -> None:
-    answers = all_answers()
-    asker = Asker(int(sys.argv[1]))
-    limit = memory("VmSize") + MOST_MEMORY
+    responses = all_responses()
+    client = Client(int(sys.argv[1]))
+    limit = memory("VmSize") + MAX_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for line in sys.stdin:
-        asker.number = int(line)
-        asker.answer = answers[asker.number]
-        found = asker.ask()
-        found["surfaces"] |= asker.triggers
-        ANSWERS.write(json.dumps(found) + "\n")
+        client.number = int(line)
+        client.response = responses[client.number]
+        found = client.fetch()
+        found["surfaces"] |= client.triggers
+        RESULTS.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
