@@ -38,7 +38,7 @@ unit integration: .venv/ready
 	$(BIN)/pytest $(PYTEST) $(PARALLEL) tests/$@
 
 system: .venv/ready
-	$(BIN)/pytest $(PYTEST) tests/system
+	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadgroup tests/system
 
 test-floor: .venv-floor/ready
 	$(FLOOR_BIN)/pytest $(PYTEST) $(PARALLEL) tests/unit tests/integration

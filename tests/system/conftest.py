@@ -68,6 +68,16 @@ class Task:
         )
         return response["value"]
 
+    def has_xcom(self, key: str) -> bool:
+        """Whether it has pushed a value by this name."""
+        entries = self._airflow.get(f"{self._path}/xcomEntries", map_index=self._map_index)["xcom_entries"]
+        return any(entry["key"] == key for entry in entries)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings are in the log of its last try."""
+        return sum(line.startswith("warning") for line in self.log.splitlines())
+
     @property
     def log(self) -> str:
         """The log of its last try, a line for each message."""
@@ -305,6 +315,13 @@ def airflow(
         yield Airflow(service.start(), service.url)
     finally:
         service.kill()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run what shares the Airflow, and another the rest: most of the time both wait."""
+    for item in items:
+        shares_airflow = "airflow" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("shared airflow" if shares_airflow else "airflow of its own"))
 
 
 @pytest.fixture(scope="session")

@@ -35,17 +35,22 @@ def test_each_import_of_somebody_else_starts_one_run(airflow, call_milvus, extra
     assert [(payload["job_id"], payload["imported_rows"]) for payload in payloads] == [(i, 100) for i in job_ids]
 
 
+@pytest.fixture(scope="module")
+def started_from_trigger(airflow):
+    return airflow.trigger("start_from_trigger").wait()
+
+
 @pytest.mark.skipif(
     not hasattr(BaseTrigger, "render_template_fields"), reason="an older triggerer fills in no template"
 )
-def test_sensor_starts_in_the_triggerer(airflow):
-    run = airflow.trigger("start_from_trigger").wait()
+def test_sensor_starts_in_the_triggerer(started_from_trigger):
+    run = started_from_trigger
     sensor = run.task("sensor")
     assert (sensor.state, sensor.xcom()["job_id"]) == ("success", run.task("submit").xcom()), run.report()
     assert "Pausing task as DEFERRED" not in sensor.log
 
 
-def test_mapped_sensor_defers_as_usual(airflow):
-    run = airflow.trigger("start_from_trigger").wait()
+def test_mapped_sensor_defers_as_usual(started_from_trigger):
+    run = started_from_trigger
     (sensor,) = run.mapped("mapped_sensor")
     assert sensor.state == "success", run.report()

@@ -38,8 +38,7 @@ def running(airflow, call_milvus):
 
     def start(name):
         run = airflow.trigger(f"kills_running_{name}")
-        # The first line is the submission's.
-        run.wait_until(lambda: run.task("load").log.count("Import job") > 1, "poll its job")
+        run.wait_until(lambda: run.task("load").has_xcom("job_id"), "submit its import")
         job_id = run.task("load").xcom("job_id")
         return run, lambda: call_milvus("milvus_slow", "jobs/import/describe", jobId=job_id)
 
@@ -100,8 +99,10 @@ def test_triggers_of_a_stalled_triggerer_move_without_aborting_their_jobs(deferr
 
 
 def wait_for_trigger(airflow, run):
-    """Return when the trigger polls the job; before, there is nothing to kill. Two lines are the operator's own."""
-    run.wait_until(lambda: run.task("load").log.count("Import job") > 2, "poll its job in the triggerer")
+    """Return when the trigger has polled the job, which it logs; before, there is nothing to kill."""
+    job_id = run.task("load").xcom("job_id")
+    mentions = run.task("load").log.count(job_id)
+    run.wait_until(lambda: run.task("load").log.count(job_id) > mentions, "poll its job in the triggerer")
 
 
 def assert_aborted(run, job):

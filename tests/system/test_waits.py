@@ -2,6 +2,7 @@
 
 import pytest
 
+# Airflow logs these.
 DEFERRED = "Pausing task as DEFERRED"
 RESCHEDULED = "Rescheduling task"
 OPERATORS = ["synchronous_operator", "deferrable_operator", "deferrable_operator_with_a_short_job"]
@@ -20,7 +21,7 @@ def test_wait_succeeds_at_the_first_try(run, task_id):
 
 
 @pytest.mark.parametrize("task_id", OPERATORS)
-def test_operator_pushes_the_final_figures(run, task_id):
+def test_operator_pushes_the_final_progress(run, task_id):
     assert run.task(task_id).xcom("import_progress")["imported_rows"] == 100
 
 
