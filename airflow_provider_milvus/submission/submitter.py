@@ -154,8 +154,8 @@ class Submitter:
         resubmit_unknown: bool = False,
         deadline: float | None = None,
         max_failures: int = backoff.DEFAULT_MAX_POLL_FAILURES,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -165,8 +165,8 @@ class Submitter:
         self._resubmit_unknown = resubmit_unknown
         self._deadline = deadline
         self._max_failures = max_failures
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = clock or time.time
+        self._sleep = sleep or time.sleep
 
     def submit(self) -> Submission:
         """The import's job: an earlier one where there is one, else a new one.

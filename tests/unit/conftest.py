@@ -1,8 +1,11 @@
 """Unit tests open no socket and sleep nowhere: a Milvus on a script, and a time that passes only in sleeps."""
 
 import asyncio
+import importlib
 import json
+import pkgutil
 import socket
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -12,8 +15,8 @@ import httpx
 import pytest
 import requests
 
+import airflow_provider_milvus
 from airflow_provider_milvus.rest.import_jobs import parse_progress
-from airflow_provider_milvus.submission import submitter
 
 
 @pytest.fixture(autouse=True)
@@ -189,29 +192,26 @@ def clock_loop(clock):
     return lambda: ClockLoop(clock)
 
 
+class FakeTime:
+    """The module ``time`` on a clock; what measures CPU time or formats is the real one's."""
+
+    def __init__(self, clock):
+        self.time = self.monotonic = clock
+        self.sleep = clock.sleep
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+
 @pytest.fixture
 def package_clock(clock, monkeypatch):
-    """The same time for the whole package."""
-    time = SimpleNamespace(time=clock, monotonic=clock, sleep=clock.sleep)
-    for module in (
-        "hooks.milvus",
-        "client.transport",
-        "waiting.backoff",
-        "waiting.wait",
-        "waiting.readiness_wait",
-        "waiting.import_wait",
-        "operators.bulk_import",
-        "operators.collection",
-        "operators.base",
-        "sensors.import_job",
-        "triggers.wait_trigger",
-    ):
-        monkeypatch.setattr(f"airflow_provider_milvus.{module}.time", time)
-    # These have taken the real ones as defaults already.
-    for function in (submitter.Submitter.__init__,):
-        fakes = {"clock": clock, "sleep": clock.sleep}
-        defaults = {name: fakes.get(name, value) for name, value in function.__kwdefaults__.items()}
-        monkeypatch.setattr(function, "__kwdefaults__", defaults)
+    """The same time for the whole package, apart from the local Milvus, which is not a part of its users."""
+    fake = FakeTime(clock)
+    for found in pkgutil.walk_packages(airflow_provider_milvus.__path__, f"{airflow_provider_milvus.__name__}."):
+        if not found.name.startswith(f"{airflow_provider_milvus.__name__}.local"):
+            module = importlib.import_module(found.name)
+            if getattr(module, "time", None) is time:
+                monkeypatch.setattr(module, "time", fake)
     return clock
 
 
