@@ -7,8 +7,10 @@ always something that works, with the loss that its docstring states. Public par
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
+
+# What the names of Airflow's lazy sequences begin with, see `evaluated`; rendered as text they begin with it as well.
+LAZY_CLASSES = ("LazyXCom", "LazySelect")
 
 
 class LoadOfTry(NamedTuple):
@@ -153,7 +155,7 @@ def shared_logger(trigger: Any) -> Any:
     return logger() if callable(logger) else trigger.log
 
 
-def evaluated(value: Any) -> Any:
+def evaluated(value: Any, _depth: int = 0) -> Any:
     """A sequence as a plain list, at any depth, such as the lazy ones that outputs of mapped tasks are; others as is.
 
     ``LazyXComSequence`` of Airflow 3 (``airflow/sdk/execution_time/lazy_sequence.py``) and ``LazyXComSelectSequence``
@@ -161,10 +163,14 @@ def evaluated(value: Any) -> Any:
     are recognised by name. Iterating over one makes a request for each item; a slice is one request. The results of
     ``XComArg.map``, ``zip`` and ``concat`` take no slices. Without it: items are read one by one.
     """
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+    from airflow_provider_milvus.waiting.job_ids import MAX_NESTING, is_list
+
+    if not is_list(value):
         return value
-    items = value[:] if type(value).__name__.startswith("Lazy") else value
-    return [evaluated(item) for item in items]
+    if _depth > MAX_NESTING:
+        raise ValueError(f"a list of lists must not be nested more than {MAX_NESTING} deep")
+    items = value[:] if type(value).__name__.startswith(LAZY_CLASSES) else value
+    return [evaluated(item, _depth + 1) for item in items]
 
 
 def single_output(value: Any) -> tuple[str, str] | None:

@@ -1,13 +1,13 @@
 """Milvus collections as assets of Airflow: ``milvus://host:port/database/collection``.
 
-The host is the connection's, so that all who talk to a server through the same name mean the same asset.
+The host is the connection's, so that all connections to a server through the same name mean the same asset.
 
 https://airflow.apache.org/docs/apache-airflow/stable/authoring-and-scheduling/assets.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -52,8 +52,20 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 
 def alias_of(milvus_conn_id: str, database: str | None, collection_name: str) -> AssetAlias:
-    """What stands for a collection in a DAG file, where the connection's host is not known yet."""
-    return AssetAlias(f"{milvus_conn_id}/{database or DEFAULT_DATABASE}/{collection_name}")
+    """An alias for a collection in a DAG file, where the connection's host and database are not known yet.
+
+    :raises ValueError: where a name is known only when the task runs, so that the graph would show another one.
+    """
+    names = {"milvus_conn_id": milvus_conn_id, "database": database, "collection_name": collection_name}
+    given = {name: value for name, value in names.items() if value is not None}
+    for name, value in given.items():
+        if not isinstance(value, str) or "{{" in value or "{%" in value:
+            raise ValueError(
+                f"asset_outlet=True needs a fixed {name}, got {value!r}, which is known only when the task runs; "
+                f"Airflow must know outlets when it parses the DAG: leave asset_outlet out, and update an asset of a "
+                f"fixed name in a task after this one"
+            )
+    return AssetAlias("/".join(given.values()))
 
 
 def asset_of(settings: ClientSettings, collection_name: str) -> Asset:
@@ -79,6 +91,16 @@ def update(events: Any, outlets: Iterable[Any], asset: Asset, extra: dict[str, A
             events[declared].add(asset, extra=extra)
         elif isinstance(declared, Asset) and declared.uri == asset.uri:
             events[declared].extra = extra
+
+
+def extra_of(job_id: str | list[str], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The extra of an event: the jobs, their rows, and the seconds from the first create to the last end."""
+    from airflow_provider_milvus.waiting.messages import seconds_between
+
+    begin = min(str(job.get("create_time", "")) for job in results)
+    end = max(str(job.get("complete_time", "")) for job in results)
+    rows = sum(job.get("imported_rows") or 0 for job in results)
+    return {"job_id": job_id, "rows": rows, "seconds": seconds_between(begin, end)}
 
 
 def _bracketed(host: str) -> str:

@@ -9,7 +9,7 @@ from airflow_provider_milvus.client.form import conn_fields, field_behaviour
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's description, as ``airflow/provider_info.schema.json`` asks for it."""
+    """The provider's description, as ``airflow/provider_info.schema.json`` defines it."""
     assets = [
         {
             "schemes": ["milvus"],
@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_milvus.operators.alias",
                     "airflow_provider_milvus.operators.bulk_import",
+                    "airflow_provider_milvus.operators.checks",
                     "airflow_provider_milvus.operators.collection",
                     "airflow_provider_milvus.operators.index",
                     "airflow_provider_milvus.operators.files",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_milvus import rest
 from airflow_provider_milvus.exceptions import MilvusCollectionNotLoaded
 from airflow_provider_milvus.operators.base import MilvusOperator
+from airflow_provider_milvus.operators.parameters import check_flag, check_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
 class MilvusSwapAliasOperator(MilvusOperator):
-    """Let an alias lead to a collection, in one step of the server: readers see the old collection or the new one.
+    """Move an alias to a collection, in one step of the server: readers see the old collection or the new one.
 
     A dict of ``alias``, ``collection_name`` and ``previous``, the collection that it led to before or ``None``, is
     returned. An alias that does not exist is created.
@@ -22,7 +23,7 @@ class MilvusSwapAliasOperator(MilvusOperator):
     https://milvus.io/docs/manage-aliases.md
 
     :param alias: the name that readers use. (templated)
-    :param collection_name: the collection that it shall lead to. (templated)
+    :param collection_name: the collection that it leads to afterwards. (templated)
     :param require_loaded: whether to refuse a collection that is not loaded, in which readers would find nothing.
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
@@ -34,12 +35,19 @@ class MilvusSwapAliasOperator(MilvusOperator):
 
     def __init__(self, *, alias: str, collection_name: str, require_loaded: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_flag("require_loaded", require_loaded)
         self.alias = alias
         self.collection_name = collection_name
         self.require_loaded = require_loaded
 
+    def check_templated(self) -> None:
+        super().check_templated()
+        check_name("alias", self.alias, what="an alias")
+        check_name("collection_name", self.collection_name, what="a collection")
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the alias unless it is there already."""
+        self.check_templated()
         create = rest.collections.create_alias(self.collection_name, self.alias)
         alter = rest.collections.alter_alias(self.collection_name, self.alias)
         previous = self.hook.describe_alias(self.alias)

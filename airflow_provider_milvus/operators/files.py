@@ -9,6 +9,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_milvus import submission
 from airflow_provider_milvus.client.storage import BucketFiles
+from airflow_provider_milvus.operators.base import push_xcom
+from airflow_provider_milvus.operators.parameters import check_flag
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -44,7 +46,7 @@ class MilvusPlanImportsOperator(BaseOperator):
     :param files_root: the URL of what is the bucket's root for Milvus, where that is not the bucket of ``files_from``;
         local files need it. (templated)
     :param count_rows: whether to push the XCom ``rows``, the number of rows by the footers of the files, which must be
-        Parquet files then.
+        Parquet files then. With ``do_xcom_push=False`` neither the plan nor ``rows`` reaches another task.
     :raises ValueError: where nothing matches, or what matches cannot be imported.
     """
 
@@ -60,17 +62,18 @@ class MilvusPlanImportsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_flag("count_rows", count_rows)
         self.files_from = files_from
         self.files_root = files_root
         self.count_rows = count_rows
 
     def execute(self, context: Context) -> list[list[Sequence[str]]]:
-        """Look for the files, once."""
+        """Find the files and split them into imports."""
         bucket = BucketFiles(self.files_from, self.files_root)
         sets = bucket.sets()
         if self.count_rows:
             rows = bucket.rows([key for files in sets for key in files])
-            context["ti"].xcom_push(key="rows", value=rows)
+            push_xcom(self, context, "rows", rows)
         plan = submission.files.split(sets)
         self.log.info("%s file sets in %d import(s): %s", f"{len(sets):,}", len(plan), bucket.source)
         return plan

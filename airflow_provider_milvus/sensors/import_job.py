@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -14,7 +13,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
-    conf,
 )
 
 from airflow_provider_milvus import airflow_compat, waiting
@@ -25,8 +23,9 @@ from airflow_provider_milvus.exceptions import (
     error_of,
     read_event,
 )
-from airflow_provider_milvus.hooks.milvus import MilvusHook
-from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, check_wait
+from airflow_provider_milvus.operators.base import MilvusDeferrableOperator
+from airflow_provider_milvus.operators.parameters import check_flag, check_list
+from airflow_provider_milvus.waiting.backoff import check_wait
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -34,12 +33,13 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.waiting.event import Event
 
 
-class MilvusImportSensor(BaseSensorOperator):
+class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
     """Wait until import jobs are ``Completed``, whoever started them; fail on ``Failed``.
 
     A failed import fails the sensor at once and without a retry, with the reason of every failed file in the log; under
-    ``soft_fail`` it skips. A server that cannot be reached is waited for. The final figures are returned: a dict for
-    one id, a list of dicts for a list.
+    ``soft_fail`` it skips. A server that cannot be reached is waited for. The final progress is returned: a dict for
+    one id, a list of dicts for a list. An empty list, such as the output of a task that was mapped over nothing, is
+    nothing to wait for: the sensor succeeds and says so in the log.
 
     https://milvus.io/docs/import-data.md
 
@@ -52,47 +52,29 @@ class MilvusImportSensor(BaseSensorOperator):
     :param start_from_trigger: deferrable: whether to begin in the triggerer, so that no worker is needed before the
         end. Airflow 3.3 can do it, 2.11 and 3.0 where no field has a template; elsewhere, mapped, and with the output
         of a mapped task, the sensor defers as usual. A template must make one id, not a list.
-    :param max_poll_failures: failed looks in a row after which to give up. In the mode ``reschedule`` every look is a
+    :param max_poll_failures: failed polls in a row after which to give up. In the mode ``reschedule`` every poll is a
         process of its own and nothing is counted: ``timeout`` alone ends the wait.
-    :param poke_interval: seconds between two looks (60); deferred, the most seconds, and a young job is looked at more
+    :param poke_interval: seconds between two polls (60); deferred, the longest time, and a young job is polled more
         often.
     :param timeout: seconds after which the sensor fails, or skips under ``soft_fail``; the jobs go on. Deferred,
         ``execution_timeout`` counts as well.
     :raises ValueError: for bad parameters, before anything is sent.
     """
 
-    template_fields: Sequence[str] = ("job_id", "milvus_conn_id", "database")
-    ui_color = "#e0f4ff"
+    template_fields: Sequence[str] = (*MilvusDeferrableOperator.template_fields, "job_id")
 
-    def __init__(
-        self,
-        *,
-        job_id: str | Sequence[str],
-        milvus_conn_id: str = MilvusHook.default_conn_name,
-        database: str | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        defer_after: float = 5.0,
-        start_from_trigger: bool = False,
-        max_poll_failures: int = DEFAULT_MAX_POLL_FAILURES,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, job_id: str | Sequence[str], start_from_trigger: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_wait(
-            poll_interval=self.poke_interval or 1.0, max_poll_failures=max_poll_failures, defer_after=defer_after
-        )
+        check_flag("start_from_trigger", start_from_trigger)
+        check_wait(poll_interval=self.poke_interval or 1.0)
         self.job_id = job_id
-        self.milvus_conn_id = milvus_conn_id
-        self.database = database
-        self.deferrable = deferrable
-        self.defer_after = defer_after
-        self.max_poll_failures = max_poll_failures
         if start_from_trigger:
-            if not deferrable:
+            if not self.deferrable:
                 raise ValueError("start_from_trigger=True waits in the triggerer; it needs deferrable=True")
             self._start_from_trigger()
 
     def _start_from_trigger(self) -> None:
-        """Tell the scheduler what to start, if the triggerer will be able to fill in the templates."""
+        """Declare to the scheduler what to start, if the triggerer will be able to render the templates."""
         from airflow.triggers.base import StartTriggerArgs
 
         job_id = self.job_id if isinstance(self.job_id, str | list) else _template_of(self.job_id)
@@ -100,7 +82,7 @@ class MilvusImportSensor(BaseSensorOperator):
         text = str(arguments)
         if "{{" in text or "{%" in text:
             can_render = airflow_compat.triggerer_renders_templates() and not airflow_compat.in_mapped_group(self)
-            # A triggerer that is not told the index asks for a list, and Airflow never answers (3.3.2).
+            # A triggerer that does not know the index requests a list, and Airflow never responds (3.3.2).
             if not can_render or ("xcom_pull" in text and "map_indexes" not in text):
                 return
         if not job_id:
@@ -110,7 +92,7 @@ class MilvusImportSensor(BaseSensorOperator):
             trigger_cls="airflow_provider_milvus.triggers.import_job.MilvusImportTrigger",
             trigger_kwargs=arguments,
             next_method="execute_complete",
-            timeout=timedelta(seconds=self._limit()),
+            timeout=timedelta(seconds=self.time_limit or 0),
         )
 
     def _trigger_arguments(self, job_id: Any) -> dict[str, Any]:
@@ -123,27 +105,35 @@ class MilvusImportSensor(BaseSensorOperator):
         }
 
     @cached_property
-    def hook(self) -> MilvusHook:
-        """The hook that this task sends its requests with."""
-        return MilvusHook(self.milvus_conn_id, self.database)
-
-    @cached_property
     def _wait(self) -> waiting.import_wait.ImportWait:
         return waiting.import_wait.ImportWait(
-            airflow_compat.evaluated(self.job_id),
+            self._job_ids,
             poll_interval=self.poke_interval or 1.0,
-            # Airflow bounds the looks of a worker; a deferred wait must bound itself.
-            deadline=time.time() + self._limit() if self.deferrable else None,
+            # Airflow bounds the polls of a worker; a deferred wait must bound itself.
+            deadline=self.deadline() if self.deferrable else None,
             max_poll_failures=self.max_poll_failures,
             log=self.log,
         )
 
-    def _limit(self) -> float:
-        # Airflow 3 does not enforce execution_timeout while a task is deferred.
-        return min(self.timeout, self.execution_timeout.total_seconds() if self.execution_timeout else self.timeout)
+    @cached_property
+    def _job_ids(self) -> Any:
+        return airflow_compat.evaluated(self.job_id)
+
+    def check_templated(self) -> None:
+        super().check_templated()
+        check_list("job_id", self._job_ids if isinstance(self._job_ids, list | str) else None, single=True)
+
+    def _has_nothing_to_wait_for(self) -> bool:
+        if not isinstance(self._job_ids, list) or waiting.job_ids.flat(self._job_ids):
+            return False
+        self.log.info("job_id is an empty list: there is no import job to wait for")
+        return True
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look once."""
+        """Poll once."""
+        self.check_templated()
+        if self._has_nothing_to_wait_for():
+            return PokeReturnValue(True, [])
         event = self.hook.run_wait(self._wait, until=0)
         return False if event is None else PokeReturnValue(True, self.execute_complete(context, event))
 
@@ -151,7 +141,10 @@ class MilvusImportSensor(BaseSensorOperator):
         """Wait in this process or, deferrable, in the triggerer."""
         if not self.deferrable:
             return super().execute(context)
-        event = self.hook.run_wait(self._wait, until=time.time() + self.defer_after)
+        self.check_templated()
+        if self._has_nothing_to_wait_for():
+            return []
+        event = self.hook.run_wait(self._wait, until=self.defer_at())
         if event is None:
             from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
@@ -164,7 +157,7 @@ class MilvusImportSensor(BaseSensorOperator):
         return self.execute_complete(context, event)
 
     def execute_complete(self, context: Context, event: Event | None) -> dict[str, Any] | list[dict[str, Any]]:
-        """End the wait: return the final figures, or fail with what went wrong."""
+        """End the wait: return the final progress, or fail with what went wrong."""
         try:
             event = read_event(event)
         except MilvusImportUnreachable as damaged:
@@ -178,14 +171,14 @@ class MilvusImportSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise error
         self.log.info("%s", event["message"])
-        figures: list[dict[str, Any]] = event["imports"]
-        return figures[0] if isinstance(event["job_id"], str) else figures
+        results: list[dict[str, Any]] = event["imports"]
+        return results[0] if isinstance(event["job_id"], str) else results
 
     def _error_of(self, event: Event) -> Exception | None:
         error = error_of(event)
         if event["status"] == "timeout":
             return AirflowSensorTimeout(str(error))
-        # What time heals is mended by submitting again; looking again at the same job finds the same failure.
+        # A transient reason calls for another submit; another poll of the same job finds the same failure.
         return MilvusImportFailed(str(error)) if isinstance(error, MilvusImportFailedForNow) else error
 
 

@@ -27,7 +27,7 @@ class NoSlices(Sequence):
         return self._values[index]
 
 
-class LazyOutput(NoSlices):
+class LazyXComOutput(NoSlices):
     """What Airflow makes of the output of a mapped operator, whose every item is a request of its own."""
 
     def __getitem__(self, index):
@@ -39,10 +39,10 @@ class LazyOutput(NoSlices):
     ("value", "plain"),
     [
         (NoSlices("1", "2"), ["1", "2"]),
-        (LazyOutput("1", "2"), ["1", "2"]),
-        ([LazyOutput("1"), NoSlices("2")], [["1"], ["2"]]),
+        (LazyXComOutput("1", "2"), ["1", "2"]),
+        ([LazyXComOutput("1"), NoSlices("2")], [["1"], ["2"]]),
         (NoSlices(["1"], ["2"]), [["1"], ["2"]]),
-        (LazyOutput(), []),
+        (LazyXComOutput(), []),
     ],
     ids=["concat", "mapped", "two mapped", "concat of several jobs each", "mapped over nothing"],
 )

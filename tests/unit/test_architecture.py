@@ -142,7 +142,7 @@ def test_only_airflow_compat_uses_private_parts_of_airflow(path):
 def test_airflow_compat_holds_each_private_part_that_is_searched_for():
     compat = ROOT / "airflow_compat.py"
     used = names_of(compat) | set(texts_of(compat)) | {part for name in imported(compat) for part in name.split(".")}
-    assert used >= {"get_task_states", "iter_mapped_task_groups", "is_mapped", "logger", "max_tries", "Lazy"}
+    assert used >= {"get_task_states", "iter_mapped_task_groups", "is_mapped", "logger", "max_tries", "LazyXCom"}
 
 
 @pytest.mark.parametrize("path", CLIENT, ids=by_path)

@@ -114,7 +114,7 @@ def test_run_that_fails_leaves_the_alias_where_it_was(pipeline, hook, parameters
     assert (pipeline.served, hook.count(pipeline.alias)) == (version, 5)
 
 
-def test_version_of_a_failed_run_is_dropped_by_the_next_and_not_kept_in_place_of_a_good_one(pipeline):
+def test_version_of_a_failed_run_is_dropped_in_favour_of_a_good_one(pipeline):
     good = pipeline.run(1, rows=5)
     with pytest.raises(exceptions.MilvusImportFailed):
         pipeline.run(2, rows=6, file="nowhere.parquet")
@@ -145,7 +145,7 @@ def test_nothing_is_imported_into_the_version_that_serves(pipeline, hook):
     assert hook.count(pipeline.alias) == 5
 
 
-def test_alias_that_is_the_name_of_a_collection_is_refused_before_anything_is_created(pipeline, hook):
+def test_alias_with_the_name_of_a_collection_is_refused_at_once(pipeline, hook):
     hook.create_collection(pipeline.alias, schema=SCHEMA)
     with pytest.raises(exceptions.MilvusCollectionExists, match="is the name of a collection"):
         pipeline.run(1, rows=5)

@@ -1,6 +1,7 @@
 """The sensor: the same ends in poke mode and deferred."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -236,7 +237,7 @@ def test_damaged_event_skips_where_the_sensor_never_fails(context):
         sensor(never_fail=True).execute_complete(context, {"status": "success"})
 
 
-@pytest.mark.parametrize("job_id", ["", None, [], ["7", None], 7.5])
+@pytest.mark.parametrize("job_id", ["", None, ["7", None], 7.5, b"7", True, {"7": 1}])
 def test_bad_job_id_is_refused_before_anything_is_sent(context, milvus, job_id):
     with pytest.raises(ValueError, match="job_id must be the id of an import job"):
         sensor(job_id=job_id).poke(context)
@@ -300,6 +301,34 @@ def test_sensor_that_does_not_defer_cannot_start_in_the_triggerer():
         sensor(start_from_trigger=True, deferrable=False)
 
 
-def test_text_of_a_list_is_no_job_id(context):
-    with pytest.raises(ValueError, match="job_id must be the id"):
-        sensor(job_id="['7', '8']").poke(context)
+@pytest.mark.parametrize("job_id", ["['7', '8']", '["7"]', ["['7']"], "LazyXComSequence(<unevaluated length>)"])
+def test_list_rendered_to_text_is_refused_with_the_remedy(context, milvus, job_id):
+    with pytest.raises(ValueError, match=r"job_id must be .* render_template_as_native_obj=True"):
+        sensor(job_id=job_id).poke(context)
+    assert milvus.sent == []
+
+
+class LazyXComSequence(Sequence):
+    """What Airflow makes of the output of a mapped task."""
+
+    def __init__(self, *items):
+        self._items = items
+
+    def __len__(self):
+        return len(self._items)
+
+    def __getitem__(self, index):
+        return list(self._items[index])
+
+
+@pytest.mark.parametrize("job_id", [[], (), [[], []], LazyXComSequence(), [LazyXComSequence()]])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_nothing_to_wait_for_is_a_success_that_the_log_names(context, milvus, logged, job_id, deferrable):
+    assert sensor(job_id=job_id, deferrable=deferrable).execute(context) == []
+    assert milvus.sent == []
+    assert "job_id is an empty list: there is no import job to wait for" in logged()
+
+
+def test_output_of_a_mapped_task_is_waited_for(context, milvus):
+    milvus.answers(DESCRIBE, DONE)
+    assert len(sensor(job_id=LazyXComSequence("7", ["8", "9"])).execute(context)) == 3

@@ -82,7 +82,7 @@ def test_server_of_the_default_args_is_that_of_all_tasks(source, where):
 def test_import_that_does_not_say_what_it_loaded_fails_the_check(context, milvus, figures):
     check = task(group(**{**FOUND, "expected_rows": None}), "check_rows")
     check.collection_name, check.planned, check.expected_rows = "c", [["a.parquet"], ["b.parquet"]], figures
-    with pytest.raises(MilvusRowCountWrong, match=f"2 imports were planned, and {len(figures)} of them say"):
+    with pytest.raises(MilvusRowCountWrong, match=f"2 imports were planned, and {len(figures)} of them report"):
         check.execute(context)
     assert milvus.sent == []
 
@@ -99,7 +99,10 @@ def test_import_that_does_not_say_what_it_loaded_fails_the_check(context, milvus
         ({**FILES, "wait_for_completion": False}, "wait_for_completion=False would move the readers"),
         ({**FILES, "poll_interval": 0}, "poll_interval must be"),
         ({**FILES, "collection_name": "c"}, "collection_name is the version that this group creates"),
-        ({**FILES, "asset_outlet": True}, "asset_outlet=True would tell of a version before readers use it"),
+        (
+            {**FILES, "asset_outlet": True},
+            "asset_outlet=True would update the asset of a version before",
+        ),
     ],
 )
 def test_bad_parameter_is_refused_when_the_dag_is_parsed(parameters, message):
