@@ -6,11 +6,8 @@ from airflow.providers.common.compat.sdk import DAG, chain
 from handwritten_digits import BUCKET, INDEX, write_files
 
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
-from airflow_provider_milvus.operators.collection import (
-    MilvusCreateCollectionOperator,
-    MilvusLoadCollectionOperator,
-    MilvusRowCountCheckOperator,
-)
+from airflow_provider_milvus.operators.checks import MilvusRowCountCheckOperator
+from airflow_provider_milvus.operators.collection import MilvusCreateCollectionOperator, MilvusLoadCollectionOperator
 from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
 
 COLLECTION = "digits_pipeline"

@@ -4,14 +4,15 @@ import itertools
 import json
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_milvus import exceptions, rest
 from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
+from airflow_provider_milvus.operators.checks import MilvusRowCountCheckOperator
 from airflow_provider_milvus.operators.collection import (
     MilvusCreateCollectionOperator,
     MilvusDropCollectionOperator,
     MilvusLoadCollectionOperator,
-    MilvusRowCountCheckOperator,
 )
 from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
 
@@ -85,7 +86,10 @@ def test_operator_run_twice_leaves_the_server_as_once(hook, served, context, mak
 
 def test_steps_lead_from_a_schema_file_to_rows_behind_an_alias(hook, context, tmp_path):
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
-    name = create("whole", schema=str(tmp_path / "schema.json")).execute(context)
+    with DAG("dag", schedule=None, template_searchpath=[str(tmp_path)]):
+        task = create("whole", schema="schema.json")
+    task.render_template_fields({})
+    name = task.execute(context)
     (index,) = MilvusCreateIndexOperator(task_id="t", collection_name=name, index_params=INDEX).execute(context)
     load = MilvusLoadCollectionOperator(task_id="t", collection_name=name).execute(context)
     MilvusSwapAliasOperator(task_id="t", collection_name=name, alias="whole_alias").execute(context)
