@@ -57,6 +57,7 @@ SHARED_NAMES = {
     "files.py",
     "import_job.py",
     "import_jobs.py",
+    "import_source.py",
     "schemas.py",
 }
 
