@@ -5,6 +5,8 @@ https://milvus.io/docs/release_notes.md
 
 from dataclasses import dataclass
 
+from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, UNTIL_2_5, FileRules
+
 HOUR = 3600.0
 
 
@@ -23,6 +25,7 @@ class Version:
     :param denied_code: the code of a 403: 65535 in 2.4, 1401 since.
     :param guarded_jobs: whether `list` and `describe` heed the privilege Import (from 2.6.7).
     :param timeout_is_json: whether a request that took too long is told so in JSON (from Nov 2024).
+    :param files: what the readers of import files take.
     :param retention: seconds for which the record of an ended job is kept.
     """
 
@@ -37,6 +40,7 @@ class Version:
     denied_code: int = 1401
     guarded_jobs: bool = True
     timeout_is_json: bool = True
+    files: FileRules = SINCE_2_6
     retention: float = 48 * HOUR
 
 
@@ -49,6 +53,7 @@ VERSIONS = {
         create_time=False,
         list_needs_collection=True,
         extensions=(".json", ".parquet", ".npy"),
+        files=UNTIL_2_5,
         two_phase=False,
         idempotency_keys=False,
         denied_code=65535,
@@ -59,6 +64,7 @@ VERSIONS = {
     "2.5": Version(
         create_time=False,
         extensions=(".json", ".parquet", ".csv", ".npy"),
+        files=UNTIL_2_5,
         two_phase=False,
         idempotency_keys=False,
         guarded_jobs=False,

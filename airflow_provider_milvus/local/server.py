@@ -151,7 +151,7 @@ class LocalMilvus:
             stack.callback(engine.close)
             listener = stack.enter_context(listen(self.host, self.port))
             table = self._open_table(stack)
-            runner = JobRunner(engine, table, self._bucket, self.data_dir / "import", self._jobs)
+            runner = JobRunner(engine, table, self._bucket, self.data_dir / "import", self._jobs, self._version.files)
             stack.callback(runner.stop)
             try:
                 runner.start()

@@ -1,8 +1,7 @@
-"""JSON as Milvus reads it: no NaN, no infinity, no key twice in an object, and numbers as they are written.
+"""JSON as Go reads it: no NaN and no infinity, the last of two equal keys, U+FFFD for what is no Unicode.
 
-msgspec parses ten times as fast as the standard library and alike in all but one thing: it takes the last of two equal
-keys. An object that loses a key so has fewer colons when it is written again than its text had, which costs little to
-find out; only a text that then is still in doubt is parsed by the standard library.
+msgspec parses ten times as fast as the standard library and alike in all that is well-formed; only a text that it
+refuses is parsed by the standard library.
 """
 
 import json
@@ -12,21 +11,28 @@ import msgspec
 
 _decode = msgspec.json.Decoder().decode
 _skim = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+REPLACEMENT = "\ufffd"
 
 
-def parse(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises ValueError, or RecursionError when it is nested too deeply."""
+def parse(text: str | bytes, *, finite: bool = False) -> Any:
+    """The value of a JSON text. Raises ValueError, or RecursionError when it is nested too deeply.
+
+    :param finite: whether a number that no float64 can hold is refused; else it is infinity.
+    """
     try:
-        value = _decode(text)
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from None
-    if not _keeps_every_key(text, value):
-        value = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
-    return value
+        return _decode(text)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        refused = error
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    try:
+        return _repaired(json.loads(text, parse_constant=refuse_constant, parse_float=_finite if finite else float))
+    except json.JSONDecodeError:
+        raise ValueError(str(refused)) from None
 
 
 def skim(text: str | bytes) -> dict[str, Any]:
-    """An empty object for the text of any object, in a third of the time: no key is compared, no value is made.
+    """An empty object for the text of any object, in a third of the time: no value is made.
 
     Raises ValueError or RecursionError for a text that is no JSON, or no object.
     """
@@ -34,17 +40,20 @@ def skim(text: str | bytes) -> dict[str, Any]:
         _skim(text)
     except msgspec.ValidationError:
         raise ValueError("expected an object") from None
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from None
+    except (msgspec.MsgspecError, UnicodeError):
+        if not isinstance(parse(text), dict):
+            raise ValueError("expected an object") from None
     return {}
 
 
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these keys and values. Raises ValueError when a key is there twice."""
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        raise ValueError("duplicate key in a JSON object")
-    return unique
+def first_value(text: str) -> Any:
+    """The value that a text begins with, whatever follows it, as a decoder of a stream reads it. Raises ValueError."""
+    try:
+        return parse(text)
+    except ValueError:
+        start = len(text) - len(text.lstrip(" \t\r\n"))
+        _, end = json.JSONDecoder().raw_decode(text, start)
+        return parse(text[start:end])
 
 
 def refuse_constant(name: str) -> Any:
@@ -52,15 +61,19 @@ def refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def _keeps_every_key(text: str | bytes, value: Any) -> bool:
-    # Every key that was read stands before a colon of its own; other colons stand in texts.
-    raw = text.encode() if isinstance(text, str) else text
-    colons = raw.count(b":")
-    if colons == (len(value) if isinstance(value, dict) else 0):
-        return True
-    if b"\\u003" in raw:  # which may be a colon that is not written as one
-        return False
-    try:
-        return colons == msgspec.json.encode(value).count(b":")
-    except (msgspec.MsgspecError, OverflowError, RecursionError):
-        return False
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def _repaired(value: Any) -> Any:
+    """The value, with U+FFFD for each half of a surrogate pair."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_repaired(one) for one in value]
+    if isinstance(value, dict):
+        return {_repaired(key): _repaired(one) for key, one in value.items()}
+    return value

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from airflow_provider_milvus.local.errors import is_disk_full
 from airflow_provider_milvus.local.importing.bucket import Bucket
+from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, FileRules
 from airflow_provider_milvus.local.importing.jobs import (
     COMMITTING,
     COMPLETED,
@@ -66,12 +67,14 @@ class JobRunner:
         bucket: Bucket,
         staging: Path,
         settings: JobSettings,
+        rules: FileRules = SINCE_2_6,
     ) -> None:
         self.engine = engine
         self.table = table
         self.bucket = bucket
         self.staging = staging
         self.settings = settings
+        self.rules = rules
         self.stopping = threading.Event()
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="import")
         self.lock = threading.RLock()

@@ -151,9 +151,12 @@ class ImportTask:
             collection.schema,
             self._engine.properties_of(collection),
             self._engine.functions_of(collection),
-            null_key=self._job.options.get("nullkey", "") if file.paths[0].endswith(".csv") else None,
+            null_key=self._job.options.get("nullkey", ""),
+            rules=self._runner.rules,
         )
-        for batch in open_reader(self._fetch(file), self._job.options, converter.columns).batches():
+        reader = open_reader(self._fetch(file), self._job.options, converter.columns)
+        converter.check(reader.columns())
+        for batch in reader.batches():
             try:
                 rows = converter.convert(batch)
             except ImportDataError as error:

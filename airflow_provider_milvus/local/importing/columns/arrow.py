@@ -1,26 +1,55 @@
-"""One column of an Arrow batch."""
+"""One column of an Arrow batch, of a Parquet file or of a NumPy array whose type was checked."""
+
+from datetime import tzinfo
 
 import pyarrow as pa
-from milvus_lite.analyzer.sparse import sparse_to_bytes
+import pyarrow.compute as pc
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
-from airflow_provider_milvus.local.importing.columns.json_values import json_text, json_value
-from airflow_provider_milvus.local.importing.columns.python_values import by_value, from_values
-from airflow_provider_milvus.local.importing.columns.scalars import check_scalars
-from airflow_provider_milvus.local.importing.columns.vectors import is_list, parse_sparse, to_array, vector_column
+from airflow_provider_milvus.local.importing.columns.parquet_types import is_list
+from airflow_provider_milvus.local.importing.columns.python_values import (
+    by_value,
+    checked_json,
+    geometry,
+    timestamp_column,
+)
+from airflow_provider_milvus.local.importing.columns.scalars import check_scalars, first_true
+from airflow_provider_milvus.local.importing.columns.sparse import sparse_column, sparse_from_text
+from airflow_provider_milvus.local.importing.columns.vectors import to_array, vector_column
+
+_NOTHING = {pa.string(): "", pa.bool_(): False}
 
 
-def convert_column(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Array:
+def arrow_column(
+    field: FieldSchema, column: pa.Array, kind: pa.DataType, zone: tzinfo, null_elements: bool, check_length: bool
+) -> pa.Array:
+    """A column of what Milvus Lite stores. Raises ImportDataError.
+
+    :param null_elements: whether a null within a list is zero, False or ""; else it is refused.
+    :param check_length: whether texts may not be longer than max_length.
+    """
+    if pa.types.is_null(column.type):
+        column = pa.nulls(len(column), kind)
     if field.dtype == DataType.FLOAT_VECTOR:
-        return vector_column(field, column)
-    if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
-        return by_value(field, column.to_pylist(), lambda value: sparse_to_bytes(parse_sparse(value)), kind)
-    if field.dtype == DataType.JSON:
-        return by_value(field, column.to_pylist(), lambda value: json_text(json_value(value)), kind)
-    check_kind(field, column.type)
+        return vector_column(field, column, null_elements)
+    if field.dtype == DataType.SPARSE_FLOAT_VECTOR and pa.types.is_struct(column.type):
+        return sparse_column(field, column)
+    match field.dtype:
+        case DataType.SPARSE_FLOAT_VECTOR:
+            return by_value(field, column.to_pylist(), sparse_from_text, kind)
+        case DataType.JSON:
+            by_value(field, column.to_pylist(), checked_json, kind)
+            return column
+        case DataType.TIMESTAMPTZ:
+            return timestamp_column(field, column.to_pylist(), kind, zone)
+        case DataType.GEOMETRY:
+            return by_value(field, column.to_pylist(), geometry, kind)
+    if is_list(column.type):
+        column = _array_elements(field, column, null_elements)
     converted = _cast(field, column, kind)
-    check_scalars(field, converted)
+    if check_length:
+        check_scalars(field, converted)
     return converted
 
 
@@ -33,8 +62,7 @@ def check_valid(name: str, column: pa.Array) -> None:
 
 
 def _first_invalid(column: pa.Array) -> int | None:
-    # A slice of a dictionary array still has the whole dictionary, so it does not tell the row.
-    for row in range(0 if pa.types.is_dictionary(column.type) else len(column)):
+    for row in range(len(column)):
         try:
             column.slice(row, 1).validate(full=True)
         except pa.ArrowException:
@@ -42,30 +70,39 @@ def _first_invalid(column: pa.Array) -> int | None:
     return None
 
 
-def check_kind(field: FieldSchema, source: pa.DataType) -> None:
-    types = pa.types
-    accepted = {
-        DataType.BOOL: types.is_boolean(source),
-        DataType.FLOAT: types.is_floating(source) or types.is_integer(source),
-        DataType.DOUBLE: types.is_floating(source) or types.is_integer(source),
-        DataType.VARCHAR: types.is_string(source) or types.is_large_string(source),
-        DataType.ARRAY: is_list(source),
-    }
-    if not accepted.get(field.dtype, types.is_integer(source)):
-        raise ImportDataError(f"expected {field.dtype.name}, the file has {source}", field=field.name)
-    if field.dtype == DataType.ARRAY and field.element_type is not None:
-        check_kind(FieldSchema(field.name, field.element_type), source.value_type)
+def _array_elements(field: FieldSchema, column: pa.Array, null_elements: bool) -> pa.Array:
+    if field.nullable and pa.types.is_list(column.type):
+        # Milvus takes an empty list for a null, where there may be one.
+        column = pc.if_else(pc.equal(pc.list_value_length(column), 0), pa.scalar(None, column.type), column)
+    elements = column.flatten()
+    if null_elements and elements.null_count:
+        lengths = pc.list_value_length(column).fill_null(0)
+        offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+        filled = elements.fill_null(_NOTHING.get(elements.type, 0))
+        column = pa.ListArray.from_arrays(offsets, filled, mask=column.is_null())
+    return column
 
 
 def _cast(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    # A number too large for a float becomes infinity, which is refused; one with too many digits is rounded.
+    safe = not (pa.types.is_floating(kind) or (pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)))
     try:
-        return column.cast(kind)
+        return column.cast(kind, safe=safe)
     except pa.ArrowException:
         # The cast does not say which row it failed on; going value by value does.
         return to_array(field, column.to_pylist(), kind)
 
 
-def with_default(field: FieldSchema, column: pa.Array) -> pa.Array:
-    if not column.null_count:
-        return column
-    return column.fill_null(from_values(field, [field.default_value], column.type)[0])
+def with_default(field: FieldSchema, column: pa.Array, default: pa.Array) -> pa.Array:
+    """The column with the field's default value, an array of one, where it has none."""
+    return column.fill_null(default[0]) if column.null_count else column
+
+
+def refuse_nulls(field: FieldSchema, column: pa.Array) -> None:
+    """Raises ImportDataError for a null where none may be."""
+    if column.null_count:
+        raise ImportDataError(
+            "the field is not nullable but the file contains null value",
+            row=first_true(column.is_null()),
+            field=field.name,
+        )

@@ -1,55 +1,102 @@
-"""One column of Python values."""
+"""One column of values of JSON, from a JSON file, from the cells of a CSV file, or from an insert."""
 
+import json
 from collections.abc import Callable
+from datetime import tzinfo
 from typing import Any
 
 import pyarrow as pa
-from milvus_lite.analyzer.sparse import sparse_to_bytes
+from milvus_lite.exceptions import SchemaValidationError
+from milvus_lite.schema.geometry import validate_geometry_wkt
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
-from airflow_provider_milvus.local.importing.columns.fields import ELEMENTS
-from airflow_provider_milvus.local.importing.columns.json_values import json_text
+from airflow_provider_milvus.local.importing.columns.fields import JSON_TYPES, type_error, type_name
 from airflow_provider_milvus.local.importing.columns.scalars import check_scalars
-from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors, to_array
+from airflow_provider_milvus.local.importing.columns.sparse import sparse_from_object
+from airflow_provider_milvus.local.importing.columns.timestamps import parse_timestamp
+from airflow_provider_milvus.local.importing.columns.vectors import check_vector, gather_vectors, to_array
+from airflow_provider_milvus.local.importing.json_text import parse
+
+NO_VALUE = type(None)
 
 
-def from_values(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
-    """A column from values that Milvus Lite has validated. Raises ImportDataError for what it does not look at."""
+def value_column(field: FieldSchema, values: list[Any], kind: pa.DataType, zone: tzinfo) -> pa.Array:
+    """A column of what Milvus Lite stores, from values of which None is allowed. Raises ImportDataError."""
     if field.dtype == DataType.FLOAT_VECTOR:
-        zeros = [0.0] * (field.dim or 0)
-        return gather_vectors(field, [zeros if value is None else value for value in values], kind)
+        for row, value in enumerate(values):
+            if value is not None:
+                check_vector(field, value, row)
+        return gather_vectors(field, values, kind)
+    _check_types(field, values)
     if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
-        return by_value(field, values, sparse_to_bytes, kind)
+        return by_value(field, values, sparse_from_object, kind)
     if field.dtype == DataType.JSON:
-        return by_value(field, values, json_text, kind)
+        return by_value(field, values, _json, kind)
+    if field.dtype == DataType.TIMESTAMPTZ:
+        return timestamp_column(field, values, kind, zone)
+    if field.dtype == DataType.GEOMETRY:
+        return by_value(field, values, geometry, kind)
     if field.dtype == DataType.ARRAY:
-        check_element_types(field, values)
+        check_elements(field, values)
     array = to_array(field, values, kind)
     check_scalars(field, array)
     return array
 
 
-def by_value(field: FieldSchema, values: list[Any], convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
-    converted = []
-    for row, value in enumerate(values):
-        try:
-            converted.append(None if value is None else convert(value))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ImportDataError(str(error), row=row, field=field.name) from None
-    return pa.array(converted, kind)
+def _check_types(field: FieldSchema, values: list[Any]) -> None:
+    accepted = JSON_TYPES[field.dtype] | {NO_VALUE}
+    if not accepted.issuperset(map(type, values)):
+        row = next(row for row, value in enumerate(values) if type(value) not in accepted)
+        raise type_error(field, values[row], row)
 
 
-def check_element_types(field: FieldSchema, values: list[Any]) -> None:
-    # Arrow cuts the fraction off a number in a list, and takes null for one.
-    accepted = ELEMENTS.get(field.element_type, frozenset())
+def check_elements(field: FieldSchema, values: list[Any]) -> None:
+    """Raises ImportDataError for an element of an array that is of another type; Arrow would cut a fraction off."""
+    accepted = JSON_TYPES.get(field.element_type, frozenset())
     for row, value in enumerate(values):
         if value is None:
             continue
         if not isinstance(value, list | tuple):
-            raise ImportDataError(f"expected an array, got {type(value).__name__}", row=row, field=field.name)
-        if accepted.issuperset(map(type, value)):
-            continue
-        wrong = next(one for one in value if type(one) not in accepted)
-        got = "null" if wrong is None else type(wrong).__name__
-        raise ImportDataError(f"expected {field.element_type.name} in the array, got {got}", row=row, field=field.name)
+            raise type_error(field, value, row)
+        if not accepted.issuperset(map(type, value)):
+            wrong = next(one for one in value if type(one) not in accepted)
+            raise ImportDataError(
+                f"expected element type '{type_name(field.element_type)}' in array field, got {json.dumps(wrong)}",
+                row=row,
+                field=field.name,
+            )
+
+
+def by_value(field: FieldSchema, values: list[Any], convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
+    """A column whose values are converted one by one. Raises ImportDataError for the first that cannot be."""
+    converted = []
+    for row, value in enumerate(values):
+        try:
+            converted.append(None if value is None else convert(value))
+        except (ValueError, TypeError, RecursionError, SchemaValidationError) as error:
+            raise ImportDataError(str(error), row=row, field=field.name) from None
+    return to_array(field, converted, kind)
+
+
+def timestamp_column(field: FieldSchema, values: list[Any], kind: pa.DataType, zone: tzinfo) -> pa.Array:
+    """A column of points in time from texts; those without an offset are in `zone`."""
+    return by_value(field, values, lambda text: parse_timestamp(text, zone), pa.int64()).cast(kind)
+
+
+def geometry(text: str) -> str:
+    """The text of a geometry, which Milvus Lite stores. Raises SchemaValidationError."""
+    validate_geometry_wkt(text)
+    return text
+
+
+def checked_json(text: str) -> str:
+    """A text of JSON as it is. Raises ValueError for what is none."""
+    parse(text, finite=True)
+    return text
+
+
+def _json(value: str | dict[str, Any]) -> str:
+    if isinstance(value, str):
+        return checked_json(value)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -11,9 +11,17 @@ from airflow_provider_milvus.local.importing.readers.csv import CsvReader
 from airflow_provider_milvus.local.importing.readers.json import JsonLinesReader, JsonReader
 from airflow_provider_milvus.local.importing.readers.numpy import NumpyReader
 from airflow_provider_milvus.local.importing.readers.parquet import ParquetReader
-from airflow_provider_milvus.local.importing.readers.reader import Batch, Fields, Reader, Rows, reading
+from airflow_provider_milvus.local.importing.readers.reader import (
+    Batch,
+    Columns,
+    CsvRows,
+    Fields,
+    Reader,
+    Rows,
+    reading,
+)
 
-__all__ = ["Batch", "Fields", "Reader", "Rows", "open_reader", "reading"]
+__all__ = ["Batch", "Columns", "CsvRows", "Fields", "Reader", "Rows", "open_reader", "reading"]
 
 
 def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | None = None) -> Reader:

@@ -38,8 +38,11 @@ class NumpyReader:
                 columns = {name: _to_arrow(array.read(start, start + rows)) for name, array in arrays.items()}
                 yield pa.RecordBatch.from_pydict(columns)
 
-    def _open(self) -> dict[str, "_ArrayFile"]:
-        arrays: dict[str, _ArrayFile] = {}
+    def columns(self) -> dict[str, "ArrayFile"]:
+        return self._open()
+
+    def _open(self) -> dict[str, "ArrayFile"]:
+        arrays: dict[str, ArrayFile] = {}
         for path in self._paths:
             if path.stem in arrays:
                 raise ImportDataError("two NumPy files have the same name", field=path.stem)
@@ -49,7 +52,7 @@ class NumpyReader:
 
 
 @dataclass(frozen=True)
-class _ArrayFile:
+class ArrayFile:
     """An `.npy` file whose rows are read when they are asked for.
 
     They are not mapped into memory: who cuts a mapped file short kills the process that looks at it.
@@ -88,7 +91,7 @@ class _ArrayFile:
         return items.reshape(shape)
 
 
-def _open_array(path: Path) -> _ArrayFile:
+def _open_array(path: Path) -> ArrayFile:
     size = path.stat().st_size
     if size == 0:
         raise ImportDataError("the file is empty")
@@ -99,16 +102,27 @@ def _open_array(path: Path) -> _ArrayFile:
             raise ImportDataError(f"unsupported version {version} of the NumPy format")
         shape, by_column, dtype = headers[version](file)
         offset = file.tell()
-    if dtype.kind not in "biufU" or len(shape) not in (1, 2):
+    if dtype.kind not in "biufUS" or len(shape) not in (1, 2):
         raise ImportDataError(f"unsupported NumPy array of type {dtype} with {len(shape)} dimensions")
-    array = _ArrayFile(path, offset, shape[0], shape[1:], by_column and len(shape) == 2, dtype)
+    array = ArrayFile(path, offset, shape[0], shape[1:], by_column and len(shape) == 2, dtype)
     if min(shape) < 0 or offset + array.rows * array.row_bytes > size:
         raise ImportDataError(f"the file is too short for an array of the shape {shape}")
     return array
 
 
 def _to_arrow(array: np.ndarray[Any, Any]) -> pa.Array:
+    if array.dtype.kind == "S":
+        return _texts(array)
     native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     if native.ndim == 2:
         return pa.FixedSizeListArray.from_arrays(pa.array(native.reshape(-1)), native.shape[1])
-    return pa.array(native.tolist() if native.dtype.kind == "U" else native)
+    if native.dtype.kind == "U":
+        return pa.array([text.replace("\0", "") for text in native.tolist()], pa.string())
+    return pa.array(native)
+
+
+def _texts(array: np.ndarray[Any, Any]) -> pa.Array:
+    """Texts of bytes. Milvus cuts them at the first zero, unless that is the first byte of all."""
+    width = array.dtype.itemsize
+    found = [text.partition(b"\0")[0] or text.ljust(width, b"\0") for text in array.reshape(-1).tolist()]
+    return pa.array(found, pa.binary()).view(pa.string())

@@ -24,12 +24,14 @@ class ParquetReader:
         with reading("Parquet file"), pq.ParquetFile(self._path) as file:
             return int(file.metadata.num_rows)
 
+    def columns(self) -> pa.Schema:
+        with reading("Parquet file"), pq.ParquetFile(self._path) as file:
+            return file.schema_arrow
+
     def batches(self) -> Iterator[Batch]:
         with reading("Parquet file"):
             with pq.ParquetFile(self._path) as file:
                 names = file.schema_arrow.names
-                if len(set(names)) != len(names):
-                    raise ImportDataError("two columns have the same name")
                 wanted = [name for name in names if self._fields is None or name in self._fields]
                 texts = [name for name in wanted if _is_text(file.schema_arrow.field(name).type)]
                 rows = self._batch_rows(file.metadata, wanted)

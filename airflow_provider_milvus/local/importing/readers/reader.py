@@ -2,20 +2,40 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from textwrap import shorten
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.readers import limits
 
+if TYPE_CHECKING:
+    from airflow_provider_milvus.local.importing.readers.numpy import ArrayFile
+
 Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class CsvRows:
+    """Rows of a CSV file: the names of the header line, two of which may be the same, and the cells of each row."""
+
+    names: list[str]
+    cells: list[list[str]]
+
+    def columns(self) -> list[list[str]]:
+        """The cells of each column."""
+        return list(map(list, zip(*self.cells, strict=True)))
+
+
 # A row of text, and how many characters it had.
 SizedRow: TypeAlias = tuple[dict[str, Any], int]
-# What reads a row, or only sees to it that it could be read.
+# What reads a row, or only checks that it can be read.
 Read: TypeAlias = Callable[[str | bytes], Any]
-Batch: TypeAlias = "pa.RecordBatch | Rows"
+Batch: TypeAlias = "pa.RecordBatch | CsvRows | Rows"
+# What a file says of its columns before its rows: nothing (JSON), names (CSV), or names and types.
+Columns: TypeAlias = "pa.Schema | Mapping[str, ArrayFile] | list[str] | None"
 # The names of columns, each with the most values that one row may have, or None.
 Fields: TypeAlias = Mapping[str, int | None]
 
@@ -25,6 +45,9 @@ class Reader(Protocol):
 
     def count_rows(self) -> int:
         """The number of rows, without keeping any of them."""
+
+    def columns(self) -> Columns:
+        """What the file says of its columns."""
 
     def batches(self) -> Iterator[Batch]:
         """The rows, in file order. Raises ImportDataError with the row counted from 0."""
