@@ -141,11 +141,11 @@ def read_only(path: Path, data_dir: Path, files: list[str]) -> tuple[float, int]
         FieldSchema("id", DataType.INT64, is_primary=True),
         FieldSchema("vector", DataType.FLOAT_VECTOR, dim=DIM),
     ]
-    null_key = "" if files[0].endswith(".csv") else None
-    converter = Converter(CollectionSchema(fields), {}, None, null_key=null_key)
+    converter = Converter(CollectionSchema(fields))
     start = time.perf_counter()
     reader = open_reader([path.parent / file for file in files], {})
     counted = reader.count_rows()
+    converter.check(reader.columns())
     rows = sum(converter.convert(batch).num_rows for batch in reader.batches())
     if rows != counted:
         raise RuntimeError(f"{counted} rows were counted and {rows} read")

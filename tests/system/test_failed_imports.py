@@ -3,7 +3,7 @@
 import pytest
 
 WAITERS = ["waiting_operator", "deferrable_operator", "waiting_sensor", "deferrable_sensor"]
-REASONS = {"missing_file": "does not exist", "wrong_dimension": "expected 8 numbers, got 7"}
+REASONS = {"missing_file": "does not exist", "wrong_dimension": "expected dim '8', got dim '7'"}
 TASKS = [f"{waiter}_{name}" for waiter in WAITERS for name in REASONS]
 
 

@@ -56,7 +56,8 @@ class FolderBucket:
 
     def _locate(self, key: str) -> Path:
         path = self._resolve(key)
-        if not path.is_file():
+        # To a store, `./a` and `d//a` are names of other objects than `a` and `d/a`; to a file system they are not.
+        if not {"", "."}.isdisjoint(_checked(key).split("/")) or not path.is_file():
             raise ImportDataError(NO_SUCH_KEY)
         return path
 

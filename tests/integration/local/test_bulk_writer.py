@@ -28,13 +28,22 @@ TEXTS = [
     '{"a": 1}',
     " x ",
 ]
-DOCUMENTS = [{}, {"a": 1}, [1, 2.5, "x", None, True], {"deep": {"ü": [[], {}]}}, {"n": None}, {"big": 2**53 + 1}] * 2
+# pymilvus writes a list as one, which a JSON file may not have: internal/util/importutilv2/json/row_parser.go:684-705.
+DOCUMENTS = [
+    {},
+    {"a": 1},
+    {"list": [1, 2.5, "x", None, True]},
+    {"deep": {"ü": [[], {}]}},
+    {"n": None},
+    {"big": 2**53 + 1},
+] * 2
 FLOATS = [0.0, -0.0, 0.1, -1e30, 1e-30, 3.5, 16777217.0, 1.0, -2.5, 1 / 3]
 ROWS = len(TEXTS)
 # Without a null key of its own, an empty text and a null are one and the same in a CSV.
 CSV = {"sep": "|", "nullkey": "\\N"}
-# Milvus reads neither arrays nor sparse vectors nor nulls from NumPy files, and pymilvus writes none there.
-NOT_IN_NUMPY = ("array", "sparse", "maybe", "filled")
+# Milvus reads neither arrays nor sparse vectors nor nulls from NumPy files, and pymilvus writes none there. Its check of
+# the header refuses every type for a Timestamptz: internal/util/importutilv2/numpy/util.go:333-340.
+NOT_IN_NUMPY = ("array", "sparse", "maybe", "filled", "moment")
 
 
 def spread(low, high):
@@ -185,9 +194,12 @@ def stored(milvus, client, create):
     return of
 
 
-def expected(name):
+def expected(name, file_type="PARQUET"):
     """What Milvus stores of a column's values."""
     kind, options, values = COLUMNS[name]
+    if file_type == "CSV":
+        # Go's encoding/csv reads every line end as one character, in a quoted cell, too.
+        values = [value.replace("\r\n", "\n") if isinstance(value, str) else value for value in values]
     values = [options.get("default_value") if value is None else value for value in values]
     if DataType.FLOAT in (kind, options.get("element_type")) or name == "vector":
         return [None if value is None else np.float32(value).tolist() for value in values]
@@ -201,9 +213,9 @@ def expected(name):
 )
 def test_column_reads_back_as_it_was_written(stored, file_type, name):
     found = [row[name] for row in stored(file_type)]
-    assert found == expected(name)
+    assert found == expected(name, file_type)
     assert [math.copysign(1, one) for one in found if isinstance(one, float)] == [
-        math.copysign(1, one) for one in expected(name) if isinstance(one, float)
+        math.copysign(1, one) for one in expected(name, file_type) if isinstance(one, float)
     ]
 
 
@@ -322,7 +334,19 @@ def narrow(create):
 
 
 # In Parquet these would be whole columns of another type, not one value.
-BY_COLUMN = ("flag", "big", "single", "double")
+BY_COLUMN = ("flag", "tiny", "small", "middle", "big", "single", "double", "array_tiny")
+PARQUET_TYPES = {
+    "flag": pa.bool_(),
+    "tiny": pa.int8(),
+    "small": pa.int16(),
+    "middle": pa.int32(),
+    "big": pa.int64(),
+    "single": pa.float32(),
+    "double": pa.float64(),
+    "array_tiny": pa.list_(pa.int8()),
+    "id": pa.int64(),
+    "vector": pa.list_(pa.float32()),
+}
 
 
 @pytest.mark.parametrize(
@@ -365,9 +389,7 @@ def write_by_hand(path, rows):
 
 
 def parquet_column(name, values):
-    """The column in the type that takes all these values, which need not be the collection's."""
+    """The column in the type that Milvus reads into the field."""
     if name in ("document", "sparse"):
-        return pa.array([one if isinstance(one, str) else json.dumps(one) for one in values])
-    if any(isinstance(one, str) for one in values):
-        return pa.array([str(one) for one in values])
-    return pa.array(values)
+        values = [one if isinstance(one, str) else json.dumps(one) for one in values]
+    return pa.array(values, PARQUET_TYPES.get(name, pa.string()))

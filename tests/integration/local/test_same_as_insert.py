@@ -49,12 +49,22 @@ ROWS = [
     }
     for n in range(5)
 ]
+PARQUET_TYPES = {
+    "tiny": pa.int8(),
+    "small": pa.int16(),
+    "middle": pa.int32(),
+    "maybe": pa.int32(),
+    "filled": pa.int32(),
+    "tags": pa.list_(pa.string()),
+}
 DYNAMIC = [{"colour": f"red {n}", "size": n} for n in range(5)]
 
 
 def write_parquet(bucket):
     columns = {name: [row[name] for row in ROWS] for name in ROWS[0]}
-    columns |= {name: [json.dumps(value) for value in columns[name]] for name in ("sparse", "doc")}
+    # A text of JSON is kept as it is.
+    columns |= {name: [json.dumps(value, ensure_ascii=False) for value in columns[name]] for name in ("sparse", "doc")}
+    columns |= {name: pa.array(columns[name], kind) for name, kind in PARQUET_TYPES.items()}
     columns["$meta"] = [json.dumps(fields) for fields in DYNAMIC]
     pq.write_table(pa.table(columns), bucket / "rows.parquet")
     return ["rows.parquet"]
@@ -77,7 +87,10 @@ def write_csv(bucket):
         writer = csv.writer(file)
         writer.writerow([*ROWS[0], "$meta"])
         for row, fields in zip(ROWS, DYNAMIC, strict=True):
-            cells = [json.dumps(value) if isinstance(value, dict | list) else value for value in row.values()]
+            cells = [
+                json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+                for value in row.values()
+            ]
             writer.writerow([*cells, json.dumps(fields)])
     return ["rows.csv"]
 

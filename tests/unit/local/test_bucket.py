@@ -22,7 +22,7 @@ def bucket(tmp_path):
     return bucket
 
 
-@pytest.mark.parametrize("key", ["folder/rows.json", "/folder/rows.json", "folder//rows.json"])
+@pytest.mark.parametrize("key", ["folder/rows.json", "/folder/rows.json"])
 def test_key_is_found(bucket, key):
     assert locate(bucket, key) == bucket / "folder" / "rows.json"
 
@@ -68,7 +68,21 @@ def test_pipe_is_refused_and_not_waited_for(bucket):
         locate(bucket, "pipe.json")
 
 
-@pytest.mark.parametrize("key", ["", "/", "folder", "none.json", "nul\0.json", "x" * 5000])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "folder",
+        "none.json",
+        "nul\0.json",
+        "x" * 5000,
+        "./folder/rows.json",
+        "folder//rows.json",
+        "folder/./rows.json",
+        "folder/rows.json/",
+    ],
+)
 def test_whatever_is_no_file_is_refused(bucket, key):
     with pytest.raises(ImportDataError):
         locate(bucket, key)
