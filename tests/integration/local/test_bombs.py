@@ -53,7 +53,7 @@ def write_json_lines(path):
 
 
 def write_json_space(path):
-    path.write_bytes(b"[" + b" " * (40 << 20))
+    path.write_bytes(b'[{"vector": [1, 2, 3, 4]}' + b" " * (40 << 20))
 
 
 def write_csv_line(path):

@@ -41,8 +41,8 @@ FLOATS = [0.0, -0.0, 0.1, -1e30, 1e-30, 3.5, 16777217.0, 1.0, -2.5, 1 / 3]
 ROWS = len(TEXTS)
 # Without a null key of its own, an empty text and a null are one and the same in a CSV.
 CSV = {"sep": "|", "nullkey": "\\N"}
-# Milvus reads neither arrays nor sparse vectors nor nulls from NumPy files, and pymilvus writes none there. Its check of
-# the header refuses every type for a Timestamptz: internal/util/importutilv2/numpy/util.go:333-340.
+# Milvus reads neither arrays nor sparse vectors nor nulls from NumPy files, and pymilvus writes none there. Its check
+# of the header refuses every type for a Timestamptz: internal/util/importutilv2/numpy/util.go:333-340.
 NOT_IN_NUMPY = ("array", "sparse", "maybe", "filled", "moment")
 
 
