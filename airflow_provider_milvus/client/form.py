@@ -16,8 +16,7 @@ PLACEHOLDERS = {
 # name: (label, JSON type, description)
 _FIELDS: dict[str, tuple[str, str, str]] = {
     "token": ("Token", "password", "API key or user:password; instead of user and password"),
-    # No check boxes: on Airflow 2 an unticked one, saved along with something else, would switch TLS or its verification
-    # off.
+    # No check boxes: on Airflow 2 an unticked one, saved along with something else, would switch these off.
     "tls": ("TLS", "string", "true to use https; not needed with an https URL as host, or with Zilliz Cloud"),
     "verify": ("Verify TLS", "string", "true (default) or false"),
     "ca_bundle": ("CA bundle", "string", "Path of the CA certificates to trust, on every worker and triggerer"),
@@ -29,14 +28,14 @@ _FIELDS: dict[str, tuple[str, str, str]] = {
     "cluster_id": (
         "Cluster id",
         "string",
-        "Zilliz Cloud: the cluster (in0x-…), where the host is not its endpoint",
+        "Zilliz Cloud: the cluster (in0x-…), if the host is not its endpoint",
     ),
     "project_id": ("Project id", "string", "Zilliz Cloud: instead of a cluster, the project whose databases are meant"),
     "region_id": ("Region id", "string", "Zilliz Cloud: the region of the project's databases (aws-us-west-2)"),
     "import_endpoint": (
         "Import endpoint",
         "string",
-        "Zilliz Cloud: where imports go, where the host is not its endpoint",
+        "Zilliz Cloud: where imports go, if the host is not its endpoint",
     ),
 }
 
