@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow_provider_milvus.client.connections import bounded
 from airflow_provider_milvus.client.proxies import Proxy, proxy_for
 from airflow_provider_milvus.client.shown import shown_path
 
@@ -131,6 +132,10 @@ def _adapter(network: Network) -> requests.adapters.HTTPAdapter:
     class Adapter(HTTPAdapter):
         """Takes a network's proxies and TLS contexts instead of those that the session would choose."""
 
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
+            super().init_poolmanager(*args, **options)
+            bounded(self.poolmanager)
+
         def send(self, request: Any, *args: Any, **options: Any) -> requests.Response:
             proxy = network.proxy_to(request.url)
             options["proxies"] = {urlsplit(request.url).scheme: proxy.url} if proxy else {}
@@ -146,9 +151,10 @@ def _adapter(network: Network) -> requests.adapters.HTTPAdapter:
 
         def _manager(self, proxy: Proxy) -> Any:
             if proxy not in self.proxy_manager:
-                self.proxy_manager[proxy] = proxy_from_url(
+                manager = proxy_from_url(
                     proxy.url, proxy_headers=proxy.headers, proxy_ssl_context=network.tls_to_proxy(proxy)
                 )
+                self.proxy_manager[proxy] = bounded(manager)
             return self.proxy_manager[proxy]
 
         def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:

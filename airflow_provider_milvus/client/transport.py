@@ -1,22 +1,28 @@
-"""How a request gets to the server and its answer back: ``requests`` on workers, ``httpx`` in the triggerer."""
+"""How a request gets to the server and its response back: ``requests`` on workers, ``httpx`` in the triggerer."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import sys
 import time
 from collections.abc import Mapping
 from functools import cached_property
+from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
+from urllib.request import getproxies
 
 from airflow_provider_milvus import __version__
+from airflow_provider_milvus.client.exchange import Exchange, current, redact_logs
+from airflow_provider_milvus.client.failure import failure
 from airflow_provider_milvus.client.network import Network
+from airflow_provider_milvus.client.redaction import Redactor, parts_of_token, secrets_of_url
+from airflow_provider_milvus.client.response import ACCEPT_ENCODING, Body
 from airflow_provider_milvus.client.settings import ClientSettings
 from airflow_provider_milvus.rest.envelope import BASE_PATH, Request
 from airflow_provider_milvus.rest.errors import (
-    MilvusConnectionError,
     MilvusError,
     MilvusRouteNotFound,
-    MilvusTLSError,
 )
 from airflow_provider_milvus.waiting import backoff
 
@@ -26,8 +32,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A shorter text is not looked for in answers: it could be any word of theirs.
-SHORTEST_SECRET = 8
+# Bytes that are read at a time.
+CHUNK_SIZE = 64_000
+# Other tasks of the event loop get their turn after so many chunks, however many have arrived.
+CHUNKS_IN_A_ROW = 64
+# Shorter secrets could be any word of a log.
+SHORTEST_MASKED = 5
+# The shortest time for one attempt, where the caller's time has run out meanwhile.
+MIN_TIMEOUT = 0.5
 
 
 class Transport:
@@ -36,6 +48,9 @@ class Transport:
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
         self._missing_routes: set[str] = set()
+        proxies = (*settings.proxies.values(), *getproxies().values())
+        self.redactor = Redactor(parts_of_token(settings.token).union(*map(secrets_of_url, proxies)))
+        redact_logs()
 
     def _known_route(self, request: Request[T]) -> Request[T]:
         return request.fallback if request.fallback and request.path in self._missing_routes else request
@@ -60,18 +75,30 @@ class Transport:
             }
         return request.encode(**where)
 
-    def _read(self, request: Request[T], status: int, headers: Mapping[str, str], content: bytes) -> T:
-        """The answer's value. Error pages may quote the request, and errors quote them: no secret gets that far."""
-        for secret in (self._settings.token, *request.secrets):
-            if len(secret) >= SHORTEST_SECRET:
-                content = content.replace(secret.encode(), b"***")
-        return request.read(status, headers, content)
+    def _exchange(self, request: Request[T], timeout: float) -> Exchange:
+        # Kept for the life of the transport: a later response may quote the keys of an earlier request.
+        if self.redactor.add(request.secrets):
+            self.mask()
+        return Exchange(timeout, self.redactor)
+
+    def mask(self) -> None:
+        """Let Airflow mask this connection's secrets in every log."""
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        user = self._settings.token.partition(":")[0]
+        for secret in self.redactor.secrets | {user}:
+            if len(secret) >= SHORTEST_MASKED:
+                mask_secret(secret)
+
+    def _read(self, request: Request[T], status: int, headers: Mapping[str, str], body: Body) -> T:
+        return request.read(status, headers, body.decoded(), self.redactor)
 
     def _headers(self) -> dict[str, str]:
         from airflow import __version__ as airflow_version
 
         headers = {
             "Accept": "application/json",
+            "Accept-Encoding": ACCEPT_ENCODING,
             "Content-Type": "application/json",
             "User-Agent": f"airflow-provider-milvus/{__version__} apache-airflow/{airflow_version}",
         }
@@ -88,15 +115,21 @@ class RequestsTransport(Transport):
 
     @cached_property
     def session(self) -> requests.Session:
+        self.mask()
         return Network(self._settings).session(self._headers())
 
-    def call(self, request: Request[T], retries: int, timeout: float) -> T:
-        """Send a request, and send it again up to ``retries`` times after trouble, where that is safe."""
+    def call(self, request: Request[T], retries: int, timeout: float, total_timeout: float = math.inf) -> T:
+        """Send a request, and send it again up to ``retries`` times after transient errors, where that is safe.
+
+        :param timeout: seconds for each attempt.
+        :param total_timeout: seconds for all of them together.
+        """
         request = self._known_route(request)
         attempts = backoff.Backoff(clock=time.monotonic)
+        deadline = time.monotonic() + total_timeout
         while True:
             try:
-                return self._send(request, timeout)
+                return self._send(request, min(timeout, max(deadline - time.monotonic(), MIN_TIMEOUT)))
             except MilvusRouteNotFound:
                 fallback = self._fall_back(request)
                 if fallback is None:
@@ -105,32 +138,50 @@ class RequestsTransport(Transport):
             except MilvusError as error:
                 attempts.record_error(error)
                 safe = request.repeatable or not error.maybe_done
-                if attempts.is_exhausted(retries + 1) or not safe:
+                delay = attempts.delay()
+                if attempts.is_exhausted(retries + 1) or not safe or time.monotonic() + delay >= deadline:
                     raise
-                time.sleep(attempts.delay())
+                time.sleep(delay)
 
     def _send(self, request: Request[T], timeout: float) -> T:
-        import requests
+        from requests.exceptions import ConnectTimeout, RequestException
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+        from urllib3.util.ssl_match_hostname import CertificateError
 
+        session = self.session  # or an error of its settings would be taken for one of the network
         if not request.repeatable:
-            # On a kept-alive connection that the server has just closed, nobody could tell whether it arrived.
-            self.session.close()
-        url, outer = self._url(request), sys.exception()
+            # On a kept-alive connection that the server has just closed, nobody could know whether it arrived.
+            session.close()
+        url, exchange, outer = self._url(request), self._exchange(request, timeout), sys.exception()
+        token = current.set(exchange)
         try:
-            response = self.session.post(
-                url,
-                data=self._body(request),
-                headers=request.headers,
-                timeout=timeout,
-                allow_redirects=False,
-            )
-            content = response.content
-        except requests.exceptions.RequestException as error:
-            text = _innermost(error, outer)
-            if isinstance(error, requests.exceptions.SSLError) and not _broke_off(text):
-                raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
-            raise MilvusConnectionError(f"no answer from {url}: {text}", sent=not _refused(error)) from error
-        return self._read(request, response.status_code, response.headers, content)
+            status, headers, body = self._exchange_bytes(session, url, request, timeout)
+        except (RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            connecting = (ConnectTimeout, ConnectTimeoutError, NewConnectionError)
+            failed = failure(url, exchange, error, outer, connecting=connecting, tls=(CertificateError,))
+        else:
+            return self._read(request, status, headers, body)
+        finally:
+            current.reset(token)
+        # Without the error as its cause, whose text and traceback may quote secrets.
+        raise failed
+
+    def _exchange_bytes(
+        self, session: requests.Session, url: str, request: Request[T], timeout: float
+    ) -> tuple[int, Mapping[str, str], Body]:
+        with session.post(
+            url,
+            data=self._body(request),
+            headers=request.headers,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            body = Body(response.status_code, response.headers, request.limit)
+            for chunk in response.raw.stream(CHUNK_SIZE, decode_content=False):
+                if not body.add(chunk):
+                    break
+            return response.status_code, response.headers, body
 
 
 class HttpxTransport(Transport):
@@ -154,42 +205,37 @@ class HttpxTransport(Transport):
     async def _send(self, request: Request[T]) -> T:
         import httpx
 
-        url, outer = self._url(request), sys.exception()
+        timeout = self._settings.timeout
+        url, exchange, outer = self._url(request), self._exchange(request, timeout), sys.exception()
+        token = current.set(exchange)
         try:
-            response = await self.client.post(url, content=self._body(request), headers=request.headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            text = _innermost(error, outer)
-            if ("SSL" in text or "certificate" in text.lower()) and not _broke_off(text):
-                raise MilvusTLSError(f"TLS with {url} failed: {text}") from error
-            sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-            raise MilvusConnectionError(f"no answer from {url}: {text}", sent=sent) from error
-        return self._read(request, response.status_code, response.headers, response.content)
+            async with asyncio.timeout(timeout):
+                status, headers, body = await self._exchange_bytes(url, request, exchange)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+            connecting = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+            failed = failure(url, exchange, error, outer, connecting=connecting, tls=())
+        else:
+            if body.is_small:
+                return self._read(request, status, headers, body)
+            return await asyncio.to_thread(self._read, request, status, headers, body)
+        finally:
+            current.reset(token)
+        raise failed
 
-
-def _refused(error: requests.exceptions.RequestException) -> bool:
-    """Whether the connection was never made, so that nothing can have arrived."""
-    import requests
-    from urllib3.exceptions import NewConnectionError, ProxyError
-
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError | ProxyError)
-
-
-def _broke_off(text: str) -> bool:
-    """Whether a TLS error is a connection that ended early, as it does when a server restarts behind a proxy."""
-    return "EOF" in text
-
-
-def _innermost(error: BaseException, outer: BaseException | None) -> str:
-    """The text of the error at the bottom: the others only wrap it, and urllib3's names object addresses.
-
-    :param outer: what was being handled before, and has nothing to do with it.
-    """
-    seen: set[int] = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        deeper = error.__cause__ or error.__context__
-        error = deeper if deeper and deeper is not outer else error
-    return str(error) or type(error).__name__
+    async def _exchange_bytes(
+        self, url: str, request: Request[T], exchange: Exchange
+    ) -> tuple[int, Mapping[str, str], Body]:
+        async with self.client.stream(
+            "POST",
+            url,
+            content=self._body(request),
+            headers=request.headers,
+            extensions={"trace": exchange.trace},
+        ) as response:
+            body = Body(response.status_code, response.headers, request.limit)
+            async for chunk in response.aiter_raw():
+                if not body.add(chunk):
+                    break
+                if body.chunks % CHUNKS_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+            return response.status_code, response.headers, body

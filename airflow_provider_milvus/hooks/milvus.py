@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ZILLIZ_PAGE_SIZE = 100
+# The last poll before a deadline gets so much time for its response.
+MIN_REQUEST_SECONDS = 1.0
 
 
 class MilvusHook(BaseHook):
@@ -91,14 +93,15 @@ class MilvusHook(BaseHook):
     def call(self, request: Request[T], *, retries: int | None = None, timeout: float | None = None) -> T:
         """Send any request of :mod:`airflow_provider_milvus.rest`.
 
-        :param retries: how often to repeat it after trouble, instead of the connection's number.
-        :param timeout: seconds that it may take, instead of the connection's.
-        :raises MilvusError: where there is no answer, or the answer is an error.
+        :param retries: how often to repeat it after transient errors, instead of the connection's number.
+        :param timeout: seconds for all of its attempts together; without it, each may take the connection's.
+        :raises MilvusError: where there is no response, or the response is an error.
         """
         settings = self.settings
-        return self._transport.call(
-            request, settings.retries if retries is None else retries, timeout or settings.timeout
-        )
+        retries = settings.retries if retries is None else retries
+        if timeout is None:
+            return self._transport.call(request, retries, settings.timeout)
+        return self._transport.call(request, retries, timeout, total_timeout=timeout)
 
     # -- import jobs ---------------------------------------------------------------------------------------------
 
@@ -201,10 +204,13 @@ class MilvusHook(BaseHook):
 
     def run_wait(self, wait: ImportWait, *, until: float | None = None) -> Event | None:
         """Poll with this hook's connection; see :func:`airflow_provider_milvus.waiting.import_wait.wait_for`."""
+
         # The wait has a back-off of its own, which its deadline bounds; the transport's would run past it.
-        return waiting.import_wait.wait_for(
-            wait, lambda job_id: self.call(rest.import_jobs.describe(job_id), retries=0), until=until
-        )
+        def describe(job_id: str) -> ImportProgress:
+            timeout = min(self.settings.timeout, max(wait.remaining, MIN_REQUEST_SECONDS))
+            return self.call(rest.import_jobs.describe(job_id), retries=0, timeout=timeout)
+
+        return waiting.import_wait.wait_for(wait, describe, until=until)
 
     def check_source(self, source: ImportSource, storage_conn_id: str | None = None) -> None:
         """Check that the connection's server can import from there.
@@ -413,6 +419,7 @@ class MilvusAsyncHook:
         self.settings: ClientSettings = await _settings(self.milvus_conn_id, self.database)
         # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
         self._transport = await asyncio.to_thread(HttpxTransport, self.settings)
+        self._transport.mask()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import io
 import json
 import pkgutil
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import requests
+import urllib3
 
 import airflow_provider_milvus
 from airflow_provider_milvus.rest.import_jobs import parse_progress
@@ -108,7 +110,8 @@ def milvus(monkeypatch, connection):
     def send(self, request, **options):
         status, text, headers = server.answer(Sent(request.url, request.headers, request.body, options))
         response = requests.Response()
-        response.status_code, response._content = status, text.encode()
+        response.status_code = status
+        response.raw = urllib3.HTTPResponse(io.BytesIO(text.encode()), preload_content=False)
         response.headers.update(headers)
         response.request, response.url = request, request.url
         return response
@@ -117,7 +120,7 @@ def milvus(monkeypatch, connection):
         status, text, headers = server.answer(
             Sent(str(request.url), request.headers, request.content, request.extensions)
         )
-        return httpx.Response(status, text=text, headers=headers)
+        return httpx.Response(status, stream=httpx.ByteStream(text.encode()), headers=headers)
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)

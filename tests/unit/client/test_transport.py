@@ -45,6 +45,11 @@ def create(key=None):
     return import_jobs.create("c", ImportSource(files=["a.parquet"]), idempotency_key=key)
 
 
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
 async def test_request_names_database_agent_and_token(milvus, connection, call):
     connection(login="root", password="Milvus", schema="books")
     milvus.answers(DESCRIBE, RUNNING)
@@ -148,10 +153,18 @@ async def test_redirect_is_not_followed(milvus, call, package_clock):
             False,
         ),
         (
-            requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("no proxy", OSError("refused")))),
+            requests.exceptions.ProxyError(
+                MaxRetryError(None, "/", ProxyError("no proxy", NewConnectionError(None, "Connection refused")))
+            ),
             errors.MilvusConnectionError,
             False,
         ),
+        (
+            requests.exceptions.ProxyError(MaxRetryError(None, "/", ProxyError("cut off", ConnectionResetError()))),
+            errors.MilvusConnectionError,
+            True,
+        ),
+        (requests.exceptions.SSLError(ssl.SSLError("bad record")), errors.MilvusConnectionError, True),
         (requests.exceptions.ReadTimeout("slow"), errors.MilvusConnectionError, True),
         (requests.exceptions.ConnectionError("reset"), errors.MilvusConnectionError, True),
         (requests.exceptions.ChunkedEncodingError("cut off"), errors.MilvusConnectionError, True),
@@ -174,7 +187,10 @@ def test_trouble_of_requests_becomes_ours(milvus, trouble, kind, maybe_done):
         (httpx.ReadTimeout("slow"), errors.MilvusConnectionError, True),
         (httpx.ReadError("reset"), errors.MilvusConnectionError, True),
         (httpx.RemoteProtocolError("cut off"), errors.MilvusConnectionError, True),
-        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), errors.MilvusTLSError, False),
+        (caused(httpx.ConnectError("x"), ssl.SSLCertVerificationError("self-signed")), errors.MilvusTLSError, False),
+        (caused(httpx.ConnectError("x"), ssl.SSLError("bad version")), errors.MilvusTLSError, False),
+        (caused(httpx.ReadError("x"), ssl.SSLError("bad record")), errors.MilvusConnectionError, True),
+        (ssl.SSLError("an alert"), errors.MilvusConnectionError, True),
     ],
 )
 async def test_trouble_of_httpx_becomes_ours(milvus, trouble, kind, maybe_done):
@@ -289,12 +305,12 @@ def test_error_names_its_own_cause_and_not_what_was_handled_before_it(milvus):
     try:
         raise KeyError("another matter")
     except KeyError:
-        with pytest.raises(errors.MilvusConnectionError, match=r"no answer from .*: slow"):
+        with pytest.raises(errors.MilvusConnectionError, match=r"no response from .*: slow"):
             MilvusHook().call(create())
 
 
 async def test_error_of_the_older_route_is_not_that_the_newer_one_is_missing(milvus):
     milvus.answers(OLD_DESCRIBE, httpx.ReadTimeout("slow"))
     async with MilvusAsyncHook("milvus_default") as hook:
-        with pytest.raises(errors.MilvusConnectionError, match=r"no answer from .*: slow"):
+        with pytest.raises(errors.MilvusConnectionError, match=r"no response from .*: slow"):
             await hook.get_import_progress("1")

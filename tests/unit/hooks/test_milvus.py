@@ -1,6 +1,7 @@
 """The methods of the hook that do more than pass a request on."""
 
 import json
+import ssl
 
 import pytest
 import requests
@@ -146,7 +147,10 @@ def test_tested_connection_to_the_cloud_asks_both_planes(milvus, connection):
     ("answer", "words"),
     [
         (requests.exceptions.ConnectTimeout("timed out"), "Cannot reach http://milvus.example.org:19530"),
-        (requests.exceptions.SSLError("self-signed"), "give the CA that signed its certificate as ca_bundle"),
+        (
+            requests.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")),
+            "give the CA that signed its certificate as ca_bundle",
+        ),
         ((401, json.dumps({"code": 1800, "message": "no"})), "refuses these credentials"),
         (failure(800, "database not found"), "has no database 'default'"),
         ((404, "404 page not found"), "is not Milvus's REST API"),

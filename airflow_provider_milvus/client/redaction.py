@@ -1,0 +1,128 @@
+"""Keep secrets out of whatever a server or an HTTP library says.
+
+A server may quote a token in an error, a proxy the header it did not like, an HTTP library the value it could not send;
+and each of them may escape it in a way of its own. So every text is redacted after it has been decoded, and every
+character of a secret is recognised in all its usual escapes.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote, urlsplit
+
+MASK = "***"
+# A shorter secret is replaced only where it stands alone, or it would be replaced in the middle of ordinary words.
+SHORTEST_PART = 4
+# A longer secret is no ordinary word, even if it consists of letters alone.
+LONGEST_WORD = 16
+_ESCAPE_LETTERS = {"\t": "t", "\r": "r", "\n": "n", "\f": "f", "\b": "b"}
+_CORE = re.compile("[A-Za-z0-9]+")
+_ALONE_LEFT = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
+_ALONE_RIGHT = "(?![A-Za-z0-9])"
+
+
+class Redactor:
+    """Replaces secrets by ``***``; more of them can be added at any time, and are kept."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self.secrets: frozenset[str] = frozenset()
+        self._cores: frozenset[str] = frozenset()
+        self._in_text = self._in_name = re.compile("(?!)")
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> bool:
+        """Redact these from now on as well; whether there is a new one among them."""
+        found = self.secrets.union(secret for secret in secrets if secret.strip())
+        if found == self.secrets:
+            return False
+        self._in_text = _pattern(found)
+        self._in_name = _pattern({secret for secret in found if not _is_word(secret)})
+        self._cores = frozenset(max(_CORE.findall(secret), key=len, default="") for secret in found)
+        self.secrets = found
+        return True
+
+    def text(self, text: str) -> str:
+        """A text without any secret."""
+        return self._in_text.sub(MASK, text) if self._has_core(text) else text
+
+    def name(self, text: str) -> str:
+        """A name of a job, a collection or a file without secrets.
+
+        By it jobs are recognised, so a password that is an ordinary word stays: it says nothing there.
+        """
+        return self._in_name.sub(MASK, text) if self._has_core(text) else text
+
+    def may_occur(self, text: str) -> bool:
+        """Whether a secret may occur in a JSON text, in which any character can be escaped."""
+        return bool(self.secrets) and ("\\u" in text or self._has_core(text))
+
+    def _has_core(self, text: str) -> bool:
+        # Letters and digits are escaped by nobody but JSON encoders, so that this quick search misses nothing.
+        return any(core in text for core in self._cores)
+
+
+def parts_of_token(token: str) -> set[str]:
+    """A token, and the parts of it that are secrets by themselves. A user's name is not one, its password is."""
+    password = token.partition(":")[2]
+    return {secret for secret in (token, password, *_base64(token)) if secret}
+
+
+def secrets_of_url(url: str) -> set[str]:
+    """The credentials in a URL, as they are written in it and as they are sent."""
+    try:
+        credentials, at, _ = urlsplit(url).netloc.rpartition("@")
+    except ValueError:
+        return set()
+    return parts_of_token(credentials) | parts_of_token(unquote(credentials)) if at else set()
+
+
+def _base64(token: str) -> set[str]:
+    """What an ``Authorization: Basic`` header has of a user and a password."""
+    if ":" not in token:
+        return set()
+    return {encode(token.encode()).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
+
+
+def _is_word(secret: str) -> bool:
+    return len(secret) < LONGEST_WORD and (secret.isalpha() or secret.isdigit())
+
+
+def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
+    """Finds each secret in each of its escapes, the longest first."""
+    ordered = sorted(secrets, key=lambda secret: (-len(secret), secret))
+    return re.compile("|".join(map(_one, ordered)) or "(?!)")
+
+
+def _one(secret: str) -> str:
+    pattern = "".join(map(_character, secret))
+    if len(secret) < SHORTEST_PART:
+        return f"{_ALONE_LEFT}{pattern}{_ALONE_RIGHT}"
+    # A number may be a part of a job's id.
+    return f"(?<![0-9]){pattern}(?![0-9])" if secret.isdigit() else pattern
+
+
+def _character(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        return character
+    data = character.encode("utf-8", "surrogatepass")
+    units = character.encode("utf-16-be", "surrogatepass")
+    percent = "".join(f"%{byte:02x}" for byte in data)
+    python = "".join(rf"\\+x{byte:02x}" for byte in data)
+    forms = {
+        rf"\\*{re.escape(character)}",  # a backslash before it, or several in JSON within JSON
+        "".join(rf"\\+u(?i:{units[i : i + 2].hex()})" for i in range(0, len(units), 2)),
+        f"(?i:{percent})",
+        f"(?i:{python})",
+        re.escape(html.escape(character)),
+        f"&#0*{ord(character)};",
+        f"(?i:&#x0*{ord(character):x};)",
+        re.escape(data.decode("latin-1")),
+    }
+    if character == " ":
+        forms.add(r"\+")
+    if letter := _ESCAPE_LETTERS.get(character):
+        forms.add(rf"\\+{letter}")
+    return f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})"
