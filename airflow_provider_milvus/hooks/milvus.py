@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_milvus import airflow_compat, rest, waiting
+from airflow_provider_milvus.client.diagnosis import diagnosis
+from airflow_provider_milvus.client.job_pages import JobPages
 from airflow_provider_milvus.exceptions import error_of
+from airflow_provider_milvus.hooks.collection_calls import CollectionCalls
 from airflow_provider_milvus.waiting import backoff
 
 if TYPE_CHECKING:
@@ -19,26 +22,23 @@ if TYPE_CHECKING:
 
     from airflow_provider_milvus.client.settings import ClientSettings
     from airflow_provider_milvus.client.transport import RequestsTransport
-    from airflow_provider_milvus.rest.collections import IndexState, LoadState
     from airflow_provider_milvus.rest.envelope import Request
-    from airflow_provider_milvus.rest.errors import MilvusError
     from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource
     from airflow_provider_milvus.waiting.event import Event
     from airflow_provider_milvus.waiting.import_wait import ImportWait
 
 T = TypeVar("T")
 
-ZILLIZ_PAGE_SIZE = 100
 # The last poll before a deadline gets so much time for its response.
 MIN_REQUEST_SECONDS = 1.0
 
 
-class MilvusHook(BaseHook):
+class MilvusHook(CollectionCalls, BaseHook):
     """Talk to Milvus's REST API from a worker.
 
     Methods are named as pymilvus names them. Each sends one request over a kept-alive session and returns a plain
-    value. A request that is safe to repeat is repeated after trouble that time can heal, with capped exponential
-    back-off and jitter; starting an import is repeated only where the server certainly did not get it.
+    value. A request that is safe to repeat is retried after a transient error, with capped exponential back-off and
+    jitter; starting an import is retried only where the server certainly did not get it.
 
     https://milvus.io/api-reference/restful/v2.6.x/About.md
 
@@ -93,7 +93,7 @@ class MilvusHook(BaseHook):
     def call(self, request: Request[T], *, retries: int | None = None, timeout: float | None = None) -> T:
         """Send any request of :mod:`airflow_provider_milvus.rest`.
 
-        :param retries: how often to repeat it after transient errors, instead of the connection's number.
+        :param retries: how often to retry it after a transient error, instead of the connection's number.
         :param timeout: seconds for all of its attempts together; without it, each may take the connection's.
         :raises MilvusError: where there is no response, or the response is an error.
         """
@@ -129,7 +129,7 @@ class MilvusHook(BaseHook):
             ``sep``, ``nullkey``, ….
         :param storage_conn_id: Zilliz Cloud: a connection whose login and password are the object storage's access
             key and secret key; its extra may have a ``token``.
-        :param idempotency_key: with the same key, Milvus from 2.6.24 and 3.0.2 on answers the same id and loads nothing
+        :param idempotency_key: with the same key, Milvus from 2.6.24 and 3.0.2 on returns the same id and loads nothing
             again, for about a day; older servers ignore it.
         :raises ValueError: for bad parameters, before anything is sent.
         """
@@ -159,7 +159,7 @@ class MilvusHook(BaseHook):
 
         :param retries: as in :meth:`call`, for each page.
         """
-        pages = _Pages(collection_name, self.settings)
+        pages = JobPages(collection_name, self.settings)
         while request := pages.next():
             pages.take(self.call(request, retries=retries))
         jobs = map(rest.import_jobs.parse_job, pages.records.values())
@@ -183,16 +183,21 @@ class MilvusHook(BaseHook):
     ) -> ImportProgress | list[ImportProgress]:
         """Wait, in this process, until an import job or several are ``Completed``. For use inside a ``@task``.
 
-        :param job_id: one id, or a list of ids.
-        :param poll_interval: the most seconds between two looks.
+        :param job_id: one id, or a list of ids. An empty list, such as the output of a task that was mapped over
+            nothing, is waited for no longer.
+        :param poll_interval: the longest time between two polls, in seconds.
         :param timeout: seconds after which to give up; the job goes on. ``None`` waits for ever.
-        :param max_poll_failures: failed looks in a row after which to give up.
+        :param max_poll_failures: failed polls in a row after which to give up.
         :return: the progress of the one job, or those of the list in its order.
-        :raises MilvusImportFailed: and its kin in :mod:`airflow_provider_milvus.exceptions`.
+        :raises MilvusImportFailed: and others of :mod:`airflow_provider_milvus.exceptions`.
         """
         backoff.check_wait(poll_interval=poll_interval, max_poll_failures=max_poll_failures, timeout=timeout)
+        job_ids = airflow_compat.evaluated(job_id)
+        if isinstance(job_ids, list) and not waiting.job_ids.flat(job_ids):
+            self.log.info("job_id is an empty list: there is no import job to wait for")
+            return []
         wait = waiting.import_wait.ImportWait(
-            airflow_compat.evaluated(job_id),
+            job_ids,
             poll_interval=poll_interval,
             deadline=None if timeout is None else time.time() + timeout,
             max_poll_failures=max_poll_failures,
@@ -256,128 +261,6 @@ class MilvusHook(BaseHook):
             fields.check_secret(value, f"{field} ({name})", whose)
         return {name: str(value) for name, value in keys.items() if value}
 
-    # -- the steps around an import ------------------------------------------------------------------------------
-
-    def create_collection(
-        self,
-        collection_name: str,
-        *,
-        dimension: int | None = None,
-        metric_type: str | None = None,
-        schema: Mapping[str, Any] | None = None,
-        index_params: Sequence[Mapping[str, Any]] | None = None,
-        params: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Create a collection from a dimension alone, or from a schema in the REST API's spelling."""
-        self.call(
-            rest.collections.create_collection(
-                collection_name,
-                dimension=dimension,
-                metric_type=metric_type,
-                schema=schema,
-                index_params=index_params,
-                params=params,
-            )
-        )
-
-    def has_collection(self, collection_name: str) -> bool:
-        """Whether the collection exists."""
-        return self.call(rest.collections.has_collection(collection_name))
-
-    def describe_collection(self, collection_name: str) -> Mapping[str, Any]:
-        """The collection's schema, indexes and load state, as the server sends them."""
-        return self.call(rest.collections.describe_collection(collection_name))
-
-    def list_collections(self) -> list[str]:
-        """The names of the database's collections."""
-        return self.call(rest.collections.list_collections())
-
-    def drop_collection(self, collection_name: str) -> None:
-        """Drop the collection and its rows."""
-        self.call(rest.collections.drop_collection(collection_name))
-
-    def load_collection(self, collection_name: str) -> None:
-        """Begin to load the collection for search."""
-        self.call(rest.collections.load_collection(collection_name))
-
-    def refresh_load(self, collection_name: str) -> None:
-        """Make a loaded collection see rows that were imported since."""
-        self.call(rest.collections.refresh_load(collection_name))
-
-    def get_load_state(self, collection_name: str) -> LoadState:
-        """How far the collection is loaded."""
-        return self.call(rest.collections.get_load_state(collection_name))
-
-    def get_collection_stats(self, collection_name: str) -> int:
-        """The number of rows by the server's statistics; the collection need not be loaded."""
-        return self.call(rest.collections.get_collection_stats(collection_name))
-
-    def create_index(self, collection_name: str, index_params: Sequence[Mapping[str, Any]]) -> None:
-        """Begin to build indexes; ``index_params`` in the REST API's spelling."""
-        self.call(rest.collections.create_index(collection_name, index_params))
-
-    def list_indexes(self, collection_name: str) -> list[str]:
-        """The names of the collection's indexes."""
-        return self.call(rest.collections.list_indexes(collection_name))
-
-    def describe_index(self, collection_name: str, index_name: str) -> IndexState:
-        """How far an index is built."""
-        return self.call(rest.collections.describe_index(collection_name, index_name))
-
-    def create_alias(self, collection_name: str, alias: str) -> None:
-        """Give the collection another name."""
-        self.call(rest.collections.create_alias(collection_name, alias))
-
-    def alter_alias(self, collection_name: str, alias: str) -> None:
-        """Point an existing alias at another collection, in one step of the server."""
-        self.call(rest.collections.alter_alias(collection_name, alias))
-
-    def describe_alias(self, alias: str) -> str | None:
-        """The name of the collection that the alias leads to, or ``None`` where there is no such alias."""
-        try:
-            return self.call(rest.collections.describe_alias(alias))
-        except rest.errors.MilvusAliasNotFound:
-            return None
-
-    def query(
-        self,
-        collection_name: str,
-        filter: str = "",
-        *,
-        output_fields: Sequence[str] | None = None,
-        limit: int | None = None,
-    ) -> list[Mapping[str, Any]]:
-        """The rows for which the filter expression holds, at most ``limit`` (the server's default is 100)."""
-        return self.call(rest.collections.query(collection_name, filter, output_fields=output_fields, limit=limit))
-
-    def count(self, collection_name: str, filter: str = "") -> int:
-        """How many rows a query would find. The collection must be loaded."""
-        return self.call(rest.collections.count_rows(collection_name, filter))
-
-    def search(
-        self,
-        collection_name: str,
-        data: Sequence[Any],
-        *,
-        anns_field: str,
-        limit: int | None = None,
-        filter: str = "",
-        output_fields: Sequence[str] | None = None,
-        search_params: Mapping[str, Any] | None = None,
-    ) -> list[Mapping[str, Any]]:
-        """The nearest rows of each vector in ``data``, best first, in one flat list."""
-        return self.call(
-            rest.collections.search(
-                collection_name,
-                data,
-                anns_field=anns_field,
-                limit=limit,
-                filter=filter,
-                output_fields=output_fields,
-                search_params=search_params,
-            )
-        )
-
     # -- the connection ------------------------------------------------------------------------------------------
 
     def test_connection(self) -> tuple[bool, str]:
@@ -396,7 +279,7 @@ class MilvusHook(BaseHook):
                 self.call(rest.import_jobs.list_jobs(page=1, page_size=1), retries=0)
                 message += f"; import jobs go to {url} for {settings.cluster_id or settings.project_id}"
         except rest.errors.MilvusError as error:
-            return False, _diagnosis(url, settings.database, error)
+            return False, diagnosis(url, settings.database, error)
         return True, message
 
 
@@ -433,8 +316,8 @@ class MilvusAsyncHook:
         return await self._transport.call(rest.import_jobs.describe(job_id))
 
     async def list_import_records(self, collection_name: str | None = None) -> Mapping[str, Mapping[str, Any]]:
-        """What the server's list says of its import jobs, by job id."""
-        pages = _Pages(collection_name, self.settings)
+        """The records of the server's list of import jobs, by job id."""
+        pages = JobPages(collection_name, self.settings)
         while request := pages.next():
             pages.take(await self._transport.call(request))
         return pages.records
@@ -446,35 +329,9 @@ class MilvusAsyncHook:
     async def call(self, request: Request[T]) -> T:
         """Send any request of :mod:`airflow_provider_milvus.rest` once.
 
-        :raises MilvusError: where there is no answer, or the answer is an error.
+        :raises MilvusError: where there is no response, or the response is an error.
         """
         return await self._transport.call(request)
-
-
-class _Pages:
-    """The list of import jobs, page by page where the server pages."""
-
-    def __init__(self, collection_name: str | None, settings: ClientSettings) -> None:
-        self.records: dict[str, Mapping[str, Any]] = {}
-        self._collection_name = collection_name
-        self._paged = settings.on_zilliz_cloud
-        self._page = 0
-        self._ended = False
-
-    def next(self) -> Request[dict[str, Mapping[str, Any]]] | None:
-        """The request for the next page, or ``None`` after the last."""
-        if self._ended:
-            return None
-        self._page += 1
-        paging = {"page": self._page, "page_size": ZILLIZ_PAGE_SIZE} if self._paged else {}
-        return rest.import_jobs.list_jobs(self._collection_name, **paging)
-
-    def take(self, found: dict[str, Mapping[str, Any]]) -> None:
-        """Take in a page."""
-        known = len(self.records)
-        self.records.update(found)
-        # A server that does not page sends the same jobs again and again.
-        self._ended = not self._paged or len(found) < ZILLIZ_PAGE_SIZE or len(self.records) == known
 
 
 async def _settings(conn_id: str, database: str | None) -> ClientSettings:
@@ -489,18 +346,3 @@ async def _settings(conn_id: str, database: str | None) -> ClientSettings:
         # `dag.test` of Airflow 3.1 to 3.3 hides the database's connections from the asynchronous way alone.
         connection = await sync_to_async(BaseHook.get_connection)(conn_id)
     return ClientSettings.from_connection(connection, database, await get_async_extra_dejson(connection))
-
-
-def _diagnosis(url: str, database: str, error: MilvusError) -> str:
-    errors = rest.errors
-    if isinstance(error, errors.MilvusTLSError):
-        return f"{error}. Check that the port speaks TLS, and give the CA that signed its certificate as ca_bundle"
-    if isinstance(error, errors.MilvusConnectionError):
-        return f"Cannot reach {url}: {error}. Check host, port and firewall, and whether the server speaks TLS"
-    if isinstance(error, errors.MilvusAuthError):
-        return f"{url} refuses these credentials: {error}. Check user and password, or the token, and their privileges"
-    if isinstance(error, errors.MilvusDatabaseNotFound):
-        return f"{url} has no database {database!r}: {error}"
-    if isinstance(error, errors.MilvusRouteNotFound | errors.MilvusProtocolError):
-        return f"What answers at {url} is not Milvus's REST API: {error}"
-    return f"{url}: {error}"

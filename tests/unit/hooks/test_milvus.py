@@ -76,7 +76,7 @@ def test_jobs_of_the_cloud_are_listed_page_by_page(milvus, connection):
     assert [(sent.body["currentPage"], sent.body["pageSize"]) for sent in milvus.sent] == [(1, 100), (2, 100)]
 
 
-def test_server_that_does_not_page_is_not_asked_for_ever(milvus, connection):
+def test_list_of_a_server_that_does_not_page_ends(milvus, connection):
     connection(extra={"cluster_id": "in03-1"})
     milvus.answers(LIST, {"records": [{"jobId": str(n), "state": "Pending"} for n in range(150)]})
     assert len(MilvusHook().list_import_jobs()) == 150
@@ -103,6 +103,12 @@ def test_wait_returns_a_list_for_a_list(milvus, package_clock):
     assert [progress.job_id for progress in MilvusHook().wait_for_import(["1", "2"])] == ["1", "2"]
 
 
+@pytest.mark.parametrize("job_ids", [[], (), [[]]])
+def test_wait_for_no_jobs_is_over_at_once(milvus, package_clock, job_ids):
+    assert MilvusHook().wait_for_import(job_ids) == []
+    assert milvus.sent == []
+
+
 def test_wait_raises_what_the_job_failed_of(milvus, package_clock):
     milvus.answers(DESCRIBE, {"state": "Failed", "reason": "bad row"})
     with pytest.raises(exceptions.MilvusImportFailed, match="bad row"):
@@ -116,7 +122,7 @@ def test_wait_is_over_at_its_timeout(milvus, package_clock):
     assert package_clock.now == 1_030
 
 
-def test_wait_repeats_no_request_behind_its_own_back_off(milvus, package_clock):
+def test_wait_retries_with_its_own_back_off_alone(milvus, package_clock):
     milvus.answers(DESCRIBE, (502, "Bad Gateway"))
     with pytest.raises(exceptions.MilvusImportUnreachable):
         MilvusHook().wait_for_import("1", max_poll_failures=3)
@@ -131,7 +137,7 @@ def test_tested_connection_says_what_it_found(milvus):
     )
 
 
-def test_tested_connection_to_the_cloud_asks_both_planes(milvus, connection):
+def test_tested_connection_to_the_cloud_requests_both_planes(milvus, connection):
     connection(extra={"cluster_id": "in03-1", "import_endpoint": "https://api.example.org"})
     milvus.answers(COLLECTIONS, [])
     milvus.answers(LIST, {"records": []}, failure(21119, "illegal API key"))
@@ -172,7 +178,7 @@ def test_tested_connection_names_the_field_that_is_wrong(connection):
 
 
 @pytest.mark.parametrize(
-    ("ask", "data", "found"),
+    ("request_of", "data", "found"),
     [
         (lambda hook: hook.has_collection("c"), {"has": True}, True),
         (lambda hook: hook.list_collections(), ["a"], ["a"]),
@@ -196,7 +202,7 @@ def test_tested_connection_names_the_field_that_is_wrong(connection):
         (lambda hook: hook.search("c", [[0.0]], anns_field="v"), [{"id": 2}], [{"id": 2}]),
     ],
 )
-def test_step_around_an_import_gives_its_value(milvus, ask, data, found):
+def test_step_around_an_import_gives_its_value(milvus, request_of, data, found):
     for route in ("has", "list", "describe", "drop", "load", "refresh_load", "get_load_state", "get_stats", "create"):
         milvus.answers(f"/collections/{route}", data)
     for route in ("create", "list", "describe"):
@@ -205,5 +211,5 @@ def test_step_around_an_import_gives_its_value(milvus, ask, data, found):
         milvus.answers(f"/aliases/{route}", data)
     for route in ("/entities/query", "/entities/search"):
         milvus.answers(route, data)
-    assert ask(MilvusHook()) == found
+    assert request_of(MilvusHook()) == found
     assert milvus.sent[0].body["dbName"] == "default"
