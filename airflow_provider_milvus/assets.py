@@ -30,14 +30,14 @@ def create_asset(
 ) -> Asset:
     """A collection as an asset.
 
-    :param host: the host name of the connection.
+    :param host: the host of the connection: a name, or an IP address with or without brackets.
     :param extra: the asset's own, for whoever reads the DAG.
     :raises ValueError: naming the parameter and the value, for one that is no part of such a URI.
     """
     for name, value in (("host", host), ("database", database), ("collection", collection)):
         if not isinstance(value, str) or not value.strip() or set(value) & set("/?#@ "):
             raise ValueError(f"{name} must be a name without spaces and without any of / ? # @, got {value!r}")
-    return Asset(uri=f"milvus://{host.lower()}:{port}/{database}/{collection}", extra=extra or {})
+    return Asset(uri=f"milvus://{_host_and_port(host, port)}/{database}/{collection}", extra=extra or {})
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -46,9 +46,13 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     :raises ValueError: where it is no ``milvus://host:port/database/collection``.
     """
     names = uri.path.strip("/").split("/")
-    if not uri.hostname or len(names) != 2 or not all(names):
+    try:
+        host, port = uri.hostname, uri.port or DEFAULT_PORT
+    except ValueError:
+        host, port = None, DEFAULT_PORT
+    if not host or len(names) != 2 or not all(names):
         raise ValueError(f"the asset of a collection is milvus://host:port/database/collection, got {uri.geturl()!r}")
-    return uri._replace(netloc=f"{_bracketed(uri.hostname)}:{uri.port or DEFAULT_PORT}", path="/" + "/".join(names))
+    return uri._replace(netloc=_host_and_port(host, port), path="/" + "/".join(names))
 
 
 def alias_of(milvus_conn_id: str, database: str | None, collection_name: str) -> AssetAlias:
@@ -72,7 +76,7 @@ def asset_of(settings: ClientSettings, collection_name: str) -> Asset:
     """The asset of a collection on the server of a connection."""
     server = urlsplit(settings.base_url)
     return create_asset(
-        host=_bracketed(server.hostname or ""),
+        host=server.hostname or "",
         port=server.port or (443 if server.scheme == "https" else 80),
         database=settings.database,
         collection=collection_name,
@@ -103,5 +107,9 @@ def extra_of(job_id: str | list[str], results: Sequence[Mapping[str, Any]]) -> d
     return {"job_id": job_id, "rows": rows, "seconds": seconds_between(begin, end)}
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _host_and_port(host: str, port: int) -> str:
+    from airflow_provider_milvus.client import address
+
+    what = f"the asset's host {host!r}"
+    name, _ = address.host_and_port(host, what, in_url=False, port=address.check_port(port, "the asset's port"))
+    return f"{address.bracketed(name)}:{port}"

@@ -7,6 +7,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_milvus import assets
+from airflow_provider_milvus.hooks.milvus import MilvusHook
 
 
 def test_asset_of_a_collection_has_its_uri():
@@ -67,3 +68,34 @@ def test_airflow_brings_an_asset_into_that_form():
 def test_asset_is_on_the_server_of_the_connection(base_url, server):
     settings = SimpleNamespace(base_url=base_url, database="d")
     assert assets.asset_of(settings, "c").uri == f"milvus://{server}/d/c"
+
+
+@pytest.mark.parametrize("host", ["2001:db8::7", "[2001:db8::7]", "2001:DB8:0::7"])
+def test_ipv6_host_of_an_asset_has_brackets(host):
+    assert assets.create_asset(host=host, collection="c").uri == "milvus://[2001:db8::7]:19530/default/c"
+
+
+@pytest.mark.parametrize("host", ["2001:db8::7", "[2001:db8::7]", "http://[2001:DB8:0::7]"])
+def test_ipv6_host_of_a_connection_is_that_of_its_assets(connection, host):
+    connection(host=host, port=19531)
+    found = assets.asset_of(MilvusHook().settings, "c").uri
+    assert found == assets.create_asset(host="2001:db8::7", port=19531, collection="c").uri
+
+
+@pytest.mark.parametrize("uri", ["milvus://[2001:DB8:0::7]:19530/default/c", "milvus://[2001:db8::7]/default/c"])
+def test_ipv6_uri_has_one_form(uri):
+    assert assets.sanitize_uri(urlsplit(uri)).geturl() == "milvus://[2001:db8::7]:19530/default/c"
+
+
+@pytest.mark.parametrize(
+    "uri", ["milvus://2001:db8::7:19530/default/c", "milvus://h:99999/default/c", "milvus://a..b/default/c"]
+)
+def test_uri_whose_host_cannot_be_read_is_refused(uri):
+    with pytest.raises(ValueError, match="asset"):
+        assets.sanitize_uri(urlsplit(uri))
+
+
+@pytest.mark.parametrize("fields", [{"host": "fe80::1%eth0"}, {"host": "a..b"}, {"host": "h", "port": 0}])
+def test_bad_host_of_an_asset_is_refused(fields):
+    with pytest.raises(ValueError, match=r"the asset's (host|port)"):
+        assets.create_asset(collection="c", **fields)

@@ -8,6 +8,7 @@ import pytest
 from airflow_provider_milvus.client.network import CA_VARIABLES, Network
 from airflow_provider_milvus.client.proxies import bypasses, parse_proxy, proxy_for
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook, MilvusHook
+from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
 
 DESCRIBE = "/jobs/import/describe"
 RUNNING = {"jobId": "1", "state": "Importing"}
@@ -351,3 +352,12 @@ def test_tested_connection_names_the_variable_that_is_wrong(milvus, connection, 
     works, message = MilvusHook().test_connection()
     assert not works
     assert "REQUESTS_CA_BUNDLE" in message
+
+
+async def test_trigger_with_a_bad_environment_ends_with_its_error(connection, monkeypatch):
+    connection(host=TLS_HOST)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
+    monkeypatch.setattr("airflow_provider_milvus.triggers.wait_trigger.MIN_AGE_SECONDS", 0)
+    event = await anext(MilvusImportTrigger("1", "milvus_default").run())
+    assert event.payload["status"] == "unreachable"
+    assert "the environment variable REQUESTS_CA_BUNDLE '/no/such.pem' is no file" in event.payload["message"]
