@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
     from airflow_provider_milvus.rest.envelope import Request
     from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource
+    from airflow_provider_milvus.submission.load import Load
     from airflow_provider_milvus.submission.record import EarlierTries, Store
-    from airflow_provider_milvus.submission.submitter import Load, Submission
+    from airflow_provider_milvus.submission.submitter import Submission
 
 
 class TaskLoad:
@@ -92,11 +93,11 @@ class TaskLoad:
         files, body = source.fields(), ImportRequests(self._operator, source).request().body
         where = {name: value for name, value in body.items() if name not in (*files, "options")}
         where |= {"connection": self._operator.milvus_conn_id, "database": self._operator.hook.settings.database}
-        return submission.submitter.Load(
+        return submission.load.Load(
             identity=airflow_compat.identity(self._context["ti"]),
             load_number=self._of_try[0],
-            digest=submission.submitter.digest({**where, **files}),
-            target=submission.submitter.digest(where),
+            digest=submission.load.digest({**where, **files}),
+            target=submission.load.digest(where),
             files=source.file_names(),
             earlier_tries=self._of_try[1],
             run_started_at=started.timestamp() if started else 0.0,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.submission import files as files
+    from airflow_provider_milvus.submission import load as load
     from airflow_provider_milvus.submission import record as record
     from airflow_provider_milvus.submission import submitter as submitter
 
-MODULES = ("files", "record", "submitter")
+MODULES = ("files", "load", "record", "submitter")
 
 
 def __getattr__(name: str) -> Any:

@@ -25,8 +25,6 @@ before every create that is not the first.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +35,8 @@ from typing import Any, Protocol, TypeVar
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportState
 from airflow_provider_milvus.submission import record as records
-from airflow_provider_milvus.submission.record import EarlierTries, Record, Store, UnreadableRecord
+from airflow_provider_milvus.submission.load import Load
+from airflow_provider_milvus.submission.record import Record, Store, UnreadableRecord
 from airflow_provider_milvus.waiting import backoff
 from airflow_provider_milvus.waiting.import_wait import POLLS_FOR_A_MISSING_JOB
 from airflow_provider_milvus.waiting.outcome import Outcome, failure_reason, outcome
@@ -45,7 +44,6 @@ from airflow_provider_milvus.waiting.wait import Log
 
 T = TypeVar("T")
 
-MAX_KEY_LENGTH = 256
 # A create whose response was lost can still be carried out: Milvus's own request timeout is 30 s.
 LATE_CREATE_SECONDS = 30.0
 # How long a create can be under way before its response is given up on.
@@ -80,43 +78,6 @@ class SubmitOutcome(StrEnum):
     RESUBMITTED = "submitted again under a new key"
     ADOPTED = "adopted the job of a try that could not record it"
     UNKNOWN = "outcome unknown"
-
-
-@dataclass(frozen=True)
-class Load:
-    """One intended import, and what distinguishes it from every other.
-
-    :param identity: dag, task, run, map index and, in a loop, the iteration.
-    :param load_number: which load of the task it belongs to, see :mod:`~airflow_provider_milvus.submission.record`.
-    :param digest: of the request, see :func:`digest`.
-    :param target: of the request without its files.
-    :param files: the names of the files as Milvus reports them; empty where they are not known, as for a folder.
-    :param earlier_tries: what tries before this one may have sent without a record.
-    :param run_started_at: epoch seconds; where there is no record, no completed job of this load is older.
-    :param batch_index: which of a load's batches this is, counted from 1. Each has its own record.
-    """
-
-    identity: tuple[str, ...]
-    load_number: int
-    digest: str
-    target: str
-    files: tuple[str, ...]
-    earlier_tries: EarlierTries
-    run_started_at: float
-    batch_index: int = 1
-
-    def key(self, attempt_number: int) -> str:
-        """The idempotency key: printable ASCII, at most 256 bytes, the same for every try of one attempt."""
-        distinct = [*self.identity, self.load_number, self.batch_index, self.digest, attempt_number]
-        exact = hashlib.sha256(json.dumps(distinct).encode()).hexdigest()
-        readable = "/".join(part.encode("ascii", "replace").decode()[:40] for part in self.identity)
-        printable = "".join(char if " " <= char <= "~" else "?" for char in readable)
-        return f"airflow/{printable[: MAX_KEY_LENGTH - 60]}/{attempt_number}/{exact[:40]}"
-
-
-def digest(request: Mapping[str, Any]) -> str:
-    """A digest of the request's fields; another one is another load."""
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)

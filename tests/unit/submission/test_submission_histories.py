@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, Steps, Store
 
+from airflow_provider_milvus.submission.load import Load
 from airflow_provider_milvus.submission.record import LOADS, finish, load_of_try, record_results
-from airflow_provider_milvus.submission.submitter import Load, SubmitOutcome, Submitter
+from airflow_provider_milvus.submission.submitter import SubmitOutcome, Submitter
 
 FAULTS = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped", "denied", "later"]), max_size=4)
 

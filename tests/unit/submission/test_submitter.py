@@ -9,6 +9,7 @@ from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, St
 
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.submission import submitter
+from airflow_provider_milvus.submission.load import Load, digest
 from airflow_provider_milvus.submission.record import (
     MAX_KNOWN_JOB_IDS,
     RECORD,
@@ -19,7 +20,7 @@ from airflow_provider_milvus.submission.record import (
     other_files,
     record_results,
 )
-from airflow_provider_milvus.submission.submitter import LATE_CREATE_SECONDS, Load, Submission, Submitter
+from airflow_provider_milvus.submission.submitter import LATE_CREATE_SECONDS, Submission, Submitter
 from airflow_provider_milvus.submission.submitter import SubmitOutcome as By
 
 COMPLETED_2 = {"job_id": "2", "state": "Completed", "imported_rows": 5}
@@ -452,8 +453,8 @@ def test_key_of_another_attempt_is_another(task):
 
 
 def test_digest_knows_every_field_and_no_order():
-    assert submitter.digest({"a": 1, "b": [2]}) == submitter.digest({"b": [2], "a": 1})
-    assert submitter.digest({"a": 1, "b": [2]}) != submitter.digest({"a": 1, "b": [3]})
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1, "b": [2]}) != digest({"a": 1, "b": [3]})
 
 
 def test_record_is_plain_json(task):
