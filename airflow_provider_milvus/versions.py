@@ -13,7 +13,7 @@ def version_name(alias: str, when: datetime, run_id: str, load_number: int) -> s
     """The name of a run's version; names are in the order of time.
 
     :param when: the time that the run is for.
-    :param run_id: tells runs of the same second apart.
+    :param run_id: distinguishes runs of the same second.
     :param load_number: which load of the run it is for; clearing the run begins another, with a version of its own.
     """
     digest = hashlib.sha256(run_id.encode()).hexdigest()[:6]

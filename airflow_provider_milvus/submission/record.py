@@ -26,13 +26,13 @@ FINAL_STATES = (ImportState.COMPLETED.value, ImportState.FAILED.value)
 # Ids of 19 digits: with as many, a record stays below the 64 KB that Airflow's store accepts.
 MAX_KNOWN_JOB_IDS = 2000
 
-# What earlier tries of the same load may have sent, where no record tells: "none" is certain, "some" are retries of one
+# What earlier tries of the same load may have sent, where no record says so: "none" is certain, "some" are retries of one
 # load, "cleared" may have ended a load, which a clear of the task then begins again.
 EarlierTries = Literal["none", "some", "cleared"]
 
 
 class UnreadableRecord(Exception):
-    """An entry of the store makes no sense, so nobody can tell whether anything was submitted."""
+    """An entry of the store makes no sense, so nobody knows whether anything was submitted."""
 
 
 class Store(Protocol):
@@ -52,8 +52,8 @@ class Record:
     :param load_number: which load of the task it belongs to; ``None`` where it was not recorded.
     :param attempt_number: counts the jobs that the batch has needed, from 1; each has its own idempotency key.
     :param known_job_ids: the jobs that were there before the first intent of the load. See :meth:`is_known`.
-    :param maybe_sent_at: the latest time, in epoch seconds, at which a create may have been carried out without an
-        answer; 0 for never, ``None`` where it was not recorded.
+    :param maybe_sent_at: the latest time, in epoch seconds, at which a create may have been carried out without a
+        response; 0 for never, ``None`` where it was not recorded.
     :param job_id: empty until a create was answered.
     :param result: the final progress of the job, once a try has seen it end.
     """
@@ -192,7 +192,7 @@ def load_of_try(
     The first try after a success was cleared begins another load.
 
     :param clear_count: how often the task was cleared.
-    :param unrecorded: the answer where the store has none: before Airflow 3.3, after an upgrade from there, and where a
+    :param unrecorded: the result where the store has no record: before Airflow 3.3, after an upgrade from there, and where a
         clear has emptied the store (Airflow 3.4).
     :raises UnreadableRecord: where the store has one that makes no sense.
     """

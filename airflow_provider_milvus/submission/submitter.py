@@ -12,7 +12,7 @@ the job was created. So what is about to be sent is recorded first, and every la
         │ create cannot arrive   list, match files ──► adopt ──► done ├─ Failed: attempt + 1, new key ──► create
         └──────────────────────────── │                               └─ no such job: outcome unknown
                                       ▼
-             cannot be told: outcome unknown (fail, or attempt + 1 with on_unknown_outcome="resubmit")
+             cannot be known: outcome unknown (fail, or attempt + 1 with on_unknown_outcome="resubmit")
 
 A later try that finds only the intent goes on at "list, match files" if anything may have been sent, else at "create".
 ``known job ids`` are the jobs from before the first intent; nothing adds to them, or a job of this very load would be
@@ -198,7 +198,7 @@ class Submitter:
         return Record(load.digest, load.target, load.load_number, maybe_sent_at=0.0)
 
     def _wait_for_late_create(self) -> None:
-        """Wait for a lost create of an abandoned intent, or its job would look like one of this intent."""
+        """Wait for a lost create of an abandoned intent, or its job would be taken for one of this intent."""
         record = records.read(self._store, self._load.batch_index)
         if record and not record.job_id:
             sent = self._clock() if record.maybe_sent_at is None else record.maybe_sent_at
@@ -245,7 +245,7 @@ class Submitter:
     def _create(self, record: Record, outcome: SubmitOutcome) -> Submission:
         attempts, keys_of_other_loads = backoff.Backoff(clock=self._clock), 0
         while keys_of_other_loads < MAX_KEYS_OF_OTHER_LOADS:
-            # Whatever was sent earlier has been looked for by now.
+            # Whatever was sent earlier has been searched for by now.
             nothing_sent = replace(record, maybe_sent_at=0.0)
             record = self._write(replace(record, maybe_sent_at=self._clock() + CREATE_TIMEOUT_SECONDS))
             try:

@@ -49,6 +49,7 @@ PRIVATE_AIRFLOW_CLASSES = ("Lazy",)
 WITHOUT_AIRFLOW = ("rest", "waiting", "submission", "versions")
 # These hold the same noun on different layers.
 SHARED_NAMES = {
+    "load.py",
     "__init__.py",
     "bulk_import.py",
     "collection.py",

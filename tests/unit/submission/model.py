@@ -10,7 +10,7 @@ from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportState, par
 
 SECONDS_UNTIL_FILES_SHOW = 5
 SECONDS_TO_LOAD = 20
-SECONDS_KEPT = 3 * 3600  # the record of an ended job, at the least
+SECONDS_KEPT = 3 * 3600  # the record of an ended job, or longer
 OURS = ("a.parquet",)
 
 

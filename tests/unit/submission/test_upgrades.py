@@ -239,7 +239,7 @@ def test_record_that_makes_no_sense_is_overwritten_by_a_resubmission(after, milv
 def test_load_that_makes_no_sense_is_overwritten_by_a_resubmission(after, milvus, value):
     context = after("cleared")
     damage(context["task_state_store"], LOADS, value)
-    # The record tells more than nothing.
+    # The record of the job can be read.
     assert operator(on_unknown_outcome="resubmit").execute(context) == "8"
     assert operator().execute(context) == "8"
     assert keys_sent(milvus) == []
