@@ -1,4 +1,4 @@
-"""Milvus REST v2 as plain values: what to send, and what an answer means. No I/O, no Airflow, no policy.
+"""Milvus REST v2 as plain values: what to send, and what a response means. No I/O, no Airflow, no policy.
 
 Its modules are loaded at their first use (``rest.import_jobs.describe(…)``), since every DAG file imports what uses
 them.

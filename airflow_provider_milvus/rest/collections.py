@@ -33,7 +33,7 @@ class LoadState:
 
     @property
     def failure(self) -> str:
-        """Empty: a server that cannot load answers with an error, and not with a state."""
+        """Empty: a server that cannot load responds with an error, and not with a state."""
         return ""
 
     @property
@@ -126,7 +126,7 @@ def drop_collection(collection_name: str) -> Request[None]:
 
 
 def load_collection(collection_name: str) -> Request[None]:
-    """Begin to load the collection for search; ask :func:`get_load_state` for the end."""
+    """Begin to load the collection for search; :func:`get_load_state` reports the end."""
     return _collection("/collections/load", collection_name, _nothing)
 
 
@@ -169,7 +169,7 @@ def index_names(description: Mapping[str, Any], fields: Sequence[str]) -> list[s
 
 
 def readiness(collection_name: str, index_names: Sequence[str] | None) -> list[Request[Any]]:
-    """What to ask in order to know whether these indexes are built or, without names, the collection is loaded."""
+    """The requests that show whether these indexes are built or, without names, the collection is loaded."""
     if index_names is None:
         return [get_load_state(collection_name)]
     return [describe_index(collection_name, name) for name in index_names]
@@ -278,9 +278,9 @@ def _names(data: Any) -> list[str]:
 
 
 def _load_state(data: Any) -> LoadState:
-    answer = record(data)
-    state = text(first(answer, "loadState")).removeprefix("LoadState")
-    return LoadState(state, 100 if state == "Loaded" else percent(answer.get("loadProgress")))
+    collection = record(data)
+    state = text(first(collection, "loadState")).removeprefix("LoadState")
+    return LoadState(state, 100 if state == "Loaded" else percent(collection.get("loadProgress")))
 
 
 def _index_state(data: Any) -> IndexState:
@@ -300,12 +300,12 @@ def _index_state(data: Any) -> IndexState:
 def _alias_target(data: Any) -> str:
     target = text(record(data).get("collectionName"))
     if not target:
-        raise MilvusProtocolError("the answer names no collection for the alias")
+        raise MilvusProtocolError("the response names no collection for the alias")
     return target
 
 
 def _row_count(data: Any) -> int:
     rows = records(data)
     if not rows or "count(*)" not in rows[0]:
-        raise MilvusProtocolError("the answer to count(*) holds no count")
+        raise MilvusProtocolError("the response to count(*) holds no count")
     return count(rows[0]["count(*)"])

@@ -40,7 +40,7 @@ class Limit:
 
     size: int
     values: int | None
-    lists: int = 200_000
+    lists: int = 50_000
     rows: bool = False
 
 

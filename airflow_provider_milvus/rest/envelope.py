@@ -96,7 +96,7 @@ def decode(
         response = None
     code = _code(response)
     if code is None:
-        if body.strip() == b"timeout":  # Milvus before November 2024 answers 408 with this bare word
+        if body.strip() == b"timeout":  # Milvus before November 2024 sends this bare word with 408
             status = 408
         snippet = _snippet(body, redact)
         if status >= 400:

@@ -98,7 +98,7 @@ class MilvusServerError(MilvusError):
         retry_after: float | None = None,
     ) -> None:
         label = f"HTTP {http_status}" if code is None else f"code {code}"
-        super().__init__(f"Milvus answered {label}: {message}")
+        super().__init__(f"Milvus responded with {label}: {message}")
         self.message = message
         self.code = code
         self.http_status = http_status

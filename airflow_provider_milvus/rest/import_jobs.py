@@ -1,4 +1,4 @@
-"""``/jobs/import/*``: the requests that start, report, list, commit and abort import jobs, and their answers.
+"""``/jobs/import/*``: the requests that start, report, list, commit and abort import jobs, and their responses.
 
 https://milvus.io/api-reference/restful/v2.6.x/v2/Import%20(v2)/Create.md and its neighbours.
 """
@@ -86,7 +86,8 @@ class ImportProgress:
     """What ``describe`` says of an import job.
 
     Sizes are bytes, ``progress`` whole percent; times are the server's RFC 3339 text, empty where it says
-    nothing. ``progress`` is for showing: it falls to 0 when a job fails. ``raw`` is the server's own object.
+    nothing. ``progress`` is for showing: it falls to 0 when a job fails. ``raw`` is the server's own object,
+    without secrets, and with values that can be stored anywhere.
     """
 
     job_id: str
@@ -147,11 +148,11 @@ def create(
     storage: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
 ) -> Request[str]:
-    """Start an import job; the answer is its id.
+    """Start an import job; the response is its id.
 
     Sent twice it loads twice, so it is not repeatable.
 
-    :param idempotency_key: Milvus from 2.6.24 and 3.0.2 on answers the id of the job that it started for the same key;
+    :param idempotency_key: Milvus from 2.6.24 and 3.0.2 on returns the id of the job that it started for the same key;
         older servers ignore it.
     :param storage: Zilliz Cloud: ``accessKey``, ``secretKey`` and ``token`` of the object storage.
     """
@@ -244,14 +245,14 @@ def _nothing(data: Any) -> None:
 def parse_progress(data: Any, job_id: str = "") -> ImportProgress:
     """``describe``'s data as a value; what is missing or malformed is 0 or empty, never an exception but one.
 
-    :param job_id: the id that was asked for, where the answer names none.
+    :param job_id: the id that was requested, where the response names none.
     :raises MilvusProtocolError: where it is no object or names no state.
     """
     job = record(data)
     if not text(job.get("state")):
-        raise MilvusProtocolError("the answer names no job state")
+        raise MilvusProtocolError("the response names no job state")
     state = ImportState.read(job["state"])
-    details = job.get("details")
+    details = _files(job.get("details"))
     return ImportProgress(
         job_id=text(first(job, "jobId", "jobID")) or job_id,
         state=state,
@@ -263,17 +264,17 @@ def parse_progress(data: Any, job_id: str = "") -> ImportProgress:
         collection_name=text(job.get("collectionName")),
         create_time=text(job.get("createTime")),
         complete_time=text(job.get("completeTime")),
-        files=_files(details) if isinstance(details, list) else (),
-        raw=job,
+        files=tuple(map(_file, details)),
+        raw={**job, "details": details} if isinstance(job.get("details"), list) else job,
     )
 
 
-def _files(details: list[Any]) -> tuple[FileProgress, ...]:
-    """The files of a job; the failed ones first where there are more than any job has."""
-    files = [_file(entry) for entry in details if isinstance(entry, dict)]
-    if len(files) > MAX_FILES:
-        files.sort(key=lambda file: not file.failed)
-    return tuple(files[:MAX_FILES])
+def _files(details: Any) -> list[dict[str, Any]]:
+    """The details of files; those of failed ones first where there are more than any job has."""
+    entries = [entry for entry in details if isinstance(entry, dict)] if isinstance(details, list) else []
+    if len(entries) > MAX_FILES:
+        entries.sort(key=lambda entry: entry.get("state") != "Failed" and not entry.get("reason"))
+    return entries[:MAX_FILES]
 
 
 def _file(entry: Mapping[str, Any]) -> FileProgress:

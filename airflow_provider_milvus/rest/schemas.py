@@ -59,7 +59,7 @@ def difference(schema: Mapping[str, Any], description: Mapping[str, Any]) -> str
     What an older server does not describe is not compared.
 
     :param schema: as ``create`` takes it.
-    :param description: as ``describe`` answers it.
+    :param description: as ``describe`` returns it.
     """
     wanted = {text(field.get("fieldName")): _wanted(field, schema) for field in schema.get("fields", ())}
     found = {text(field.get("name")): _found(field, description) for field in records(description.get("fields"))}

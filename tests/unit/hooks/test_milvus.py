@@ -161,7 +161,7 @@ def test_tested_connection_to_the_cloud_requests_both_planes(milvus, connection)
         (failure(800, "database not found"), "has no database 'default'"),
         ((404, "404 page not found"), "is not Milvus's REST API"),
         ((200, "<html>"), "is not Milvus's REST API"),
-        (failure(1, "service not ready"), "http://milvus.example.org:19530: Milvus answered code 1"),
+        (failure(1, "service not ready"), "http://milvus.example.org:19530: Milvus responded with code 1"),
     ],
 )
 def test_tested_connection_says_what_is_wrong(milvus, answer, words):

@@ -118,7 +118,7 @@ def test_success_status_without_an_envelope_is_a_protocol_error(body):
 
 
 def test_success_of_milvus_under_a_failed_http_status_is_that_status():
-    with pytest.raises(errors.MilvusUnavailable, match="Milvus answered HTTP 502"):
+    with pytest.raises(errors.MilvusUnavailable, match="Milvus responded with HTTP 502"):
         decode(502, {}, answer(code=0, data={}))
 
 
