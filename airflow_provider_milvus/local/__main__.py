@@ -145,7 +145,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--milvus-version",
         choices=VERSIONS,
         default=NEWEST,
-        help="behave as this version (%(default)s)",
+        help="behave as this version (%(default)s); 2.4.0 is a first build of 2.4",
     )
     parser.add_argument(
         "--retention-seconds",

@@ -22,6 +22,7 @@ REFUSALS = ("401", "403", "429", "500", "html", "limit", "code")
 # What `describe` and `list` say of jobs in place of the truth.
 LIES = ("vanish", "unknown-state", "stuck", "no-reason")
 KINDS = (*LOSSES, *REFUSALS, *LIES, "slow")
+DENIED = "rpc error: code = PermissionDenied desc = PrivilegeImport:"
 LIMIT = {"code": 2100, "message": "The number of jobs has reached the limit: importing data failed"}
 
 
@@ -161,7 +162,7 @@ def _refusal(fault: Fault) -> Response:
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     answers = {
         "401": (1800, "user hasn't authenticated"),
-        "403": (1401, "privilege not permitted"),
+        "403": (65535, f"{DENIED} permission deny to user in the `default` database"),
         "429": (1807, "request is rejected by the rate limiter"),
         "500": (500, "runtime error: invalid memory address or nil pointer dereference"),
     }

@@ -55,7 +55,8 @@ class LocalMilvus:
         privilege is checked. They need a `token`. Default: nobody.
     :param zilliz_cluster: behave as Zilliz Cloud with a cluster of this id, such as "in03-local": import jobs follow
         the rules of its control plane, and `token` is an API key. Default: a Milvus of one's own.
-    :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default).
+    :param milvus_version: the version to behave as: "2.4", "2.5", "2.6" or "3.0" (default), each as its
+        last release; "2.4.0" is a first build of 2.4, "3.1-dev" what is being developed.
     :param retention_seconds: how long the record of an ended job is kept. Default: as that version does, 3 or 48 hours.
     :param idempotency_seconds: how long an `Idempotency-Key` is remembered. Default: a day.
     :param faults: what goes wrong on purpose, each a `Fault` or its text such as "reset:create:count=1" (see

@@ -36,7 +36,7 @@ CHECK_SECONDS = 0.1
 MAX_FILE_ROWS = 1 << 36
 PRE_IMPORT, IMPORT = "PreImportTask", "ImportTask"
 TIMED_OUT = "import timeout"
-ABORTED = "import job aborted by user"
+ABORTED = "aborted by user"
 
 
 class JobFailed(Exception):

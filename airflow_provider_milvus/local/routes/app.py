@@ -1,9 +1,10 @@
 """The HTTP face: which route goes where, and how a request is carried out."""
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +13,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied
+from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied, not_supported
 from airflow_provider_milvus.local.routes import (
     aliases,
     collections,
@@ -21,24 +22,40 @@ from airflow_provider_milvus.local.routes import (
     import_jobs,
     indexes,
     partitions,
+    queries,
 )
 from airflow_provider_milvus.local.routes.access import NOT_AUTHENTICATED, Credentials, EarlyResponse
 from airflow_provider_milvus.local.routes.binding import bind
 from airflow_provider_milvus.local.routes.responses import Envelope, as_milvus_error, failure, success
-from airflow_provider_milvus.local.routes.services import Handler, Routes, Services
+from airflow_provider_milvus.local.routes.services import Handler, Request, Routes, Services
+from airflow_provider_milvus.local.routes.unsupported import ROUTES as UNSUPPORTED
+from airflow_provider_milvus.local.routes.unsupported import is_known
 from airflow_provider_milvus.local.routes.zilliz_cloud import ControlPlane
 from airflow_provider_milvus.local.users import User
 
 BASE = "/v2/vectordb"
+INVALID_PARAMETER = 1100
+GO_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 TIMED_OUT = MilvusError(10001, "request timeout")
+
+
+def _refusal(what: str) -> Handler:
+    def refuse(services: Services, request: Request) -> NoReturn:
+        raise not_supported(what)
+
+    return refuse
+
+
 ROUTES: Routes = {
     **import_jobs.ROUTES,
     **collections.ROUTES,
     **entities.ROUTES,
+    **queries.ROUTES,
     **indexes.ROUTES,
     **partitions.ROUTES,
     **aliases.ROUTES,
     **databases.ROUTES,
+    **{path: (Request, _refusal(what)) for path, what in UNSUPPORTED.items()},
 }
 # Who sends a request, as its headers say; raises MilvusError for one who may not come in.
 Admit = Callable[[Mapping[str, str]], User | None]
@@ -54,7 +71,7 @@ def build_app(services: Services, credentials: Credentials, control_plane: Contr
         routes=[
             Route(BASE + path, endpoint, methods=["POST"])
             for path, endpoint in endpoints.items()
-            if path not in import_jobs.unknown_to(services.version)
+            if is_known(path, services.version)
         ],
         # Milvus answers an unknown route and a wrong method alike, and not in its envelope.
         exception_handlers={404: _not_found, 405: _not_found},
@@ -69,6 +86,8 @@ def _endpoint(
             user = admit(http.headers)
         except MilvusError as error:
             return EarlyResponse(_not_admitted(error, http.headers))
+        if services.version.number >= (3, 0) and not GO_INTEGER.fullmatch(http.headers.get("request-timeout") or "0"):
+            return EarlyResponse(Envelope(failure(_bad_timeout(http.headers["request-timeout"]))))
         try:
             body = await http.body()
         except ClientDisconnect:
@@ -89,6 +108,7 @@ def _response(
     body: bytes,
     user: User | None,
 ) -> Response:
+    request: Any = None
     try:
         request = bind(kind, body)
         request.db_name = request.db_name or headers.get("db-name") or "default"
@@ -98,7 +118,9 @@ def _response(
     except PermissionDenied as error:
         return Envelope(failure(error), status_code=403)
     except Exception as error:
-        return Envelope(failure(as_milvus_error(error)))
+        return Envelope(
+            failure(as_milvus_error(error, request and request.db_name, getattr(request, "collection_name", "")))
+        )
 
 
 def _not_admitted(error: MilvusError, headers: Mapping[str, str]) -> Response:
@@ -111,7 +133,15 @@ def _not_admitted(error: MilvusError, headers: Mapping[str, str]) -> Response:
 def _timeout(headers: Mapping[str, str]) -> float | None:
     """Seconds that the client gives the server; the work itself goes on behind a timeout, as in Milvus."""
     text = headers.get("request-timeout", "")
-    return float(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else None
+    return max(0.0, float(text)) if GO_INTEGER.fullmatch(text) else None
+
+
+def _bad_timeout(text: str) -> MilvusError:
+    return MilvusError(
+        INVALID_PARAMETER,
+        f"Request-Timeout parse failed, err: strconv.ParseInt: parsing {json.dumps(text)}: invalid syntax: "
+        "invalid parameter",
+    )
 
 
 def _timed_out(services: Services) -> Response:

@@ -8,11 +8,14 @@ read as "not given".
 import dataclasses
 import json
 import math
+from collections.abc import Iterator
 from functools import lru_cache
+from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.routes.responses import plain_text
+from airflow_provider_milvus.local.routes.unsupported import refuse_fields
 
 INVALID_JSON = 1801
 MISSING_PARAMETER = 1802
@@ -33,7 +36,7 @@ def bind(kind: type[T], body: bytes) -> T:
     if not body.strip():
         raise MilvusError(
             INVALID_JSON,
-            "can only accept json format request, the request body should not be empty, however {} is valid",
+            "can only accept json format request, the request body should be nil, however {} is valid",
         )
     try:
         payload = json.loads(body, parse_constant=_refuse_constant, parse_float=_number)
@@ -59,10 +62,12 @@ def _decode(value: Any, hint: Any, where: str) -> Any:
     if hint is Any:
         return value
     if value is None:
-        return _zero(hint)
+        return None if get_origin(hint) is UnionType else _zero(hint)
     if dataclasses.is_dataclass(hint):
         return _decode_struct(value, hint, where)
     origin = get_origin(hint)
+    if origin is UnionType:
+        return _decode(value, get_args(hint)[0], where)
     if origin is list:
         if not isinstance(value, list):
             raise _mismatch(value, where, "array")
@@ -71,22 +76,20 @@ def _decode(value: Any, hint: Any, where: str) -> Any:
     if origin is dict:
         if not isinstance(value, dict):
             raise _mismatch(value, where, "object")
-        return {plain_text(key): _decode_option(one, get_args(hint)[1], where) for key, one in value.items()}
+        item = get_args(hint)[1]
+        # What can be anything stays as it is, the keys too: rows are refused for what a response cannot hold.
+        return (
+            dict(value) if item is Any else {plain_text(key): _decode(one, item, where) for key, one in value.items()}
+        )
     if type(value) is not hint:
         raise _mismatch(value, where, {str: "string", bool: "bool", int: "int"}[hint])
     return plain_text(value) if hint is str else value
 
 
-def _decode_option(value: Any, hint: Any, where: str) -> Any:
-    # Milvus refuses a null option value, unlike a null field.
-    if value is None and hint is str:
-        raise _mismatch(value, where, "string")
-    return _decode(value, hint, where)
-
-
 def _decode_struct(value: Any, kind: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise _mismatch(value, where, kind.__name__)
+    refuse_fields(kind.__name__, value)
     hints = _hints(kind)
     given: dict[str, Any] = {}
     for key, one in value.items():
@@ -97,26 +100,31 @@ def _decode_struct(value: Any, kind: Any, where: str) -> Any:
 
 
 def _check_required(request: Any) -> None:
+    missing = list(_missing(request))
+    if missing:
+        raise missing_fields(missing)
+
+
+def _missing(request: Any) -> Iterator[tuple[type[Any], str]]:
     kind: Any = type(request)
     for field in dataclasses.fields(request):
         value = getattr(request, field.name)
         # As in Go: what can be anything is there unless it is null, what has a type unless it is that type's zero.
         absent = value is None or (value in ("", 0) and _hints(kind)[field.name] is not Any)
         if field.metadata.get("required") and absent:
-            raise missing_field(kind, field.name)
+            yield kind, field.name
         for nested in value if isinstance(value, list) else [value]:
             if dataclasses.is_dataclass(nested):
-                _check_required(nested)
+                yield from _missing(nested)
 
 
-def missing_field(kind: type[Any], field: str) -> MilvusError:
-    """The refusal of a request without a required field, which is spelt in snake case here."""
-    name = "".join("ID" if part == "id" else part.title() for part in field.split("_"))
-    return MilvusError(
-        MISSING_PARAMETER,
-        f"missing required parameters, error: Key: '{kind.__name__}.{name}' "
-        f"Error:Field validation for '{name}' failed on the 'required' tag",
-    )
+def missing_fields(fields: list[tuple[type[Any], str]]) -> MilvusError:
+    """The refusal of a request without these required fields: the class of each, and its name in snake case."""
+    lines = []
+    for kind, field in fields:
+        name = "".join("ID" if part == "id" else part.title() for part in field.split("_"))
+        lines.append(f"Key: '{kind.__name__}.{name}' Error:Field validation for '{name}' failed on the 'required' tag")
+    return MilvusError(MISSING_PARAMETER, "missing required parameters, error: " + "\n".join(lines))
 
 
 def _zero(hint: Any) -> Any:

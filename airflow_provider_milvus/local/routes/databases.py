@@ -9,32 +9,45 @@ from airflow_provider_milvus.local.routes.services import Request, Routes, Servi
 
 
 @dataclass(kw_only=True)
-class DatabaseReq(Request):
+class DatabaseReqRequiredName(Request):
     """A request about one database, which must be named in the body."""
 
     db_name: str = required()
 
 
 @dataclass(kw_only=True)
-class PropertiesReq(DatabaseReq):
+class DatabaseReqWithProperties(DatabaseReqRequiredName):
     """Body of `create` and `alter`."""
 
     properties: dict[str, Any] = field(default_factory=dict)
 
 
-def create(services: Services, request: PropertiesReq) -> None:
+@dataclass(kw_only=True)
+class DropDatabasePropertiesReq(DatabaseReqRequiredName):
+    """Body of `drop_properties`."""
+
+    property_keys: list[str] = field(default_factory=list)
+
+
+def create(services: Services, request: DatabaseReqWithProperties) -> None:
     """Create a database."""
     with services.engine.write_lock:
         services.engine.db.create_database(request.db_name, properties=request.properties)
 
 
-def alter(services: Services, request: PropertiesReq) -> None:
+def alter(services: Services, request: DatabaseReqWithProperties) -> None:
     """Set properties of a database; those that are not named stay."""
     with services.engine.write_lock:
         services.engine.db.alter_database_properties(request.db_name, properties=request.properties)
 
 
-def drop(services: Services, request: DatabaseReq) -> None:
+def drop_properties(services: Services, request: DropDatabasePropertiesReq) -> None:
+    """Remove properties of a database."""
+    with services.engine.write_lock:
+        services.engine.db.drop_database_properties(request.db_name, request.property_keys)
+
+
+def drop(services: Services, request: DatabaseReqRequiredName) -> None:
     """Drop an empty database."""
     with services.engine.write_lock:
         services.engine.db.drop_database(request.db_name)
@@ -46,7 +59,7 @@ def list_databases(services: Services, request: Request) -> list[str]:
     return names
 
 
-def describe(services: Services, request: DatabaseReq) -> dict[str, Any]:
+def describe(services: Services, request: DatabaseReqRequiredName) -> dict[str, Any]:
     """A database and its properties. Milvus Lite numbers no databases, so `dbID` is made from the name."""
     found = services.engine.db.describe_database(request.db_name)
     return {
@@ -57,9 +70,11 @@ def describe(services: Services, request: DatabaseReq) -> dict[str, Any]:
 
 
 ROUTES: Routes = {
-    "/databases/create": (PropertiesReq, create),
-    "/databases/alter": (PropertiesReq, alter),
-    "/databases/drop": (DatabaseReq, drop),
+    "/databases/create": (DatabaseReqWithProperties, create),
+    "/databases/alter": (DatabaseReqWithProperties, alter),
+    "/databases/alter_properties": (DatabaseReqWithProperties, alter),
+    "/databases/drop_properties": (DropDatabasePropertiesReq, drop_properties),
+    "/databases/drop": (DatabaseReqRequiredName, drop),
     "/databases/list": (Request, list_databases),
-    "/databases/describe": (DatabaseReq, describe),
+    "/databases/describe": (DatabaseReqRequiredName, describe),
 }

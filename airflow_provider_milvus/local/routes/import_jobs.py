@@ -1,6 +1,7 @@
 """The REST routes of import jobs: `/v2/vectordb/jobs/import/*`."""
 
 import copy
+import json
 import re
 import time
 from dataclasses import dataclass, field
@@ -10,22 +11,33 @@ from typing import Any
 
 from milvus_lite.engine.collection import Collection
 
-from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied
-from airflow_provider_milvus.local.importing.jobs import COMPLETED, FAILED, FileProgress, Job
+from airflow_provider_milvus.local.errors import ImportDataError, MilvusError, PermissionDenied
+from airflow_provider_milvus.local.importing.jobs import (
+    COMMITTING,
+    COMPLETED,
+    FAILED,
+    IMPORTING,
+    UNCOMMITTED,
+    FileProgress,
+    Job,
+)
 from airflow_provider_milvus.local.lite.engine import DEFAULT_DATABASE
 from airflow_provider_milvus.local.milvus_versions import Version
-from airflow_provider_milvus.local.routes.binding import missing_field, required
+from airflow_provider_milvus.local.routes.binding import missing_fields, required
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
 from airflow_provider_milvus.local.users import User
 
 INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
 PARTITION_NOT_FOUND = 200
-IMPORT_FAILED = 2100
+IMPORT_FAILED, IMPORT_FAILED_ON_SERVER = 2100, 2101
+# What the interceptor of privileges answers is an error of gRPC, which has no code of Milvus's.
+PERMISSION_DENIED = 65535
 MAX_FILE_GROUPS = 1024
 MAX_KEY_BYTES = 256
 # Python refuses to read numbers of thousands of digits; leading zeros are no reason to refuse.
 MAX_NUMBER_CHARS = 100
 INVALID_JSON = 1801
+ASSIGNING, ASSIGNING_PROGRESS = "AssigningIDRange", range(35, 40)
 DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 # No part of it can be read in two ways: trying them all would take minutes where a long text is no duration.
 DURATION = re.compile(r"[+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+", re.ASCII)
@@ -37,7 +49,13 @@ class ImportReq(CollectionNameReq):
 
     partition_name: str = ""
     files: list[list[str]] = required()
-    options: dict[str, str] = field(default_factory=dict)
+    # A null is an empty text, except for `auto_commit`.
+    options: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The options, all of them texts."""
+        return {key: value or "" for key, value in self.options.items()}
 
 
 @dataclass(kw_only=True)
@@ -61,13 +79,17 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
     https://milvus.io/docs/idempotent-import.md
     """
     version = services.version
+    if version.two_phase:
+        _check_auto_commit(request.options)
+    options = request.texts
     _check_privilege(services, request)
     collection = request.collection(services)
     _check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
     groups = [group for group in request.files if group]
-    _check_files(groups, request.options, version)
-    timeout = _timeout(request.options)
-    auto_commit = _auto_commit(request.options) if version.two_phase else True
+    _check_files(groups, options, version)
+    if version.reads_at_submit:
+        _check_there(services, groups)
+    timeout = _timeout(options)
     services.runner.expire()
     now = time.time()
     job = Job(
@@ -77,10 +99,10 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
         collection_id=services.engine.collection_id(collection),
         partition_name=request.partition_name,
         files=[FileProgress(group) for group in groups],
-        options=request.options,
+        options=options,
         created_at=now,
         deadline=None if timeout is None else now + timeout / services.runner.settings.speed,
-        auto_commit=auto_commit,
+        auto_commit=not version.two_phase or options.get("auto_commit", "").lower() != "false",
     )
     # A client that sends an empty key has none.
     key = request.headers.get("idempotency-key") or None if version.idempotency_keys else None
@@ -94,17 +116,17 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
 
 
 def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
-    """State, progress and figures of one job. The job is found by its id alone, whatever the database."""
+    """State, progress and row counts of one job. The job is found by its id alone, whatever the database."""
     job_id = _parse_id(request.job_id)
     if job_id is None:
         raise MilvusError(IMPORT_FAILED, f"parse job id failed, jobID={request.job_id}, err=%w: importing data failed")
     services.runner.expire()
     job = services.table.get(job_id)
     if job is None:
-        raise _import_failed(f"import job does not exist, jobID={job_id}")
+        raise _unknown_job(services.version, f"import job does not exist, jobID={job_id}")
     if services.version.guarded_jobs:
-        _check_privilege_of_job(services, request, job)
-    job = copy.copy(job)  # All figures of one moment.
+        _check_privilege_of_job(request, job)
+    job = copy.copy(job)  # All of one moment.
     shown_rows = job.importing
     created = {"createTime": _rfc3339(job.created_at)} if services.version.create_time else {}
     return _without_empty_reason(
@@ -113,7 +135,7 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
             **created,
             "collectionName": job.collection_name,
             "completeTime": _rfc3339(job.completed_at),
-            "state": job.state,
+            "state": _public_state(services.version, job),
             "progress": job.progress,
             "importedRows": job.imported_rows if shown_rows else 0,
             "totalRows": job.total_rows if shown_rows else 0,
@@ -127,7 +149,7 @@ def describe(services: Services, request: JobIDReq) -> dict[str, Any]:
 def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[str, Any]:
     """All jobs of a collection, or of every database when no collection is named."""
     if services.version.list_needs_collection and not request.collection_name:
-        raise missing_field(CollectionNameReq, "collection_name")
+        raise missing_fields([(CollectionNameReq, "collection_name")])
     services.runner.expire()
     jobs = [copy.copy(job) for job in services.table]
     if request.collection_name:
@@ -142,7 +164,7 @@ def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[st
             {
                 "jobId": str(job.id),
                 "collectionName": job.collection_name,
-                "state": job.state,
+                "state": _public_state(services.version, job),
                 "progress": job.progress,
                 "reason": job.reason,
             }
@@ -154,30 +176,46 @@ def list_jobs(services: Services, request: OptionalCollectionNameReq) -> dict[st
 
 def commit(services: Services, request: JobIDReq) -> None:
     """Make the rows of a resting two-phase job visible, in the background."""
-    job = _two_phase_job(services, request, "commit")
+    job = _ended_by_hand(services, request)
+    if job.state in (COMMITTING, COMPLETED):
+        return
+    if job.state != UNCOMMITTED:
+        raise _import_failed(f"job {job.id} is in state {job.state}, expected Uncommitted")
+    _check_manual(job)
     if not services.runner.commit(job):
-        raise _import_failed(f"cannot commit import job {job.id} in state {job.state}, it must be Uncommitted")
+        raise _import_failed(f"job {job.id} is in state {job.state}, expected Uncommitted")
 
 
 def abort(services: Services, request: JobIDReq) -> None:
     """Discard a two-phase job that is not committed yet."""
-    job = _two_phase_job(services, request, "abort")
-    if not services.runner.abort(job):
-        raise _import_failed(f"cannot abort import job {job.id} in state {job.state}, abort is not allowed")
+    job = _ended_by_hand(services, request)
+    if job.state not in (COMMITTING, COMPLETED):
+        _check_manual(job)
+        if services.runner.abort(job):
+            return
+    raise _import_failed(f"job {job.id} is in terminal/committed state {job.state}, abort not allowed")
 
 
-def _two_phase_job(services: Services, request: JobIDReq, action: str) -> Job:
+def _ended_by_hand(services: Services, request: JobIDReq) -> Job:
     job_id = _parse_id(request.job_id)
     if job_id is None:
-        raise MilvusError(INVALID_PARAMETER, f"invalid job id {request.job_id!r}: invalid parameter")
+        problem = "value out of range" if re.fullmatch(r"[+-]?\d+", request.job_id, re.ASCII) else "invalid syntax"
+        raise MilvusError(
+            INVALID_PARAMETER,
+            f"strconv.ParseInt: parsing {json.dumps(request.job_id)}: {problem}: "
+            f"invalid parameter[expected=int64 jobId][actual={request.job_id}]",
+        )
     services.runner.expire()
     job = services.table.get(job_id)
     if job is None:
-        raise _import_failed(f"import job not found, jobID={request.job_id}")
-    _check_privilege_of_job(services, request, job)
-    if job.auto_commit:
-        raise _import_failed(f"cannot {action} import job {job.id}, it commits by itself (auto_commit=true)")
+        raise _unknown_job(services.version, f"job {job_id} not found")
+    _check_privilege_of_job(request, job)
     return job
+
+
+def _check_manual(job: Job) -> None:
+    if job.auto_commit:
+        raise _import_failed(f"job {job.id} is auto-commit, manual commit/abort not allowed")
 
 
 def _check_privilege(services: Services, request: ImportReq) -> None:
@@ -187,19 +225,19 @@ def _check_privilege(services: Services, request: ImportReq) -> None:
     db_name = request.headers.get("db-name") or DEFAULT_DATABASE
     name = services.engine.db.resolve_collection_name(request.collection_name, db_name)
     if not request.user.may_import(db_name, name):
-        raise _denied(services, request.user, db_name)
+        raise _denied(request.user, db_name)
 
 
-def _check_privilege_of_job(services: Services, request: Request, job: Job) -> None:
+def _check_privilege_of_job(request: Request, job: Job) -> None:
     if request.user is not None and not request.user.may_import(job.db_name, job.collection_name):
-        raise _denied(services, request.user, job.db_name)
+        raise _denied(request.user, job.db_name)
 
 
-def _denied(services: Services, user: User, db_name: str) -> PermissionDenied:
+def _denied(user: User, db_name: str) -> PermissionDenied:
     return PermissionDenied(
-        services.version.denied_code,
+        PERMISSION_DENIED,
         f"rpc error: code = PermissionDenied desc = PrivilegeImport: permission deny to {user.name} in the "
-        f"`{db_name}` database: privilege not permitted",
+        f"`{db_name}` database",
     )
 
 
@@ -211,17 +249,10 @@ def _parse_id(text: str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def unknown_to(version: Version) -> set[str]:
-    """The routes that a version does not have."""
-    unknown = set() if version.describe else {"/jobs/import/describe"}
-    newest = {"/jobs/import/commit", "/jobs/import/abort", "/collections/truncate"}
-    return unknown if version.two_phase else unknown | newest
-
-
 def _check_target(request: ImportReq, collection: Collection, *, has_partition_key: bool) -> None:
-    if _is_on(request.options, "backup") and not request.partition_name:
+    if _is_on(request.texts, "backup") and not request.partition_name:
         raise MilvusError(MISSING_PARAMETER, "partition not specified: missing parameter")
-    if _is_on(request.options, "l0_import"):
+    if _is_on(request.texts, "l0_import"):
         if collection.load_state == "loaded":
             raise _import_failed("for l0 import, collection cannot be loaded, please release it first")
         raise _import_failed("l0 import is disabled")
@@ -255,6 +286,14 @@ def _check_group(group: list[str], version: Version) -> None:
         raise _import_failed(f"for {extensions.pop()[1:]} import, accepts only one file, files={group}")
 
 
+def _check_there(services: Services, groups: list[list[str]]) -> None:
+    for path in (path for group in groups for path in group):
+        try:
+            services.runner.bucket.size(path)
+        except ImportDataError as error:
+            raise _import_failed(f"file {path!r}: {error}") from None
+
+
 def _timeout(options: dict[str, str]) -> float | None:
     """The `timeout` option in seconds; it is written as a Go duration such as `90s` or `1h45m`."""
     text = options.get("timeout", "")
@@ -266,11 +305,14 @@ def _timeout(options: dict[str, str]) -> float | None:
     return sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
 
 
-def _auto_commit(options: dict[str, str]) -> bool:
-    text = options.get("auto_commit", "true").lower()
-    if text not in ("true", "false"):
-        raise MilvusError(INVALID_JSON, f"options.auto_commit must be 'true' or 'false', got {text!r}")
-    return text == "true"
+def _check_auto_commit(options: dict[str, str | None]) -> None:
+    text = options.get("auto_commit", "true")
+    if text is None or text.lower() not in ("true", "false"):
+        raise MilvusError(
+            INVALID_JSON,
+            'can only accept json format request, error: options.auto_commit must be one of "true" or "false": '
+            "invalid parameter",
+        )
 
 
 def _check_limit(services: Services) -> None:
@@ -309,6 +351,18 @@ def _is_on(options: dict[str, str], key: str) -> bool:
 
 def _import_failed(message: str) -> MilvusError:
     return MilvusError(IMPORT_FAILED, f"{message}: importing data failed")
+
+
+def _unknown_job(version: Version, message: str) -> MilvusError:
+    if version.system_errors:
+        return MilvusError(IMPORT_FAILED_ON_SERVER, f"{message}: importing data failed on server side")
+    return _import_failed(message)
+
+
+def _public_state(version: Version, job: Job) -> str:
+    # It comes after the files were counted and before they are imported.
+    assigning = version.assigns_id_range and job.state == IMPORTING and job.progress in ASSIGNING_PROGRESS
+    return ASSIGNING if assigning else job.state
 
 
 def _has_details(job: Job) -> bool:

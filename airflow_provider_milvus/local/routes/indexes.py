@@ -1,5 +1,6 @@
 """The REST routes of indexes: `/v2/vectordb/indexes/*`."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -41,10 +42,10 @@ class IndexReq(CollectionNameReq):
 
 
 @dataclass(kw_only=True)
-class AlterReq(IndexReq):
+class IndexReqWithProperties(IndexReq):
     """Body of `alter_properties`."""
 
-    properties: dict[str, Any] = required()
+    properties: dict[str, Any] = field(default_factory=dict)
 
 
 def build_indexes(collection: Collection, index_params: list[IndexParam]) -> None:
@@ -92,6 +93,9 @@ def describe(services: Services, request: IndexReq) -> list[dict[str, Any]]:
     collection = request.collection(services)
     there = _existing(collection, request.index_name)
     rows = services.engine.stored_rows(collection)
+    params = {"index_type": there["index_type"], "metric_type": there["metric_type"]}
+    if there.get("build_params"):
+        params["params"] = json.dumps(there["build_params"])
     return [
         {
             "indexName": request.index_name,
@@ -103,6 +107,11 @@ def describe(services: Services, request: IndexReq) -> list[dict[str, Any]]:
             "pendingRows": 0,
             "indexState": "Finished",
             "failReason": "",
+            "minIndexVersion": 0,
+            "maxIndexVersion": 0,
+            "mmap.enabled": "",
+            "indexoffsetcache.enabled": "",
+            "indexParams": [{"key": key, "value": value} for key, value in params.items()],
         }
     ]
 
@@ -115,7 +124,7 @@ def drop(services: Services, request: IndexReq) -> None:
         collection.drop_index(request.index_name)
 
 
-def alter_properties(services: Services, request: AlterReq) -> NoReturn:
+def alter_properties(services: Services, request: IndexReqWithProperties) -> NoReturn:
     """Refused: an index of Milvus Lite has no properties."""
     request.collection(services)
     raise not_supported("altering the properties of an index")
@@ -133,5 +142,5 @@ ROUTES: Routes = {
     "/indexes/list": (CollectionNameReq, list_indexes),
     "/indexes/describe": (IndexReq, describe),
     "/indexes/drop": (IndexReq, drop),
-    "/indexes/alter_properties": (AlterReq, alter_properties),
+    "/indexes/alter_properties": (IndexReqWithProperties, alter_properties),
 }

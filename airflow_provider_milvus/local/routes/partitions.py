@@ -1,11 +1,13 @@
 """The REST routes of partitions: `/v2/vectordb/partitions/*`."""
 
 from dataclasses import dataclass
-from typing import NoReturn
+
+from milvus_lite.engine.collection import Collection
 
 from airflow_provider_milvus.local.errors import not_supported
-from airflow_provider_milvus.local.lite.engine import check_partition_name
+from airflow_provider_milvus.local.lite.engine import check_partition_name, is_loaded
 from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.collections import load_collection, require_partitions
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
 
 
@@ -59,16 +61,33 @@ def get_stats(services: Services, request: PartitionReq) -> dict[str, int]:
     return {"rowCount": stats["row_count"]}
 
 
-def load(services: Services, request: PartitionsReq) -> NoReturn:
-    """Refused: Milvus Lite loads a whole collection."""
-    request.collection(services)
-    raise not_supported("loading partitions")
+def load(services: Services, request: PartitionsReq) -> None:
+    """Load partitions. Milvus Lite loads a whole collection, so these must be all of it, or loaded already."""
+    with services.engine.write_lock:
+        collection = _with_partitions(services, request)
+        if not is_loaded(collection):
+            _check_all(collection, request, "loading")
+            load_collection(collection)
 
 
-def release(services: Services, request: PartitionsReq) -> NoReturn:
-    """Refused: Milvus Lite releases a whole collection."""
-    request.collection(services)
-    raise not_supported("releasing partitions")
+def release(services: Services, request: PartitionsReq) -> None:
+    """Release partitions. Milvus Lite releases a whole collection, so these must be all of it, or released already."""
+    with services.engine.write_lock:
+        collection = _with_partitions(services, request)
+        if is_loaded(collection):
+            _check_all(collection, request, "releasing")
+            collection.release()
+
+
+def _with_partitions(services: Services, request: PartitionsReq) -> Collection:
+    collection = request.collection(services)
+    require_partitions(collection, request.partition_names)
+    return collection
+
+
+def _check_all(collection: Collection, request: PartitionsReq, act: str) -> None:
+    if set(collection.list_partitions()) - set(request.partition_names):
+        raise not_supported(f"{act} some of the partitions of a collection")
 
 
 ROUTES: Routes = {

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from milvus_lite.exceptions import (
@@ -22,11 +23,9 @@ UNEXPECTED = 65535
 DISK_LIMIT = 7
 INVALID_PARAMETER = 1100
 ERRORS: dict[type[Exception], tuple[int, str]] = {
-    CollectionNotFoundError: (100, "collection not found"),
     CollectionNotLoadedError: (101, "collection not loaded"),
     PartitionNotFoundError: (200, "partition not found"),
     IndexNotFoundError: (700, "index not found"),
-    DatabaseNotFoundError: (800, "database not found"),
 }
 
 
@@ -41,8 +40,18 @@ class Envelope(JSONResponse):
             return super().render(sendable(content))
 
 
+@dataclass(frozen=True)
+class Reply:
+    """Data, and what stands beside it in the envelope, such as `cost`."""
+
+    data: Any
+    beside: dict[str, Any]
+
+
 def success(data: Any, code: int = 0) -> dict[str, Any]:
-    """The envelope of an answer; `data` is `{}` for an action without a result."""
+    """The envelope of a result; `data` is `{}` for an action without one."""
+    if isinstance(data, Reply):
+        return {"code": code, **data.beside, "data": data.data}
     return {"code": code, "data": {} if data is None else data}
 
 
@@ -52,7 +61,7 @@ def failure(error: MilvusError) -> dict[str, Any]:
 
 
 def sendable(value: Any) -> Any:
-    """The value with null in place of numbers that JSON does not have, and text that an answer can hold."""
+    """The value with null in place of numbers that JSON does not have, and text that a response can hold."""
     if isinstance(value, dict):
         return {plain_text(key): sendable(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -67,13 +76,17 @@ def plain_text(value: str) -> str:
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def as_milvus_error(error: Exception) -> MilvusError:
-    """Milvus answers nearly every error with HTTP 200 and a code."""
+def as_milvus_error(error: Exception, db_name: str = "", collection_name: str = "") -> MilvusError:
+    """The error in Milvus's words; the names are those of the request."""
     if isinstance(error, MilvusError):
         return error
+    if isinstance(error, CollectionNotFoundError):
+        return MilvusError(100, f"collection not found[database={db_name}][collection={collection_name}]")
+    if isinstance(error, DatabaseNotFoundError):
+        return MilvusError(800, f"database not found[database={db_name}]")
     if type(error) in ERRORS:
         code, text = ERRORS[type(error)]
-        return MilvusError(code, f"{error}: {text}")
+        return MilvusError(code, str(error) if text in str(error) else f"{error}: {text}")
     if isinstance(error, MilvusLiteError | ValueError | TypeError | NotImplementedError):
         return MilvusError(INVALID_PARAMETER, f"{error}: invalid parameter")
     if is_disk_full(error):

@@ -3,13 +3,14 @@
 https://milvus.io/api-reference/restful/v2.6.x/v2/Collection%20(v2)/Create.md
 """
 
+import json
 import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
+from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema, Function, FunctionType
 
-from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.importing.columns import MAX_TEXT_BYTES
 from airflow_provider_milvus.local.routes.binding import required
 
@@ -41,6 +42,18 @@ GREATEST: dict[DataType, float] = {
 }
 # What a cluster does not create a field without. Milvus Lite does, and then bounds nothing.
 LIMITS = {DataType.VARCHAR: "max_length", DataType.ARRAY: "max_capacity"}
+FUNCTION_TYPES = ("BM25", "TextEmbedding", "Rerank", "MinHash")
+# How a default value is wrapped, by type: it is a message of protobuf.
+DEFAULT_KEYS = {
+    DataType.BOOL: "BoolData",
+    **dict.fromkeys((DataType.INT8, DataType.INT16, DataType.INT32), "IntData"),
+    DataType.INT64: "LongData",
+    DataType.FLOAT: "FloatData",
+    DataType.DOUBLE: "DoubleData",
+    **dict.fromkeys((DataType.VARCHAR, DataType.GEOMETRY), "StringData"),
+    DataType.TIMESTAMPTZ: "StringData",
+    DataType.JSON: "BytesData",
+}
 WITHOUT_DEFAULT = (DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
 
 
@@ -71,6 +84,9 @@ class Field:
             nullable=self.nullable,
             default_value=self.default_value,
             is_partition_key=self.is_partition_key,
+            enable_analyzer=self._is_on("enable_analyzer"),
+            enable_match=self._is_on("enable_match"),
+            analyzer_params=self._analyzer(),
         )
         for kind in (built.dtype, built.element_type):
             limit = LIMITS.get(kind)
@@ -87,6 +103,21 @@ class Field:
             )
         return built
 
+    def _is_on(self, name: str) -> bool:
+        return str(self.element_type_params.get(name, "")).lower() == "true"
+
+    def _analyzer(self) -> dict[str, Any] | None:
+        given = self.element_type_params.get("analyzer_params")
+        try:
+            parsed = json.loads(given) if isinstance(given, str) else given
+        except ValueError:
+            parsed = given
+        if parsed is not None and not isinstance(parsed, dict):
+            raise MilvusError(
+                INVALID_PARAMETER, f"analyzer_params of field {self.field_name} is no object: invalid parameter"
+            )
+        return parsed
+
     def _parameter(self, name: str) -> int | None:
         value = self.element_type_params.get(name)
         try:
@@ -98,22 +129,47 @@ class Field:
 
 
 @dataclass(kw_only=True)
+class FunctionSchema:
+    """One of `schema.functions`."""
+
+    name: str = required()
+    type: str = required()
+    input_field_names: list[str] = required()
+    output_field_names: list[str] = required()
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Function:
+        """The function as Milvus Lite has it. Raises MilvusError for one of a type that it cannot run by itself."""
+        if self.type not in FUNCTION_TYPES:
+            raise MilvusError(INVALID_PARAMETER, f"Unsupported function type: {self.type}: invalid parameter")
+        if self.type != "BM25":
+            raise not_supported(f"a function of the type {self.type}")
+        return Function(
+            name=self.name,
+            function_type=FunctionType.BM25,
+            input_field_names=self.input_field_names,
+            output_field_names=self.output_field_names,
+            params=self.params,
+        )
+
+
+@dataclass(kw_only=True)
 class Schema:
     """`schema` of a custom collection."""
 
     auto_id: bool = False
     enable_dynamic_field: bool = False
     fields: list[Field] = field(default_factory=list)
-    functions: list[Any] = field(default_factory=list)
+    functions: list[FunctionSchema] = field(default_factory=list)
 
     def build(self) -> CollectionSchema:
         """The schema as Milvus Lite has it. Raises MilvusError for what Milvus Lite does not know."""
-        if self.functions:
-            raise MilvusError(INVALID_PARAMETER, "functions are not supported by the local Milvus: invalid parameter")
-        return CollectionSchema(
-            fields=[one.build(self.auto_id) for one in self.fields],
-            enable_dynamic_field=self.enable_dynamic_field,
-        )
+        functions = [one.build() for one in self.functions]
+        fields = [one.build(self.auto_id) for one in self.fields]
+        outputs = {name for one in functions for name in one.output_field_names}
+        for one in fields:
+            one.is_function_output = one.name in outputs
+        return CollectionSchema(fields=fields, enable_dynamic_field=self.enable_dynamic_field, functions=functions)
 
 
 def describe_field(number: int, one: FieldSchema) -> dict[str, Any]:
@@ -131,11 +187,28 @@ def describe_field(number: int, one: FieldSchema) -> dict[str, Any]:
         "description": "",
         "params": [{"key": key, "value": str(value)} for key, value in params.items() if value is not None],
     }
+    if one.default_value is not None:
+        described["defaultValue"] = {"Data": {DEFAULT_KEYS[one.dtype]: one.default_value}}
+    if one.is_function_output:
+        described["isFunctionOutput"] = True
     return described if one.element_type is None else {**described, "elementType": NAMES[one.element_type]}
 
 
+def describe_function(number: int, one: Function) -> dict[str, Any]:
+    """A function as `collections/describe` shows it."""
+    return {
+        "name": one.name,
+        "description": "",
+        "type": int(one.function_type),
+        "id": 100 + number,
+        "inputFieldNames": one.input_field_names,
+        "outputFieldNames": one.output_field_names,
+        "params": [{"key": key, "value": str(value)} for key, value in one.params.items()],
+    }
+
+
 def _fits(one: FieldSchema, value: Any) -> bool:
-    """Whether a field can have this default value; those that Milvus Lite parses it looks at itself."""
+    """Whether a field can have this default value; those that Milvus Lite parses it checks itself."""
     kind = type(value)
     match one.dtype:
         case DataType.BOOL:

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
+from milvus_lite.exceptions import CollectionNotFoundError
 
+from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.importing.jobs import JobTable
 from airflow_provider_milvus.local.importing.runner import JobRunner
 from airflow_provider_milvus.local.lite.engine import Engine
 from airflow_provider_milvus.local.milvus_versions import Version
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.users import User
+
+COLLECTION_NOT_FOUND = 100
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Services:
 
 
 Handler = Callable[[Services, Any], Any]
-# What a module of routes has to offer: by path, the type of the request's body and what answers it.
+# What a module of routes has to offer: by path, the type of the request's body and its handler.
 Routes = dict[str, tuple[type[Any], Handler]]
 
 
@@ -33,7 +37,7 @@ Routes = dict[str, tuple[type[Any], Handler]]
 class Request:
     """What every request may carry. An empty `db_name` is filled in from the `DB-Name` header.
 
-    `user` is who asks, or None for one who may do all.
+    `user` is who sends it, or None for one who may do all.
     """
 
     db_name: str = ""
@@ -50,3 +54,13 @@ class CollectionNameReq(Request):
     def collection(self, services: Services) -> Collection:
         """The collection of this name or alias."""
         return services.engine.collection(self.db_name, self.collection_name)
+
+    def described(self, services: Services) -> Collection:
+        """The same for a route that describes it first, which older versions refuse in other words."""
+        try:
+            return self.collection(services)
+        except CollectionNotFoundError:
+            if services.version.number >= (3, 0):
+                raise
+            where = f"[database={self.db_name}][collection={self.collection_name}]"
+            raise MilvusError(COLLECTION_NOT_FOUND, f"can't find collection{where}") from None

@@ -15,7 +15,7 @@ from airflow_provider_milvus.local.importing.bucket import Bucket
 from airflow_provider_milvus.local.importing.jobs import IMPORTING
 from airflow_provider_milvus.local.routes import import_jobs
 from airflow_provider_milvus.local.routes.access import authenticated
-from airflow_provider_milvus.local.routes.binding import missing_field, required
+from airflow_provider_milvus.local.routes.binding import missing_fields, required
 from airflow_provider_milvus.local.routes.import_jobs import ImportReq, JobIDReq, OptionalCollectionNameReq
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
 
@@ -48,7 +48,7 @@ class CloudImportReq(CloudReq, CollectionNameReq):
     object_urls: list[list[str]] = field(default_factory=list)
     volume_name: str = ""
     data_paths: list[list[str]] = field(default_factory=list)
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -85,6 +85,7 @@ class ControlPlane:
             "/jobs/import/list": (CloudListReq, self.list_jobs),
             "/jobs/import/describe": (CloudJobReq, self.describe),
             "/jobs/import/get_progress": (CloudJobReq, self.describe),
+            "/jobs/import/getProgress": (CloudJobReq, self.describe),
             "/jobs/import/commit": (CloudJobReq, self.commit),
             "/jobs/import/abort": (CloudJobReq, self.abort),
         }
@@ -113,7 +114,7 @@ class ControlPlane:
         return {"jobId": f"job-{job_id}"}
 
     def describe(self, services: Services, request: CloudJobReq) -> dict[str, Any]:
-        """State, progress and figures of one job."""
+        """State, progress and row counts of one job."""
         return import_jobs.describe(services, self._job(services, request)) | {"jobId": request.job_id}
 
     def list_jobs(self, services: Services, request: CloudListReq) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def _keys(request: CloudImportReq) -> list[str]:
         return [f"{request.volume_name}/{path.lstrip('/')}" for group in request.data_paths for path in group]
     urls = [url for group in request.object_urls for url in group] or [request.object_url]
     if not any(urls):
-        raise missing_field(CloudImportReq, "object_urls")
+        raise missing_fields([(CloudImportReq, "object_urls")])
     return [_key(url) for url in urls]
 
 

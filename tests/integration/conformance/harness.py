@@ -26,6 +26,9 @@ SERVERS: dict[str, dict[str, Any]] = {
     "2.6": {"milvus_version": "2.6"},
     "2.5": {"milvus_version": "2.5"},
     "2.4": {"milvus_version": "2.4"},
+    "2.4.0": {"milvus_version": "2.4.0"},
+    "3.1-dev": {"milvus_version": "3.1-dev"},
+    "3.1-dev, slow": {"milvus_version": "3.1-dev", "min_job_seconds": 10},
     "3.0, jobs of many hours": {"min_job_seconds": 100_000},
     "3.0, full of jobs": {"min_job_seconds": 100_000},
     "3.0, room for one job": {"min_job_seconds": 100_000, "max_jobs": 1},
@@ -118,6 +121,8 @@ class Row:
     headers: Mapping[str, str] = field(default_factory=dict)
     before: tuple[Call, ...] = ()
     method: str = "POST"
+    # Where Milvus's source, its tests or its documents say so; "" for what was read out of the reference.
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -419,6 +424,12 @@ def _show(value: Any) -> str:
 def shown_case(row: Row) -> str:
     """The case, and the server if it is not the ordinary one."""
     return row.case if row.on == "3.0" else f"{row.case} ({row.on})"
+
+
+def shown_rule(row: Row) -> tuple[str, ...]:
+    """The cells of a row that say what is expected."""
+    expected = f"`{show_expected(row.expected)}`"
+    return row.id, row.section, row.source or "reference", row.route, shown_case(row), expected
 
 
 def table_line(*cells: str) -> str:

@@ -1,5 +1,7 @@
 """Section 1.6: how a body becomes a request."""
 
+from dataclasses import replace
+
 from harness import FILES, Row, Some, refused, success
 
 NO_JSON = refused(1801, "can only accept json format request")
@@ -19,7 +21,24 @@ def _with(**more):
 
 
 ROWS = [
-    _create("empty", "an empty body", b"", refused(1801, "can only accept json format request", "{}")),
+    replace(
+        _create(
+            "empty",
+            "an empty body",
+            b"",
+            refused(1801, "can only accept json format request, the request body should be nil, however {} is valid"),
+        ),
+        source="handler_v2.go:387",
+    ),
+    replace(
+        _create(
+            "two-missing",
+            "neither collectionName nor files",
+            {},
+            refused(1802, "Key: 'ImportReq.CollectionName' Error:", "Key: 'ImportReq.Files' Error:"),
+        ),
+        source="handler_v2.go:379",
+    ),
     _create("no-json", "no JSON", b"collectionName=c", NO_JSON),
     _create("cut-json", "JSON that is cut off", b'{"collectionName": "c"', NO_JSON),
     _create("list", "a list", [], WRONG_TYPE),
@@ -58,8 +77,20 @@ ROWS = [
             ("boolean", "true", True),
             ("array", '["300s"]', ["300s"]),
             ("object", "{}", {}),
-            ("null", "null", None),
         )
+    ),
+    replace(
+        _create("null-option", "options {priority: null}", _with(options={"priority": None}), success({"jobId": str})),
+        source="request_v2.go:335",
+    ),
+    replace(
+        _create(
+            "null-auto-commit",
+            "options {auto_commit: null}",
+            _with(options={"auto_commit": None}),
+            refused(1801, 'options.auto_commit must be one of "true" or "false"'),
+        ),
+        source="request_v2.go:336",
     ),
     _create("boolean-auto-commit", "options {auto_commit: false}", _with(options={"auto_commit": False}), WRONG_TYPE),
     _create("text-options", 'options "timeout=5s"', _with(options="timeout=5s"), WRONG_TYPE),

@@ -16,24 +16,36 @@ FIELDS = [
     {"fieldName": "maybe", "dataType": "Bool", "nullable": True},
     {"fieldName": "key", "dataType": "Int64", "isPartitionKey": True},
 ]
+TEXT = {
+    "fieldName": "text",
+    "dataType": "VarChar",
+    "elementTypeParams": {"max_length": 99, "enable_analyzer": True},
+}
+SPARSE = {"fieldName": "sparse", "dataType": "SparseFloatVector"}
+BM25 = {"name": "f", "type": "BM25", "inputFieldNames": ["text"], "outputFieldNames": ["sparse"]}
 
 
 def _row(name: str, action: str, case: str, body, expected, section="11.1", **more) -> Row:
     return Row(f"collection-{name}", section, f"collections/{action}", case, body, expected, **more)
 
 
-def _described(name: str, case: str, create, **described) -> Row:
-    return _row(
-        name, "describe", case, NEW, success(Some(**described)), before=(Call("collections/create", {**NEW, **create}),)
-    )
+def _described(name: str, case: str, create, source="", **described) -> Row:
+    before = (Call("collections/create", {**NEW, **create}),)
+    return _row(name, "describe", case, NEW, success(Some(**described)), before=before, source=source)
 
 
 def _custom(*fields, **schema):
     return {"schema": {"fields": [PRIMARY, VECTOR, *fields], **schema}}
 
 
-def _not_created(name: str, case: str, create, *texts: str) -> Row:
-    return _row(name, "create", case, {**NEW, **create}, refused(1100, *texts))
+def _not_created(name: str, case: str, create, *texts: str, source="") -> Row:
+    return _row(name, "create", case, {**NEW, **create}, refused(1100, *texts), source=source)
+
+
+def _refused(name: str, case: str, create, *texts: str) -> Row:
+    return _row(
+        name, "create", f"{case}: Milvus Lite cannot", {**NEW, **create}, refused(3000, *texts, "not supported")
+    )
 
 
 def _unsupported(kind: str) -> Row:
@@ -135,11 +147,109 @@ CREATE = [
         "bad-dim", "dim x", {"schema": {"fields": [PRIMARY, {**VECTOR, "elementTypeParams": {"dim": "x"}}]}}, "dim"
     ),
     _not_created("same-field-twice", "one field name twice", _custom(VECTOR), "vector"),
+    _described(
+        "bm25",
+        "a BM25 function",
+        {"schema": {"fields": [PRIMARY, TEXT, SPARSE], "functions": [BM25]}},
+        functions=[Some(name="f", type=1, inputFieldNames=["text"], outputFieldNames=["sparse"])],
+        fields=Some(Some(name="sparse", isFunctionOutput=True)),
+        source="utils.go:366",
+    ),
     _not_created(
-        "functions",
-        "functions",
-        {"schema": {"fields": [PRIMARY, VECTOR], "functions": [{"name": "f", "type": "BM25"}]}},
-        "functions are not supported",
+        "unknown-function",
+        "a function of an unknown type",
+        {"schema": {"fields": [PRIMARY, TEXT, SPARSE], "functions": [{**BM25, "type": "Magic"}]}},
+        "Unsupported function type: Magic",
+        source="utils.go:3743",
+    ),
+    *(
+        _refused(name, case, create, *texts)
+        for name, case, create, *texts in (
+            (
+                "embedding-function",
+                "a function that calls a model",
+                {"schema": {"fields": [PRIMARY, TEXT, VECTOR], "functions": [{**BM25, "type": "TextEmbedding"}]}},
+                "TextEmbedding",
+            ),
+            (
+                "binary-quick",
+                "vectorFieldType BinaryVector",
+                {"dimension": 8, "vectorFieldType": "BinaryVector"},
+                "vectorFieldType",
+            ),
+            ("struct-fields", "structFields", _custom(structFields=[{"fieldName": "s"}]), "structFields"),
+            ("external", "schema.externalSource", _custom(externalSource="s3://x"), "externalSource"),
+            (
+                "clustering-key",
+                "isClusteringKey",
+                _custom({"fieldName": "k", "dataType": "Int64", "isClusteringKey": True}),
+                "isClusteringKey",
+            ),
+            ("ttl", "params.ttlSeconds", {"dimension": 4, "params": {"ttlSeconds": 9}}, "ttlSeconds"),
+            (
+                "ttl-property",
+                "properties",
+                {"dimension": 4, "properties": {"collection.ttl.seconds": 9}},
+                "collection.ttl.seconds",
+            ),
+        )
+    ),
+    _not_created(
+        "bad-vector-type",
+        "vectorFieldType Int64",
+        {"dimension": 4, "vectorFieldType": "Int64"},
+        "vectorFieldType can only be [FloatVector, BinaryVector, Float16Vector, BFloat16Vector, SparseFloatVector]",
+        source="handler_v2.go:2389",
+    ),
+    _not_created(
+        "sparse-dimension",
+        "a dimension of a SparseFloatVector",
+        {"dimension": 4, "vectorFieldType": "SparseFloatVector"},
+        "dimension should not be specified for SparseFloatVector quick create",
+        source="handler_v2.go:2400",
+    ),
+    _not_created(
+        "bad-consistency",
+        "consistencyLevel Soon",
+        {"dimension": 4, "consistencyLevel": "Soon"},
+        "consistencyLevel can only be",
+        source="handler_v2.go:2326",
+    ),
+    _described(
+        "quick-static",
+        "params {enableDynamicField: false}",
+        {"dimension": 4, "params": {"enableDynamicField": False}},
+        enableDynamicField=False,
+        source="handler_v2.go:2459",
+    ),
+    _described(
+        "quick-sparse",
+        "vectorFieldType SparseFloatVector",
+        {"vectorFieldType": "SparseFloatVector"},
+        indexes=[Some(metricType="IP")],
+        load="LoadStateLoaded",
+        source="handler_v2.go:2385",
+    ),
+    _described(
+        "two-vectors",
+        "two dense vectors",
+        {**_custom({**VECTOR, "fieldName": "w"}), "indexParams": [INDEX, {"fieldName": "w", "metricType": "IP"}]},
+        indexes=Some(Some(fieldName="vector"), Some(fieldName="w")),
+    ),
+    _described(
+        "default-value",
+        "a default value, as protobuf has it",
+        _custom({"fieldName": "n", "dataType": "Int32", "defaultValue": 7}),
+        fields=Some(Some(name="n", defaultValue={"Data": {"IntData": 7}})),
+        source="utils.go:363",
+    ),
+    _row(
+        "index-of-nothing",
+        "create",
+        "an index of a field that there is not",
+        {**NEW, **_custom(), "indexParams": [{"fieldName": "x"}]},
+        refused(1802, "missing required parameters, error: `x` hasn't defined in schema"),
+        source="handler_v2.go:2750",
     ),
     _row("no-name", "create", "no collectionName", {"dimension": 4}, refused(1802, "CollectionName")),
     _row(
@@ -191,6 +301,34 @@ STATES = [
             Call("databases/create", {"dbName": "{row}"}),
             Call("collections/create", {"dbName": "{row}", "collectionName": "x", "dimension": 4}),
         ),
+    ),
+    _row(
+        "alter-properties",
+        "describe",
+        "after alter_properties",
+        OWN,
+        success(Some(properties=[{"key": "timezone", "value": "UTC"}])),
+        before=(Call("collections/alter_properties", {**OWN, "properties": {"timezone": "UTC"}}),),
+        source="handler_v2.go:212",
+    ),
+    _row(
+        "drop-properties",
+        "describe",
+        "after drop_properties",
+        OWN,
+        success(Some(properties=[])),
+        before=(
+            Call("collections/alter_properties", {**OWN, "properties": {"timezone": "UTC"}}),
+            Call("collections/drop_properties", {**OWN, "propertyKeys": ["timezone"]}),
+        ),
+        source="handler_v2.go:218",
+    ),
+    _row(
+        "alter-ttl",
+        "alter_properties",
+        "a time to live: Milvus Lite cannot",
+        {**OWN, "properties": {"collection.ttl.seconds": 9}},
+        refused(3000, "collection.ttl.seconds", "not supported"),
     ),
     _row("drop", "has", "after drop", OWN, success({"has": False}), before=(Call("collections/drop", OWN),)),
     _row("drop-nothing", "drop", "one that is not there", {"collectionName": "nowhere"}, success()),

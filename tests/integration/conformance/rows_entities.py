@@ -8,10 +8,10 @@ FILL = Call("entities/insert", {**OWN, "data": DATA})
 RELEASE = Call("collections/release", OWN)
 
 
-def _row(name: str, action: str, case: str, body, expected, *before: Call, section="11.3") -> Row:
-    return Row(
-        f"entity-{name}", section, f"entities/{action}", case, {**OWN, **body}, expected, before=before or (FILL,)
-    )
+def _row(name: str, action: str, case: str, body, expected, *before: Call, section="11.3", source="") -> Row:
+    route = f"entities/{action}"
+    before = before or (FILL,)
+    return Row(f"entity-{name}", section, route, case, {**OWN, **body}, expected, before=before, source=source)
 
 
 def _rows(*keys: int):
@@ -34,15 +34,71 @@ ROWS = [
         "insert",
         "one row that is no list",
         {"data": DATA[3]},
-        success({"insertCount": 1, "insertIds": [3]}),
+        refused(1801, "cannot unmarshal object into Go struct field CollectionDataReq.data"),
+        source="request_v2.go:450",
+    ),
+    _row(
+        "insert-no-row",
+        "insert",
+        "data []",
+        {"data": []},
+        refused(1804, "fail to deal the insert data, error: missing required parameters"),
+        source="utils.go:472",
+    ),
+    _row(
+        "insert-no-vector",
+        "insert",
+        "a row without its vector",
+        {"data": [{"id": 9}]},
+        refused(1804, "missing vector field: vector: invalid parameter[expected=FloatVector][actual=]"),
+        source="utils.go:545",
+    ),
+    _row(
+        "upsert-no-vector",
+        "upsert",
+        "a row without its vector",
+        {"data": [{"id": 3}]},
+        refused(1804, "missing vector field: vector"),
+        source="utils.go:545",
+    ),
+    _row(
+        "insert-text-as-number",
+        "insert",
+        "an Int64 as text, a vector as text",
+        {"data": [{"id": "9", "vector": "[0, 0, 0, 0]"}]},
+        success({"insertCount": 1, "insertIds": [9]}),
         RELEASE,
+        source="utils.go:640",
+    ),
+    _row(
+        "insert-fraction",
+        "insert",
+        "1.0 as Int64",
+        {"data": [{"id": 1.0, "vector": [0, 0, 0, 0]}]},
+        refused(1804, "[expected=Int64][actual=1.0]"),
+        source="utils.go:640",
+    ),
+    _row(
+        "insert-meta",
+        "insert",
+        "a key $meta",
+        {"data": [{"id": 9, "vector": [0, 0, 0, 0], "$meta": {}}]},
+        refused(1804, "use the invalid field name($meta) when enable dynamicField"),
+        source="utils.go:793",
+    ),
+    _row(
+        "upsert-partial",
+        "upsert",
+        "partialUpdate: Milvus Lite cannot",
+        {"data": [{"id": 3}], "partialUpdate": True},
+        refused(3000, "partialUpdate", "not supported"),
     ),
     _row("insert-no-data", "insert", "no data", {}, refused(1802, "Data")),
     _row(
         "insert-bad-dim",
         "insert",
         "a vector of two",
-        {"data": {"id": 9, "vector": [0, 0]}},
+        {"data": [{"id": 9, "vector": [0, 0]}]},
         refused(1804, "vector"),
         section="8, 11.3",
     ),
@@ -50,7 +106,7 @@ ROWS = [
         "insert-bad-type",
         "insert",
         "a text as Int64",
-        {"data": {"id": "x", "vector": [0, 0, 0, 0]}},
+        {"data": [{"id": "x", "vector": [0, 0, 0, 0]}]},
         refused(1804, "id"),
         section="8, 11.3",
     ),
@@ -58,7 +114,7 @@ ROWS = [
         "insert-unknown-partition",
         "insert",
         "an unknown partition",
-        {"data": DATA[0], "partitionName": "nowhere"},
+        {"data": [DATA[0]], "partitionName": "nowhere"},
         refused(200, "partition not found"),
     ),
     _row(
@@ -164,9 +220,158 @@ ROWS = [
         success([Some(id=3, colour="red"), Some(id=4, colour="blue")]),
     ),
     _row("search-limit", "search", "limit 1", {**NEAR, "limit": 1}, success([Some(id=3)])),
-    _row("search-no-data", "search", "no data", {}, refused(1802, "Data")),
-    _row("search-bad-dim", "search", "a vector of two", {**NEAR, "data": [[1, 2]]}, refused(1100)),
-    _row("search-unknown-field", "search", "an unknown annsField", {**NEAR, "annsField": "x"}, refused(1100, "x")),
+    _row(
+        "search-no-data",
+        "search",
+        "neither data nor ids",
+        {},
+        refused(1802, "either 'ids' (for primary key search) or 'data' (for vector search) must be provided"),
+        source="handler_v2.go:1889",
+    ),
+    _row(
+        "search-both",
+        "search",
+        "data and ids",
+        {**NEAR, "ids": [1]},
+        refused(1100, "mutually exclusive"),
+        source="handler_v2.go:1880",
+    ),
+    _row(
+        "search-ids",
+        "search",
+        "ids",
+        {**ONLY_ID, "ids": [3, 0], "limit": 1},
+        success([Some(id=3), Some(id=0)]),
+        source="request_v2.go:500",
+    ),
+    _row(
+        "search-no-limit",
+        "search",
+        "limit 0",
+        {**NEAR, "limit": 0},
+        refused(1100, "topk [0] is invalid, it should be in range [1, 16384], but got 0"),
+        source="internal/proxy/search_util.go:497",
+    ),
+    _row(
+        "search-group",
+        "search",
+        "groupingField",
+        {**NEAR, "groupingField": "id", "limit": 2},
+        success([Some(id=3), Some(id=4)]),
+        source="handler_v2.go:1952",
+    ),
+    *(
+        _row(
+            f"search-{name}",
+            "search",
+            f"{name}: Milvus Lite cannot",
+            {**NEAR, name: value},
+            refused(3000, name, "not supported"),
+        )
+        for name, value in (
+            ("orderByFields", ["id"]),
+            ("searchAggregation", {"fields": ["id"]}),
+            ("functionScore", {"functions": [{"name": "f"}]}),
+            ("functionChains", [{"name": "f"}]),
+        )
+    ),
+    *(
+        _row(
+            f"query-{name}",
+            "query",
+            f"{name}: Milvus Lite cannot",
+            {"filter": "id > 0", name: ["id"]},
+            refused(3000, name, "not supported"),
+        )
+        for name in ("orderByFields", "groupByFields")
+    ),
+    *(
+        _row(
+            f"{action}-bad-consistency",
+            action,
+            "consistencyLevel Soon",
+            {**more, "consistencyLevel": "Soon"},
+            refused(
+                1100,
+                "consistencyLevel can only be [Strong, Session, Bounded, Eventually, Customized], default: Bounded, ",
+                "err:parameter:'Soon' is incorrect",
+            ),
+            source="handler_v2.go:1411",
+        )
+        for action, more in (("query", {}), ("get", {"id": 1}), ("search", NEAR))
+    ),
+    _row(
+        "query-blank",
+        "query",
+        "a filter of white space holds for all rows",
+        {"filter": " ", **ONLY_ID},
+        _rows(0, 1, 2, 3, 4, 5),
+        source="tests/restful_client_v2/testcases/test_import_2pc_operation.py:1944",
+    ),
+    _row(
+        "count-blank",
+        "query",
+        "count(*) with a filter of white space",
+        {"filter": " ", "limit": 0, "outputFields": ["count(*)"]},
+        success([{"count(*)": 6}]),
+        source="tests/restful_client_v2/testcases/test_vector_operations.py:4601",
+    ),
+    _row(
+        "query-no-limit",
+        "query",
+        "no filter, limit 0",
+        {"filter": "", "limit": 0},
+        refused(1100, "empty expression should be used with limit"),
+        source="internal/proxy/task_query.go:802",
+    ),
+    _row(
+        "query-null-limit",
+        "query",
+        "limit null",
+        {"filter": "", "limit": None, **ONLY_ID},
+        _rows(0, 1, 2, 3, 4, 5),
+        source="handler_v2.go:240",
+    ),
+    _row(
+        "delete-blank",
+        "delete",
+        "a filter of white space",
+        {"filter": " "},
+        refused(1100, "delete plan can't be empty or always true"),
+        source="internal/proxy/task_delete.go:346",
+    ),
+    *(
+        _row(
+            f"{action.replace('_', '-')}",
+            action,
+            "two searches, merged",
+            {
+                "search": [{**NEAR, "data": [[3.2, 0, 0, 0]]}, {**NEAR, "data": [[5, 0, 0, 0]]}],
+                "rerank": {"strategy": "rrf", "params": {"k": 60}},
+                "limit": 2,
+                **ONLY_ID,
+            },
+            success([Some(id=4), Some(distance=float)]),
+            source=f"handler_v2.go:{line}",
+        )
+        for action, line in (("hybrid_search", 275), ("advanced_search", 269))
+    ),
+    _row(
+        "search-bad-dim",
+        "search",
+        "a vector of two",
+        {**NEAR, "data": [[1, 2]]},
+        refused(1801, "dimension: 4, but length of []float: 2"),
+        source="handler_v2.go:2009",
+    ),
+    _row(
+        "search-unknown-field",
+        "search",
+        "an unknown annsField",
+        {**NEAR, "annsField": "x"},
+        refused(1801, "cannot find a vector field: field not found[field=x]"),
+        source="handler_v2.go:1804",
+    ),
     _row(
         "search-released",
         "search",
@@ -179,8 +384,23 @@ ROWS = [
     _row("get", "get", "a row by its key", {"id": [4], **ONLY_ID}, _rows(4)),
     _row("get-one", "get", "a key that is no list", {"id": 4, **ONLY_ID}, _rows(4)),
     _row("get-missing", "get", "a key that is not there", {"id": [77], **ONLY_ID}, success([])),
+    _row(
+        "get-bad-id",
+        "get",
+        "a key of another type",
+        {"id": ["x"]},
+        refused(1806, "please check the primary key"),
+        source="handler_v2.go:1476",
+    ),
     _row("get-no-id", "get", "no id", {}, refused(1802, "ID")),
-    _row("delete", "delete", "a filter", {"filter": "id in [0, 1]"}, success()),
+    _row(
+        "delete",
+        "delete",
+        "a filter",
+        {"filter": "id in [0, 1]"},
+        success({"deleteCount": 2}),
+        source="handler_v2.go:1570",
+    ),
     _row(
         "deleted",
         "query",

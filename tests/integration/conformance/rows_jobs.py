@@ -82,7 +82,7 @@ DESCRIBE = [
         progress=0,
         importedRows=0,
         completeTime="",
-        reason=re.compile("(?i).*abort.*"),
+        reason="aborted by user",
     ),
     *_is("timed out", "4.5", state="Failed", reason="import timeout"),
     _describe(
@@ -246,8 +246,12 @@ LIST = [
 ]
 
 
-def _end(action: str, name: str, case: str, job: str, expected, before=(), on="3.0") -> Row:
-    return Row(f"{action}-{name}", "7.1", f"jobs/import/{action}", case, {"jobId": job}, expected, on, before=before)
+def _end(action: str, name: str, case: str, job: str, expected, before=(), on="3.0", source="") -> Row:
+    route = f"jobs/import/{action}"
+    return Row(f"{action}-{name}", "7.1", route, case, {"jobId": job}, expected, on, before=before, source=source)
+
+
+SERVICES = "internal/datacoord/services.go:2994"
 
 
 def _family(*texts: str):
@@ -257,22 +261,108 @@ def _family(*texts: str):
 ENDINGS = [
     _end("commit", "resting", "a job at rest", "{job}", success(), (started("job", **TWO_PHASE), resting("{job}"))),
     _end("commit", "again", "a job that was committed", "{committed}", success()),
-    _end("commit", "pending", "a job that has not begun", "{running in two phases}", _family("Pending"), on=SLOW),
-    _end("commit", "aborted", "an aborted job", "{aborted}", _family("Failed")),
-    _end("commit", "failed", "a job that failed by itself", "{failed in two phases}", _family("Failed")),
-    _end("commit", "ordinary", "a job that commits by itself", "{completed}", _family()),
+    _end(
+        "commit",
+        "pending",
+        "a job that has not begun",
+        "{running in two phases}",
+        _family("is in state Pending, expected Uncommitted"),
+        on=SLOW,
+        source=SERVICES,
+    ),
+    _end(
+        "commit",
+        "aborted",
+        "an aborted job",
+        "{aborted}",
+        _family("is in state Failed, expected Uncommitted"),
+        source=SERVICES,
+    ),
+    _end(
+        "commit",
+        "failed",
+        "a job that failed by itself",
+        "{failed in two phases}",
+        _family("is in state Failed, expected Uncommitted"),
+        source=SERVICES,
+    ),
+    _end(
+        "commit",
+        "ordinary",
+        "a completed job that commits by itself",
+        "{completed}",
+        success(),
+        source="internal/datacoord/services.go:2989",
+    ),
+    _end(
+        "commit",
+        "ordinary-failed",
+        "a failed job that commits by itself",
+        "{failed}",
+        _family("is in state Failed, expected Uncommitted"),
+        source=SERVICES,
+    ),
+    _end(
+        "abort",
+        "ordinary-pending",
+        "a job that commits by itself and has not begun",
+        "{running}",
+        _family("is auto-commit, manual commit/abort not allowed"),
+        on=SLOW,
+        source="internal/datacoord/services.go:2961",
+    ),
+    _end(
+        "abort",
+        "ordinary-failed",
+        "a failed job that commits by itself",
+        "{failed}",
+        _family("is auto-commit, manual commit/abort not allowed"),
+        source="internal/datacoord/services.go:2961",
+    ),
     _end("abort", "resting", "a job at rest", "{job}", success(), (started("job", **TWO_PHASE), resting("{job}"))),
     _end("abort", "pending", "a job that has not begun", "{job}", success(), (started("job", **TWO_PHASE),), SLOW),
     _end("abort", "again", "a job that was aborted", "{aborted}", success()),
-    _end("abort", "committed", "a committed job", "{committed}", _family("Completed", "abort is not allowed")),
+    _end(
+        "abort",
+        "committed",
+        "a committed job",
+        "{committed}",
+        _family("is in terminal/committed state Completed, abort not allowed"),
+        source="internal/datacoord/services.go:3031",
+    ),
     _end("abort", "failed", "a job that failed by itself", "{failed in two phases}", success()),
-    _end("abort", "ordinary", "a job that commits by itself", "{completed}", _family()),
+    _end(
+        "abort",
+        "ordinary",
+        "a completed job that commits by itself",
+        "{completed}",
+        _family("is in terminal/committed state Completed, abort not allowed"),
+        source="internal/datacoord/services.go:3031",
+    ),
     *(
         row
         for action in ("commit", "abort")
         for row in (
-            _end(action, "unknown", "an unknown id", "5", _family("not found")),
-            _end(action, "no-number", "an id that is no number", "abc", refused(1100)),
+            _end(
+                action,
+                "unknown",
+                "an unknown id",
+                "5",
+                _family("job 5 not found"),
+                source="internal/datacoord/services.go:2954",
+            ),
+            _end(
+                action,
+                "no-number",
+                "an id that is no number",
+                "abc",
+                refused(
+                    1100,
+                    'strconv.ParseInt: parsing "abc": invalid syntax',
+                    "[expected=int64 jobId][actual=abc]",
+                ),
+                source="handler_v2.go:3986",
+            ),
             _end(action, "missing", "no jobId", None, refused(1802, "'JobIDReq.JobID'")),
             _end(action, "numeric", "jobId 5", 5, refused(1801, "cannot unmarshal")),
         )

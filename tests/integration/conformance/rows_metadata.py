@@ -1,11 +1,13 @@
 """Section 11.2: indexes, partitions, aliases and databases."""
 
+from dataclasses import replace
+
 from harness import Call, Row, Some, refused, success
 
 OWN = {"collectionName": "{own}"}
 PART = {**OWN, "partitionName": "p"}
 MAKE_PART = Call("partitions/create", PART)
-ROW_IN_PART = Call("entities/insert", {**PART, "data": {"id": 1, "vector": [0, 0, 0, 0]}})
+ROW_IN_PART = Call("entities/insert", {**PART, "data": [{"id": 1, "vector": [0, 0, 0, 0]}]})
 RELEASE = Call("collections/release", OWN)
 DROP_INDEX = Call("indexes/drop", {**OWN, "indexName": "vector"})
 BARE = (RELEASE, DROP_INDEX)
@@ -41,6 +43,11 @@ INDEXES = [
                     "pendingRows": 0,
                     "indexState": "Finished",
                     "failReason": "",
+                    "minIndexVersion": int,
+                    "maxIndexVersion": int,
+                    "mmap.enabled": "",
+                    "indexoffsetcache.enabled": "",
+                    "indexParams": [{"key": "index_type", "value": str}, {"key": "metric_type", "value": "L2"}],
                 }
             ]
         ),
@@ -146,17 +153,52 @@ PARTITIONS = [
     _row("partition-no-name", "partitions/create", "no partitionName", OWN, refused(1802, "PartitionName")),
     _row(
         "partition-load",
+        "collections/get_load_state",
+        "after all partitions were loaded",
+        OWN,
+        success({"loadState": "LoadStateLoaded", "loadProgress": 100}),
+        RELEASE,
+        Call("partitions/load", {**OWN, "partitionNames": ["_default"]}),
+    ),
+    _row(
+        "partition-load-again",
         "partitions/load",
-        "Milvus Lite loads whole collections",
-        {**OWN, "partitionNames": ["_default"]},
+        "one of a loaded collection",
+        {**OWN, "partitionNames": ["p"]},
+        success(),
+        MAKE_PART,
+    ),
+    _row(
+        "partition-load-some",
+        "partitions/load",
+        "one of two: Milvus Lite loads whole collections",
+        {**OWN, "partitionNames": ["p"]},
         refused(3000, "not supported"),
+        MAKE_PART,
+        RELEASE,
+    ),
+    _row(
+        "partition-load-nowhere",
+        "partitions/load",
+        "one that is not there",
+        {**OWN, "partitionNames": ["nowhere"]},
+        refused(200, "partition not found[partition=nowhere]"),
     ),
     _row(
         "partition-release",
+        "collections/get_load_state",
+        "after all partitions were released",
+        OWN,
+        success({"loadState": "LoadStateNotLoad"}),
+        Call("partitions/release", {**OWN, "partitionNames": ["_default"]}),
+    ),
+    _row(
+        "partition-release-some",
         "partitions/release",
-        "Milvus Lite releases whole collections",
-        {**OWN, "partitionNames": ["_default"]},
+        "one of two: Milvus Lite releases whole collections",
+        {**OWN, "partitionNames": ["p"]},
         refused(3000, "not supported"),
+        MAKE_PART,
     ),
     _row("partition-load-no-names", "partitions/load", "no partitionNames", OWN, refused(1802, "PartitionNames")),
     *(
@@ -261,6 +303,24 @@ DATABASES = [
         success(Some(properties=[{"key": "timezone", "value": "UTC"}])),
         MAKE_DB,
         Call("databases/alter", {**DB, "properties": {"timezone": "UTC"}}),
+    ),
+    *(
+        replace(
+            _row(
+                f"db-{action.replace('_', '-')}",
+                "databases/describe",
+                f"after {action}",
+                DB,
+                success(Some(properties=properties)),
+                Call("databases/create", {**DB, "properties": {"timezone": "UTC"}}),
+                Call(f"databases/{action}", {**DB, **more}),
+            ),
+            source=f"handler_v2.go:{line}",
+        )
+        for action, more, properties, line in (
+            ("alter_properties", {"properties": {"timezone": "GMT"}}, [{"key": "timezone", "value": "GMT"}], 236),
+            ("drop_properties", {"propertyKeys": ["timezone"]}, [], 232),
+        )
     ),
     _row(
         "db-alter-nothing",

@@ -4,7 +4,7 @@ from harness import FILES, Call, Expected, Row, Some, refused, success
 
 USERS = "3.0, with users"
 LOADER, GUEST = ({"Authorization": f"Bearer {name}:p"} for name in ("loader", "guest"))
-DENIED = refused(1401, "PrivilegeImport", "privilege not permitted", status=403)
+DENIED = refused(65535, "rpc error: code = PermissionDenied desc = PrivilegeImport: permission deny to", status=403)
 IMPORT = {"collectionName": "c", **FILES}
 DOCS = {"collectionName": "docs", **FILES}
 TEAM = (Call("databases/create", {"dbName": "team"}, must=False),)
@@ -12,7 +12,9 @@ TEAM = (Call("databases/create", {"dbName": "team"}, must=False),)
 
 def _row(name: str, section: str, route: str, case: str, body, expected: Expected, user=LOADER, **more) -> Row:
     more = {"on": USERS, **more}
-    return Row(f"privilege-{name}", section, f"jobs/import/{route}", case, body, expected, headers=user, **more)
+    source = "internal/proxy/privilege_interceptor.go:208" if expected is DENIED else ""
+    route = f"jobs/import/{route}"
+    return Row(f"privilege-{name}", section, route, case, body, expected, headers=user, source=source, **more)
 
 
 ROWS = [
@@ -104,16 +106,7 @@ ROWS = [
     _row("commit-denied", "6.2", "commit", "a user without it", {"jobId": "{resting}"}, DENIED, GUEST),
     _row("abort", "6.2", "abort", "a user with the privilege", {"jobId": "{aborted}"}, success()),
     _row("abort-denied", "6.2", "abort", "a user without it", {"jobId": "{resting}"}, DENIED, GUEST),
-    _row(
-        "create-denied-2.4",
-        "6.3",
-        "create",
-        "a user without it: the code is another one",
-        IMPORT,
-        refused(65535, "PermissionDenied", "PrivilegeImport", status=403),
-        GUEST,
-        on="2.4, with users",
-    ),
+    _row("create-denied-2.4", "6.3", "create", "a user without it", IMPORT, DENIED, GUEST, on="2.4, with users"),
     _row("create-denied-2.5", "6.2", "create", "a user without it", IMPORT, DENIED, GUEST, on="2.5, with users"),
     _row(
         "describe-2.5",

@@ -75,7 +75,38 @@ def _authenticates(name: str, header: str | None, expected: Expected) -> Row:
 
 INSERT = Call("entities/insert", {"collectionName": "{own}", "data": [{"id": 2**53 + 1, "vector": [0, 0, 0, 0]}]})
 
+UNSUPPORTED = {
+    "users/list": 290,
+    "users/create": 293,
+    "roles/list": 299,
+    "roles/grant_privilege_v2": 307,
+    "privilege_groups/list": 313,
+    "resource_groups/list": 352,
+    "segments/describe": 361,
+    "quotacenter/describe": 362,
+    "common/run_analyzer": 365,
+    "collections/fields/add": 226,
+    "collections/fields/alter_properties": 223,
+    "collections/add_function": 213,
+    "indexes/drop_properties": 324,
+    "file_resources/list": 358,
+    "jobs/snapshot/list": 342,
+    "jobs/external_collection/list": 345,
+}
+
 ROWS = [
+    *(
+        Row(
+            f"unsupported-{_name(route)}",
+            "1.1",
+            route,
+            "what Milvus Lite cannot do is refused, and no unknown route",
+            {},
+            refused(3000, "is not supported by the local Milvus"),
+            source=f"handler_v2.go:{line}",
+        )
+        for route, line in UNSUPPORTED.items()
+    ),
     *(
         Row(
             f"empty-object-{_name(route)}",
@@ -257,7 +288,8 @@ ROWS = [
         "collections/has",
         "Request-Timeout: soon",
         {"collectionName": "c"},
-        success({"has": True}),
+        refused(1100, 'Request-Timeout parse failed, err: strconv.ParseInt: parsing "soon": invalid syntax'),
         headers={"Request-Timeout": "soon"},
+        source="timeout_middleware.go:245",
     ),
 ]

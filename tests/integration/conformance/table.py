@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from deviations import DEVIATIONS
-from harness import Servers, holds, show_answer, show_expected, shown_case, table_line
+from harness import Servers, holds, show_answer, shown_rule, table_line
 from rows import ROWS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
@@ -13,8 +13,11 @@ INTRODUCTION = """\
 # The local Milvus against the rules of Milvus's REST API
 
 {held} of {all} rules hold. Each row was sent to a running local Milvus, and its answer compared with what the reference
-demands; `make conformance` runs them anew and writes this page, and the tests run each of them too. The sections are
+demands; `make conformance` runs them again and writes this page, and the tests run each of them too. The sections are
 those of the reference for `/v2/vectordb`, which was made from the sources, tests and documents of Milvus 2.4 to 3.0.
+{sourced} rows name the file and line of Milvus's source that they come from, the others rest on the reference alone.
+A bare file name lies in `internal/distributed/proxy/httpserver` of `milvus-io/milvus`; `@` names a branch other than
+master.
 
 In the last two columns stands the code (0 is a success), then data, or texts that the message must have; what is in
 braces with `…` may have more, `<int>` is any of that type, `/…/` a pattern. All answers are HTTP 200 unless they say
@@ -32,8 +35,8 @@ means in practice.
 HEAD = """
 ## {title}
 
-| row | section | route | case | expected | got |
-| --- | --- | --- | --- | --- | --- |
+| row | section | source | route | case | expected | got |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 TITLES = {
     "rows_transport": "Routes, headers and status",
@@ -60,10 +63,10 @@ def main() -> int:
                 if not holds(expected, answer):
                     failed.append(row.id)
                     got = f"**does not hold:** {got}"
-                tables.append(
-                    table_line(row.id, row.section, row.route, shown_case(row), f"`{show_expected(row.expected)}`", got)
-                )
-    page = INTRODUCTION.format(held=len(ROWS) - len(failed), all=len(ROWS)) + "".join(tables)
+                tables.append(table_line(*shown_rule(row), got))
+    page = INTRODUCTION.format(
+        held=len(ROWS) - len(failed), all=len(ROWS), sourced=sum(bool(row.source) for row in ROWS)
+    ) + "".join(tables)
     DOCUMENT.write_text(page + DIFFERENCES + "".join(table_line(*one) for one in DEVIATIONS))
     print(f"{len(ROWS) - len(failed)} of {len(ROWS)} rules hold", *failed, sep="\n")
     return bool(failed)

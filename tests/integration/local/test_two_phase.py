@@ -73,7 +73,7 @@ def test_second_commit_is_no_error(client, resting):
 def test_abort_fails_the_job_and_leaves_no_row(client, resting):
     client.post("/jobs/import/abort", jobId=resting)
     job = client.wait(resting)
-    assert (job["state"], job["reason"], client.rows()) == ("Failed", "import job aborted by user", 0)
+    assert (job["state"], job["reason"], client.rows()) == ("Failed", "aborted by user", 0)
 
 
 def test_second_abort_is_no_error(client, resting):
@@ -86,14 +86,14 @@ def test_running_job_can_be_aborted(serve, client):
     job_id = client.start("rows.parquet", **TWO_PHASE)
     client.wait(job_id, "Importing")
     client.post("/jobs/import/abort", jobId=job_id)
-    assert client.wait(job_id)["reason"] == "import job aborted by user"
+    assert client.wait(job_id)["reason"] == "aborted by user"
 
 
 def test_running_job_cannot_be_committed(serve, client):
     client = serve(min_job_seconds=20)
     job_id = client.start("rows.parquet", **TWO_PHASE)
     answer = client.ask("/jobs/import/commit", jobId=job_id)
-    assert (answer["code"], "must be Uncommitted" in answer["message"]) == (2100, True)
+    assert (answer["code"], "expected Uncommitted" in answer["message"]) == (2100, True)
 
 
 def test_aborted_job_cannot_be_committed(client, resting):
@@ -105,14 +105,22 @@ def test_committed_job_cannot_be_aborted(client, resting):
     client.post("/jobs/import/commit", jobId=resting)
     client.wait(resting)
     answer = client.ask("/jobs/import/abort", jobId=resting)
-    assert (answer["code"], "abort is not allowed" in answer["message"], client.rows()) == (2100, True, 10)
+    assert (answer["code"], "abort not allowed" in answer["message"], client.rows()) == (2100, True, 10)
 
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
-def test_ordinary_job_can_be_neither_committed_nor_aborted(client, action):
+def test_ordinary_job_can_be_neither_committed_nor_aborted(serve, client, action):
+    client = serve(min_job_seconds=60)
+    job_id = client.start("rows.parquet")
+    assert client.ask(f"/jobs/import/{action}", jobId=job_id)["code"] == 2100
+
+
+def test_completed_ordinary_job_is_committed_already(client):
     job_id = client.start("rows.parquet")
     client.wait(job_id)
-    assert client.ask(f"/jobs/import/{action}", jobId=job_id)["code"] == 2100
+    assert client.post("/jobs/import/commit", jobId=job_id) == {}
+    assert client.ask("/jobs/import/abort", jobId=job_id)["code"] == 2100
+    assert client.rows() == 10
 
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
@@ -169,7 +177,7 @@ def test_killed_server_remembers_an_abort_that_no_worker_has_seen(command):
     job_id = client.start("rows.json", **TWO_PHASE)
     client.post("/jobs/import/abort", jobId=job_id)
     client.milvus.end(signal.SIGKILL)
-    assert command().wait(job_id)["reason"] == "import job aborted by user"
+    assert command().wait(job_id)["reason"] == "aborted by user"
 
 
 @pytest.mark.parametrize("recorded", [False, True])

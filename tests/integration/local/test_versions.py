@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_milvus.local import LocalMilvus
 
-OLD = ["2.4", "2.5", "2.6"]
+OLD = ["2.4.0", "2.4", "2.5", "2.6"]
 
 
 @pytest.fixture(params=OLD)
@@ -36,26 +36,40 @@ def test_older_version_ignores_the_idempotency_key(serve, client, version):
     assert client.rows() == 20
 
 
-def test_version_2_4_spells_success_and_job_id_its_own_way(serve, client):
-    client = serve(milvus_version="2.4")
+def test_first_builds_of_2_4_spell_success_and_job_id_their_own_way(serve, client):
+    client = serve(milvus_version="2.4.0")
     answer = client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])
     assert (answer["code"], list(answer["data"])) == (200, ["jobID"])
 
 
-def test_version_2_4_knows_get_progress_alone(serve, client):
-    client = serve(milvus_version="2.4")
+def test_first_builds_of_2_4_know_get_progress_alone(serve, client):
+    client = serve(milvus_version="2.4.0")
     assert client.send("/jobs/import/describe", {"jobId": "1"})[0] == 404
     assert client.ask("/jobs/import/get_progress", jobId="1")["code"] == 2100
 
 
-def test_version_2_4_lists_one_collection_only(serve, client):
-    client = serve(milvus_version="2.4")
+def test_first_builds_of_2_4_list_one_collection_only(serve, client):
+    client = serve(milvus_version="2.4.0")
     assert client.ask("/jobs/import/list")["code"] == 1802
     assert client.ask("/jobs/import/list", collectionName="c")["code"] == 200
 
 
+def test_last_build_of_2_4_spells_all_as_its_successors_do(serve, client):
+    client = serve(milvus_version="2.4")
+    job_id = client.start("rows.parquet")
+    assert client.wait(job_id)["importedRows"] == 10
+    assert [job["jobId"] for job in client.post("/jobs/import/list")["records"]] == [job_id]
+
+
+def test_newest_version_refuses_a_missing_file_at_once(serve, client):
+    client = serve(milvus_version="3.1-dev")
+    answer = client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"], ["missing.json"]])
+    assert (answer["code"], "'missing.json'" in answer["message"]) == (2100, True)
+    assert client.post("/jobs/import/list")["records"] == []
+
+
 @pytest.mark.parametrize(("version", "tells"), [("2.5", False), ("2.6", True), ("3.0", True)])
-def test_time_of_creation_is_told_from_2_6_on(serve, client, version, tells):
+def test_time_of_creation_is_shown_from_2_6_on(serve, client, version, tells):
     client = serve(milvus_version=version)
     job = client.post("/jobs/import/describe", jobId=client.start("rows.parquet"))
     assert ("createTime" in job) is tells
@@ -97,5 +111,7 @@ def test_job_at_rest_is_never_forgotten(serve, client):
 
 
 def test_unknown_version_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"milvus_version must be one of 2\.4, 2\.5, 2\.6, 3\.0, got '1\.0'"):
+    with pytest.raises(
+        ValueError, match=r"milvus_version must be one of 2\.4\.0, 2\.4, 2\.5, 2\.6, 3\.0, 3\.1-dev, got '1\.0'"
+    ):
         LocalMilvus(tmp_path, milvus_version="1.0")
