@@ -28,7 +28,7 @@ TEXTS = [
     '{"a": 1}',
     " x ",
 ]
-# pymilvus writes a list as one, which a JSON file may not have: internal/util/importutilv2/json/row_parser.go:684-705.
+# pymilvus writes a list as one, which a JSON file may not have: internal/util/importutilv2/json/row_parser.go:620.
 DOCUMENTS = [
     {},
     {"a": 1},
@@ -42,7 +42,7 @@ ROWS = len(TEXTS)
 # Without a null key of its own, an empty text and a null are one and the same in a CSV.
 CSV = {"sep": "|", "nullkey": "\\N"}
 # Milvus reads neither arrays nor sparse vectors nor nulls from NumPy files, and pymilvus writes none there. Its check
-# of the header refuses every type for a Timestamptz: internal/util/importutilv2/numpy/util.go:333-340.
+# of the header refuses every type for a Timestamptz: internal/util/importutilv2/numpy/util.go:345.
 NOT_IN_NUMPY = ("array", "sparse", "maybe", "filled", "moment")
 
 

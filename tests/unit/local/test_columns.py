@@ -225,7 +225,7 @@ def test_text_of_json_is_stored_as_it_is(text):
         assert found.to_pylist() == [text]
 
 
-# internal/util/importutilv2/json/row_parser.go:684-705
+# internal/util/importutilv2/json/row_parser.go:620
 @pytest.mark.parametrize("value", [[1], 7, 1.5, True])
 def test_json_of_a_row_is_an_object_or_a_text(value):
     assert refusal(rows, FieldSchema("x", DataType.JSON), {}, value).row == 1
@@ -250,6 +250,13 @@ def test_array_is_cast_to_its_element_type():
     field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
     found = arrow(field, pa.array([[1, 2], []], pa.list_(pa.int8())))
     assert (found.type, found.to_pylist()) == (pa.list_(pa.int8()), [[1, 2], []])
+
+
+# internal/util/importutilv2/json/row_parser.go:721 reads elements of Int8 as 32 bits
+def test_element_that_milvus_lite_cannot_store_is_refused_with_that_reason():
+    field = FieldSchema("x", DataType.ARRAY, element_type=DataType.INT8, max_capacity=3)
+    for error in (refusal(rows, field, [1], [300]), refusal(cells, field, "[1]", "[300]")):
+        assert (error.row, "Milvus Lite stores Int8" in error.message) == (1, True)
 
 
 @pytest.mark.parametrize("bad", [[1, 2, 3, 4], [1, None]])
@@ -296,7 +303,7 @@ def test_element_that_does_not_fit_names_the_row(kind, good, bad):
 def test_element_of_a_column_that_does_not_fit_names_the_row(kind, good, bad):
     field = FieldSchema("x", DataType.ARRAY, element_type=kind, max_length=3, nullable=True)
     column = pa.array([good, None, [], bad, good], pa.list_(pa.array(good).type))
-    # internal/util/importutilv2/parquet/list_like.go:97, an empty list of a nullable field is a null
+    # internal/util/importutilv2/parquet/list_like.go:105, an empty list of a nullable field is a null
     assert arrow(field, column[:3]).to_pylist() == [good, None, None]
     for part, row in ((column, 3), (column[1:], 2)):
         error = refusal(arrow, field, part)
@@ -391,7 +398,7 @@ def test_dynamic_field_is_given_only_once():
     assert (error.row, error.field, "duplicated key" in error.message) == (0, "$meta", True)
 
 
-# internal/util/importutilv2/json/row_parser.go:400-420 compares with other dynamic keys alone
+# internal/util/importutilv2/json/row_parser.go:388-392 compares with other dynamic keys alone
 @pytest.mark.parametrize(
     "batch",
     [

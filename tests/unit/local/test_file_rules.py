@@ -52,9 +52,9 @@ def test_each_version_has_the_rules_of_its_readers():
     }
 
 
-# 2.6: parquet/util.go:168, json/row_parser.go:258, csv/row_parser.go:297;
-# 2.5: parquet/util.go:64, json/row_parser.go:126,
-# csv/row_parser.go:116
+# 2.6: parquet/util.go:138, json/row_parser.go:263, csv/row_parser.go:295;
+# 2.5: parquet/util.go:65, json/row_parser.go:135,
+# csv/row_parser.go:127
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_unknown_columns_are_refused_until_2_5_and_skipped_since(file_format):
     rows = [{"id": 1, "v": [1, 2], "other": "x"}]
@@ -77,13 +77,13 @@ def test_unknown_columns_of_text_become_dynamic_fields(file_format, meta):
     assert load([ID, VECTOR], rows, file_format, enable_dynamic_field=True)["$meta"] == [meta]
 
 
-# parquet/util.go:64 of 2.5 knows no dynamic field
+# parquet/util.go:65 of 2.5 knows no dynamic field
 def test_unknown_columns_of_parquet_are_refused_until_2_5_with_dynamic_field_too():
     rows = [{"id": 1, "v": [1, 2], "other": "x"}]
     assert "other" in refusal([ID, VECTOR], rows, "parquet", rules=UNTIL_2_5, enable_dynamic_field=True)
 
 
-# json/row_parser.go:396, csv/row_parser.go:343
+# json/row_parser.go:384, csv/row_parser.go:351
 @pytest.mark.parametrize("rules", [UNTIL_2_5, SINCE_2_6])
 @pytest.mark.parametrize(
     ("file_format", "bad"),
@@ -126,14 +126,14 @@ def test_optional_field_may_be_left_out(field, file_format):
     assert load([ID, VECTOR, field], [{"id": 1, "v": [1, 2]}], file_format)["x"] == [field.default_value]
 
 
-# csv/row_parser.go:92-100 of 2.5
+# csv/row_parser.go:88-92 of 2.5
 @pytest.mark.parametrize("field", OPTIONAL, ids=["nullable", "default"])
 def test_optional_column_of_csv_may_be_left_out_until_2_5_beside_a_generated_key_alone(field):
     assert "missed" in refusal([ID, VECTOR, field], [{"id": 1, "v": [1, 2]}], "csv", rules=UNTIL_2_5)
     assert load([AUTO_ID, VECTOR, field], [{"v": [1, 2]}], "csv", rules=UNTIL_2_5)["x"] == [field.default_value]
 
 
-# csv/row_parser.go:381 of 2.6 asks for a default value first, that of 2.5 for nullable alone
+# csv/row_parser.go:416 asks for a default value first, that of 2.5 for nullable alone
 def test_null_key_of_csv_stands_for_a_default_value_since_2_6():
     rows = [{"id": 1, "v": [1, 2], "x": ""}]
     assert load([ID, VECTOR, OPTIONAL[1]], rows, "csv")["x"] == [9]
@@ -148,7 +148,7 @@ def test_field_that_is_not_optional_must_be_there(file_format, rules):
     )
 
 
-# parquet/field_reader.go:1080 of 2.5 has no check, list_like.go:186 of 2.6 has one
+# parquet/field_reader.go:1176 of 2.5 has no check, list_like.go:206 has one
 @pytest.mark.parametrize(
     ("element", "values", "read"),
     [
@@ -204,7 +204,7 @@ def test_csv_column_that_is_there_twice_is_read_twice_and_the_last_one_counts():
         used.convert(CsvRows(["id", "id", "v"], [["x", "2", "[1,2]"]]))
 
 
-# parquet/util.go:196
+# parquet/util.go:165
 def test_parquet_column_of_a_field_is_there_only_once():
     with pytest.raises(ImportDataError, match="multi field"):
         Converter(CollectionSchema([ID, VECTOR])).check(pa.schema([("id", pa.int64()), ("id", pa.int64())]))

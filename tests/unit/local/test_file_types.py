@@ -1,7 +1,7 @@
 """Which types of a file go into which fields: Milvus's tables, every combination.
 
-Parquet: `isArrowDataTypeConvertible`, internal/util/importutilv2/parquet/util.go:277 (2.6 and later), :135 (2.5).
-NumPy: `validateHeader`, internal/util/importutilv2/numpy/util.go:251.
+Parquet: `isArrowDataTypeConvertible`, internal/util/importutilv2/parquet/util.go:271 (249 in 2.6, 123 in 2.5).
+NumPy: `validateHeader`, internal/util/importutilv2/numpy/util.go:282.
 """
 
 import numpy as np
@@ -122,7 +122,7 @@ def test_parquet_column_of_nulls_goes_into_a_field_that_may_be_null(kind, elemen
     assert not refused(kind, element, pa.null(), "2.6", nullable=True)
 
 
-# internal/util/importutilv2/parquet/field_reader.go:1372
+# internal/util/importutilv2/parquet/field_reader.go:1482
 @pytest.mark.parametrize(("of", "fits"), [("float32", True), ("float64", False), ("int32", False)])
 def test_nullable_vectors_of_parquet_are_of_float32(of, fits):
     field = FieldSchema("x", DataType.FLOAT_VECTOR, dim=2, nullable=True)
@@ -183,7 +183,7 @@ def test_numpy_vectors_have_the_dimension_of_the_field(tmp_path, shape):
         check_arrays(tmp_path, FieldSchema("x", DataType.FLOAT_VECTOR, dim=2), np.zeros(shape, np.float32))
 
 
-# internal/util/importutilv2/numpy/reader.go:50-54 of 2.5
+# internal/util/importutilv2/numpy/reader.go:51 of 2.5
 @pytest.mark.parametrize(("version", "fits"), [("2.5", False), ("2.6", True)])
 def test_numpy_files_fill_nullable_fields_from_2_6_on(tmp_path, version, fits):
     field = FieldSchema("x", DataType.INT64, nullable=True)
@@ -194,7 +194,7 @@ def test_numpy_files_fill_nullable_fields_from_2_6_on(tmp_path, version, fits):
             check_arrays(tmp_path, field, np.array([1, 2]), version)
 
 
-# internal/util/importutilv2/numpy/util.go:110-127
+# internal/util/importutilv2/numpy/util.go:96-130
 @pytest.mark.parametrize("kind", [DataType.ARRAY, DataType.SPARSE_FLOAT_VECTOR])
 def test_numpy_files_do_not_fill_collections_with_fields_they_cannot_hold(tmp_path, kind):
     np.save(tmp_path / "id.npy", np.array([1, 2]))

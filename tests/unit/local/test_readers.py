@@ -241,7 +241,7 @@ def test_csv_line_of_quoted_cells_is_split_in_the_simple_way():
     assert csv_records.split_simple('1,"[0.5, 2]",,"x",y', ",") == ["1", "[0.5, 2]", "", "x", "y"]
 
 
-# Go's encoding/csv returns the cells before its error, and internal/util/importutilv2/csv/reader.go:92-97 ends a batch
+# Go's encoding/csv returns the cells before its error, and internal/util/importutilv2/csv/reader.go:96 ends a batch
 # where there is none and the file after an empty batch.
 @pytest.mark.parametrize(
     ("content", "rows"),
@@ -302,7 +302,7 @@ def test_csv_separator_is_one_harmless_character(text, separator):
     assert "separator" in str(refusal(text("a.csv", "a\n1"), sep=separator))
 
 
-# internal/util/importutilv2/option.go:150-160
+# internal/util/importutilv2/option.go:178
 @pytest.mark.parametrize(("separator", "content"), [("", "a,b\n1,2"), ("|x", "a|b\n1|2"), ("é", "aéb\n1é2")])
 def test_csv_separator_is_the_first_character_or_a_comma(text, separator, content):
     assert read(text("a.csv", content), sep=separator) == [{"a": "1", "b": "2"}]
@@ -318,7 +318,7 @@ def test_numpy_files_are_the_columns(tmp_path):
     ]
 
 
-# internal/util/importutilv2/numpy/field_reader.go:425-437
+# internal/util/importutilv2/numpy/field_reader.go:424-435
 def test_numpy_bytes_are_texts(tmp_path):
     np.save(tmp_path / "name.npy", np.array([b"ab", b"", b"c"]))
     assert read(tmp_path / "name.npy") == [{"name": "ab"}, {"name": "\0\0"}, {"name": "c"}]

@@ -37,11 +37,23 @@ def value_column(field: FieldSchema, values: list[Any], kind: pa.DataType, zone:
         return timestamp_column(field, values, kind, zone)
     if field.dtype == DataType.GEOMETRY:
         return by_value(field, values, geometry, kind)
-    if field.dtype == DataType.ARRAY:
-        check_elements(field, values)
-    array = to_array(field, values, kind)
+    array = _arrays(field, values, kind) if field.dtype == DataType.ARRAY else to_array(field, values, kind)
     check_scalars(field, array)
     return array
+
+
+def _arrays(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
+    check_elements(field, values)
+    try:
+        return to_array(field, values, kind)
+    except ImportDataError as error:
+        if field.element_type not in (DataType.INT8, DataType.INT16):
+            raise
+        raise ImportDataError(
+            f"{error.message}; Milvus Lite stores {type_name(field.element_type)}, where a cluster stores 32 bits",
+            row=error.row,
+            field=field.name,
+        ) from None
 
 
 def _check_types(field: FieldSchema, values: list[Any]) -> None:
