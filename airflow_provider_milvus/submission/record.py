@@ -26,8 +26,8 @@ FINAL_STATES = (ImportState.COMPLETED.value, ImportState.FAILED.value)
 # Ids of 19 digits: with as many, a record stays below the 64 KB that Airflow's store accepts.
 MAX_KNOWN_JOB_IDS = 2000
 
-# What earlier tries of the same load may have sent, where no record says so: "none" is certain, "some" are retries of one
-# load, "cleared" may have ended a load, which a clear of the task then begins again.
+# What earlier tries of the same load may have sent, where no record says so: "none" is certain, "some" are retries of
+# one load, "cleared" may have ended a load, which a clear of the task then begins again.
 EarlierTries = Literal["none", "some", "cleared"]
 
 
@@ -192,8 +192,8 @@ def load_of_try(
     The first try after a success was cleared begins another load.
 
     :param clear_count: how often the task was cleared.
-    :param unrecorded: the result where the store has no record: before Airflow 3.3, after an upgrade from there, and where a
-        clear has emptied the store (Airflow 3.4).
+    :param unrecorded: the result where the store has no record: before Airflow 3.3, after an upgrade from there, and
+        where a clear has emptied the store (Airflow 3.4).
     :raises UnreadableRecord: where the store has one that makes no sense.
     """
     if store is None:
