@@ -2,14 +2,15 @@
 
 import copy
 import json
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.exceptions import TaskDeferred
-from airflow.providers.common.compat.sdk import Asset, AssetAlias
+from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
 
 from airflow_provider_milvus import exceptions
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
@@ -17,6 +18,11 @@ from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.rest.import_jobs import parse_progress
 from airflow_provider_milvus.submission.record import LOADS, RECORD
 from airflow_provider_milvus.waiting.event import import_event
+
+try:
+    from airflow.serialization.serialized_objects import DagSerialization as SERIALIZED_DAG
+except ImportError:  # before Airflow 3.2
+    from airflow.serialization.serialized_objects import SerializedDAG as SERIALIZED_DAG
 
 CREATE, DESCRIBE, LIST = "/jobs/import/create", "/jobs/import/describe", "/jobs/import/list"
 COMMIT, ABORT = "/jobs/import/commit", "/jobs/import/abort"
@@ -804,6 +810,109 @@ def test_resumed_first_phase_that_did_not_get_there_aborts(context, milvus, stat
     assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["7"]
 
 
+# -- resumed with damage --------------------------------------------------------------------------------------------
+
+
+def without(key):
+    found = event()
+    found.pop(key)
+    found.pop("goal")
+    return found
+
+
+DAMAGED = [
+    7,
+    [],
+    "success",
+    without("target_state"),
+    without("imports"),
+    without("job_id"),
+    {**event(), "imports": []},
+    {**event(), "imports": None},
+    {**event(), "imports": [None]},
+    {**event(), "imports": [{"job_id": "7"}]},
+    {**event(), "imports": [{**event()["imports"][0], "state": "Importing"}]},
+    {**event(), "target_state": "Failed"},
+    {**event(), "job_id": None},
+    {**event(), "job_id": ["7", "8"]},
+]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=repr)
+@pytest.mark.parametrize("two_phase", [False, True])
+def test_damaged_event_is_one_error_and_never_a_success(context, milvus, ti, damaged, two_phase):
+    with pytest.raises(exceptions.MilvusImportUnreachable, match="does not say how the import ended"):
+        operator(two_phase=two_phase).execute_complete(context, damaged)
+    assert (LOADS in context["task_state_store"], sent(milvus, COMMIT)) == (False, [])
+
+
+@pytest.mark.parametrize("jobs", [7, "7", ["7"], {"7": None}, {"7": "Completed"}, {"7": {"job_id": "7"}}], ids=repr)
+def test_damaged_jobs_of_a_deferral_are_one_error(context, jobs):
+    with pytest.raises(exceptions.MilvusImportUnreachable, match="jobs that this version does not understand"):
+        operator(files=MANY).execute_complete(context, {**event(), "job_id": ["7"]}, jobs=jobs)
+    assert LOADS not in context["task_state_store"]
+
+
+def test_job_whose_result_is_missing_is_no_success(context):
+    with pytest.raises(exceptions.MilvusImportUnreachable, match="without the result of import job 9"):
+        operator(files=MANY).execute_complete(context, {**event(), "job_id": ["7"]}, jobs={"9": {}, "7": {}})
+    assert LOADS not in context["task_state_store"]
+
+
+def test_jobs_that_release_0_1_deferred_with_are_understood(context):
+    ended = {"job_id": "9", "state": "Completed", "imported_rows": 6}
+    assert operator(files=MANY).execute_complete(context, {**event(), "job_id": ["7"]}, jobs={"9": ended, "7": {}}) == [
+        "9",
+        "7",
+    ]
+
+
+def test_phase_that_was_waited_for_decides_over_an_edited_dag(context, milvus):
+    milvus.answers(DESCRIBE, UNCOMMITTED, DONE)
+    assert operator(two_phase=False).execute_complete(context, event(target_state="Uncommitted")) == "7"
+    assert len(sent(milvus, COMMIT)) == 1
+
+
+# -- XCom -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters", [{}, {"wait_for_completion": False}, {"two_phase": True}], ids=str)
+def test_nothing_is_pushed_where_xcoms_are_switched_off(context, milvus, ti, parameters):
+    milvus.answers(DESCRIBE, *([UNCOMMITTED] * 2 if "two_phase" in parameters else []), DONE)
+    assert operator(do_xcom_push=False, **parameters).execute(context) == "7"
+    assert ti.pushed == []
+
+
+def test_several_jobs_push_nothing_where_xcoms_are_switched_off(context, two_jobs, ti):
+    operator(files=MANY, do_xcom_push=False).execute(context)
+    assert ti.pushed == []
+
+
+def test_resumed_task_pushes_nothing_where_xcoms_are_switched_off(context, ti):
+    operator(do_xcom_push=False).execute_complete(context, event())
+    assert ti.pushed == []
+
+
+def test_retry_without_xcoms_waits_for_the_same_job(context, milvus):
+    milvus.answers(DESCRIBE, RUNNING)
+    with pytest.raises(exceptions.MilvusImportTimeout):
+        operator(do_xcom_push=False, timeout=5).execute(context)
+    milvus.answers(DESCRIBE, DONE)
+    operator(do_xcom_push=False).execute(context)
+    assert len(sent(milvus, CREATE)) == 1
+
+
+def test_deferrable_operator_that_does_not_wait_warns():
+    with pytest.warns(UserWarning, match="deferrable=True has no effect with wait_for_completion=False"):
+        operator(deferrable=True, wait_for_completion=False)
+
+
+def test_deferral_of_the_configuration_is_no_reason_to_warn(monkeypatch, recwarn):
+    monkeypatch.setattr("airflow_provider_milvus.operators.bulk_import.DEFAULT_DEFERRABLE", True)
+    operator(deferrable=True, wait_for_completion=False)
+    assert [str(found.message) for found in recwarn if "deferrable=True" in str(found.message)] == []
+
+
 # -- kill ------------------------------------------------------------------------------------------------------------
 
 
@@ -906,6 +1015,70 @@ def test_several_jobs_are_one_update(context, told, two_jobs):
     two_jobs.answers(DESCRIBE, {**DONE, **first, "jobId": "7"}, {**SECOND_DONE, **second})
     operator(files=MANY, outlets=[Asset(URI)]).execute(context)
     assert told[Asset(URI)].extra == {"job_id": ["7", "8"], "rows": 11, "seconds": 60.0}
+
+
+def outlets_in_the_graph(make):
+    """The outlets that Airflow's scheduler and graph know of a task."""
+    with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+        make()
+    (task,) = SERIALIZED_DAG.from_dict(SERIALIZED_DAG.to_dict(dag)).tasks
+    # Airflow does not make objects of a mapped task's outlets.
+    return [outlet.get("uri") or outlet["name"] for outlet in map(_as_dict, task.outlets)]
+
+
+def _as_dict(outlet):
+    if isinstance(outlet, dict):
+        return outlet.get("__var", outlet)
+    return {name: getattr(outlet, name) for name in ("uri", "name") if hasattr(outlet, name)}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "alias"),
+    [
+        ({}, "milvus_default/c"),
+        ({"milvus_conn_id": "m", "database": "books"}, "m/books/c"),
+    ],
+)
+def test_graph_shows_an_alias_that_the_task_updates(context, told, timed, parameters, alias):
+    assert outlets_in_the_graph(lambda: operator(asset_outlet=True, **parameters)) == [alias]
+
+
+@pytest.mark.parametrize("name", ["collection_name", "database", "milvus_conn_id"])
+@pytest.mark.parametrize("value", ["docs_{{ ds }}", "{% if x %}a{% endif %}"])
+def test_name_that_the_graph_cannot_know_is_refused_as_an_outlet(name, value):
+    with pytest.raises(ValueError, match=rf"asset_outlet=True needs a fixed {name}, got {re.escape(repr(value))}"):
+        operator(asset_outlet=True, **{name: value})
+
+
+def test_output_of_another_task_is_refused_as_an_outlet():
+    with DAG("dag", schedule=None):
+        name = operator(task_id="first").output
+        with pytest.raises(ValueError, match="asset_outlet=True needs a fixed collection_name"):
+            operator(asset_outlet=True, collection_name=name)
+
+
+def test_mapped_task_is_refused_an_outlet_that_the_graph_would_not_show():
+    with pytest.raises(ValueError, match=r"asset_outlet=True is not for a mapped task.*outlets=\[Asset"):
+        MilvusBulkImportOperator.partial(task_id="task", collection_name="c", asset_outlet=True)
+
+
+def test_mapped_task_is_refused_the_outlet_of_default_args_too(context, milvus, ti):
+    ti.map_index = 0
+    with pytest.raises(ValueError, match="asset_outlet=True is not for a mapped task"):
+        operator(asset_outlet=True).execute(context)
+    assert milvus.sent == []
+
+
+def test_declared_outlet_of_a_mapped_task_is_in_the_graph_and_updated(context, told, timed, ti):
+    def make():
+        MilvusBulkImportOperator.partial(task_id="task", collection_name="c", outlets=[Asset(URI)]).expand(
+            files=[["a.parquet"], ["b.parquet"]]
+        )
+
+    assert outlets_in_the_graph(make) == [URI]
+    ti.map_index = 1
+    operator(outlets=[Asset(URI)]).execute(context)
+    assert told[Asset(URI)].extra == EXTRA
 
 
 def test_seconds_of_a_job_without_times_are_unknown(context, told):
