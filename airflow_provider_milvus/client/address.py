@@ -75,7 +75,7 @@ def host_and_port(text: str, what: str, *, in_url: bool, port: int | None = None
     elif text.count(":") > 1:
         if in_url or (port is None and _port_may_be_meant(text)):
             raise ValueError(
-                f"{what} has an IPv6 address without brackets, so that its port cannot be told apart; "
+                f"{what} has an IPv6 address without brackets, whose port is not clear; "
                 f"write [2001:db8::7]:19530, or the port in the field port"
             )
         host = _ipv6(text, what)

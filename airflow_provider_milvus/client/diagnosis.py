@@ -16,5 +16,5 @@ def diagnosis(url: str, database: str, error: errors.MilvusError) -> str:
     if isinstance(error, errors.MilvusDatabaseNotFound):
         return f"{url} has no database {database!r}: {error}"
     if isinstance(error, errors.MilvusRouteNotFound | errors.MilvusProtocolError):
-        return f"What answers at {url} is not Milvus's REST API: {error}"
+        return f"What responds at {url} is not Milvus's REST API: {error}"
     return f"{url}: {error}"

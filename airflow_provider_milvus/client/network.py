@@ -101,7 +101,7 @@ class Network:
         """A client of ``httpx`` that goes these ways."""
         import httpx
 
-        # httpx would close an idle connection after 5 s, and most poll intervals are longer.
+        # httpx would close an idle connection after 5 s, and nearly all poll intervals are longer.
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEP_ALIVE_SECONDS)
         urls = dict.fromkeys((self.settings.base_url, self.settings.import_url))
         # Without a server that speaks TLS the context is never used, and trusts nobody.
@@ -164,7 +164,7 @@ def _adapter(network: Network) -> requests.adapters.HTTPAdapter:
 
 
 def _check_tunnel(url: str) -> None:
-    """Refuse what httpcore would ask a proxy for as ``CONNECT ::1:443``, which may be another host."""
+    """Refuse a tunnel that httpcore would request as ``CONNECT ::1:443``, which may be another host."""
     parts = urlsplit(url)
     if parts.scheme == "https" and ":" in (parts.hostname or ""):
         raise ValueError(

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import submission
+from airflow_provider_milvus.rest.import_source import check_no_keys
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -31,6 +32,8 @@ class BucketFiles:
     """
 
     def __init__(self, files_from: str | ObjectStoragePath, files_root: str | ObjectStoragePath | None = None) -> None:
+        for name, value in (("files_from", files_from), ("files_root", files_root)):
+            check_no_keys(name, str(value or ""))
         self.source = f"files_from={str(files_from)!r}"
         self._files_from = files_from
         self._files_root = files_root

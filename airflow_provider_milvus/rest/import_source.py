@@ -155,6 +155,18 @@ def _check_volume_name(name: Any) -> None:
         raise ValueError("volume_name must be the name of a volume, with none of : / @ in it")
 
 
+def check_no_keys(name: str, text: str) -> None:
+    """Check that a path or a URL, which may be a pattern, has neither credentials nor a signature.
+
+    :raises ValueError: naming the parameter, without its value.
+    """
+    if ":" in unquote(text).partition("://")[2].rpartition("@")[0] or _SIGNED.search(unquote(text)):
+        raise ValueError(
+            f"{name} has keys or a signature in it, which would be logged; give the id of a connection before the @, "
+            f"such as s3://aws_default@bucket/…"
+        )
+
+
 def _check_no_signature(name: str, text: str) -> None:
     if "?" in unquote(text) or _SIGNED.search(unquote(text)):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Small real servers and proxies on this machine, asked through both transports."""
+"""Small real servers and proxies on this machine, for both transports."""
 
 import json
 import socket
@@ -94,7 +94,7 @@ class Proxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        """Answer in place of the server."""
+        """Respond in place of the server."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append((self.path, dict(self.headers)))
         body = json.dumps({"code": 0, "data": {"jobId": "1", "state": "Pending"}}).encode()
@@ -140,7 +140,7 @@ def listening(handler, host, context):
 
 @pytest.fixture
 def serve():
-    """Start servers that answer as Milvus does; ``proxy=True`` makes one a proxy."""
+    """Start servers that respond as Milvus does; ``proxy=True`` makes one a proxy."""
     started = []
 
     def start(host="127.0.0.1", context=None, *, proxy=False):

@@ -298,9 +298,9 @@ def test_uri_reaches_the_host_that_it_names(monkeypatch, uri, url):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"host": "2001:db8::7:19530"}, "without brackets, so that its port cannot be told apart"),
+        ({"host": "2001:db8::7:19530"}, "without brackets, whose port is not clear"),
         ({"host": "2001:db8::7:x"}, "an IPv6 address that cannot be read"),
-        ({"host": "2001:db8::7:9091"}, "without brackets, so that its port cannot be told apart"),
+        ({"host": "2001:db8::7:9091"}, "without brackets, whose port is not clear"),
         ({"host": "2001:db8::7:443"}, "without brackets"),
         ({"host": "http://2001:db8::7:9091"}, "without brackets"),
         ({"host": "http://2001:db8::7", "port": 9091}, "without brackets"),

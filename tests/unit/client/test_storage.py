@@ -93,3 +93,24 @@ def test_only_parquet_files_tell_their_rows(bucket):
         files.rows(["other.parquet", "a.csv"])
     with pytest.raises(ValueError, match=r"'broken\.parquet' cannot be read as a Parquet file"):
         files.rows(["broken.parquet"])
+
+
+@pytest.mark.parametrize(
+    ("files_from", "files_root"),
+    [
+        ("s3://AKIA:s3cret@bucket/a/*.parquet", None),
+        ("s3://AKIA:s3/cret@bucket/a/*.parquet", None),
+        ("https://h/a.parquet?X-Amz-Signature=s3cret", None),
+        ("s3://bucket/a/*.parquet", "s3://AKIA:s3/cret@bucket"),
+    ],
+    ids=["keys", "keys with a slash", "signature", "keys in the root"],
+)
+def test_keys_in_a_pattern_are_refused_without_showing_them(files_from, files_root):
+    with pytest.raises(ValueError, match="has keys or a signature in it") as caught:
+        BucketFiles(files_from, files_root)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["s3://aws_default@bucket/day=?/*.parquet", "file:///srv/a@b:c/*.parquet"])
+def test_pattern_that_only_resembles_one_with_keys_is_taken(url):
+    assert BucketFiles(url).source == f"files_from={url!r}"
