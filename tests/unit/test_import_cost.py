@@ -8,7 +8,7 @@ import pytest
 
 # What any DAG file, worker or triggerer has loaded before it comes to a provider.
 BASELINE = """
-from airflow.providers.common.compat.sdk import BaseHook, BaseOperator, BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, conf
 import airflow.triggers.base
 """
 OURS = """
