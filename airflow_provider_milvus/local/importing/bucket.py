@@ -111,7 +111,7 @@ class S3Location:
 class S3Bucket:
     """A bucket of an S3-compatible store.
 
-    Credentials come from where Amazon's clients look for them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
+    Credentials come from where Amazon's clients find them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
     AWS_PROFILE, `~/.aws`, or the machine's own role. An object is copied once and read from the copy, so that both
     readings of an import see the same bytes.
     """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from airflow_provider_milvus.local.errors import ImportDataError
 
-# The least that must be left for an import to go on: the next segment is held three times while it is written.
+# What must be available for an import to go on: the next segment is held three times while it is written.
 RESERVE = 256 << 20
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")

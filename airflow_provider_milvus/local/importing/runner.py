@@ -43,10 +43,10 @@ DISK_FULL = "disk quota exceeded, please allocate more resources"
 class JobSettings:
     """How import jobs are run. Durations are seconds of the clock.
 
-    :param min_seconds: what a job takes at least, its progress spread over that time; 0 is as fast as possible.
+    :param min_seconds: how long a job takes or longer, its progress spread over that time; 0 is as fast as possible.
     :param retention_seconds: how long the record of an ended job is kept.
     :param speed: how much faster than the clock the `timeout` of a job passes; the durations above already heed it.
-    :param max_jobs: the most jobs that wait, run or rest at a time.
+    :param max_jobs: the upper bound of jobs that wait, run or rest at a time.
     :param workers: how many jobs run at a time; the others are Pending.
     """
 

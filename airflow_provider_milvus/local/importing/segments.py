@@ -20,7 +20,7 @@ from milvus_lite.schema.arrow_builder import build_data_schema
 
 from airflow_provider_milvus.local.lite.engine import Engine, StagedSegment
 
-# The most bytes of rows that wait in memory for their segment file.
+# The upper bound of bytes of rows that wait in memory for their segment file.
 MAX_PENDING_BYTES = 64 << 20
 
 
@@ -52,7 +52,7 @@ class SegmentWriter:
             self._write(max(self._pending, key=self._bytes))
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write what still waits."""
         for partition in list(self._pending):
             self._write(partition)
 

@@ -125,12 +125,12 @@ class ImportTask:
     def _count(self, file: FileProgress) -> None:
         file.size = sum(self._runner.bucket.size(path) for path in file.paths)
         if file.size > MAX_FILE_BYTES:
-            raise ImportDataError(f"the file has {file.size} bytes, the most that is imported is {MAX_FILE_BYTES}")
+            raise ImportDataError(f"the file has {file.size} bytes, the upper bound of an import is {MAX_FILE_BYTES}")
         paths = self._fetch(file)
         with reading("file"):
             file.total_rows = open_reader(paths, self._job.options).count_rows()
         if file.total_rows > MAX_FILE_ROWS:
-            raise ImportDataError(f"the file announces {file.total_rows} rows, the most is {MAX_FILE_ROWS}")
+            raise ImportDataError(f"the file announces {file.total_rows} rows, the upper bound is {MAX_FILE_ROWS}")
         self._check_alive()
         file.state = PENDING
 

@@ -25,10 +25,10 @@ FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}", re.ASCII)
 
 
 class Catalog(MilvusLite):  # type: ignore[misc]
-    """Milvus Lite for many threads: it would open one collection twice when two threads ask for it first.
+    """Milvus Lite for many threads: it would open one collection twice when two threads request it first.
 
-    `catalog_lock` is for what collections there are. Who only asks must not wait for the lock of the writers, which is
-    held for as long as a collection loads.
+    `catalog_lock` is for what collections there are. A request that only reads must not wait for the lock of the
+    writers, which is held for as long as a collection loads.
     """
 
     def __init__(self, data_dir: str) -> None:
@@ -80,7 +80,7 @@ class Catalog(MilvusLite):  # type: ignore[misc]
             self._refuse_alias("rename", old_name, database_name)
             loaded = self.get_collection(old_name, database_name=database_name).load_state == "loaded"
             super().rename_collection(old_name, new_name, database_name=database_name)
-            # Milvus Lite opens it anew, released; on a cluster a rename changes nothing but the name. What waits is
+            # Milvus Lite opens it again, released; on a cluster a rename changes nothing but the name. What waits is
             # shown early: a compaction may have merged it before anyone could forbid it.
             if loaded:
                 self.get_collection(new_name, database_name=database_name).load()
@@ -92,9 +92,9 @@ class Catalog(MilvusLite):  # type: ignore[misc]
             before = self.get_collection(name, database_name=database_name)
             before.close()
             del self._collections[database_name, before.name]
-            # Milvus Lite removes the folder and makes it anew; a server killed meanwhile would leave none. One write of
-            # the manifest is enough, and keeps the id and the numbers that a running import has: the files that it no
-            # longer names are removed when the collection is opened.
+            # Milvus Lite removes the folder and makes it again; a server killed meanwhile would leave none. One write
+            # of the manifest is enough, and keeps the id and the numbers that a running import has: the files that it
+            # no longer names are removed when the collection is opened.
             manifest = before._manifest
             for partition in manifest.list_partitions():
                 manifest.remove_data_files(partition, manifest.get_data_files(partition))

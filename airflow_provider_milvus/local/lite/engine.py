@@ -107,7 +107,7 @@ class Engine:
 
     @property
     def drops(self) -> int:
-        """How often a collection was dropped since the start: who sees no change need not look for it again."""
+        """How often a collection was dropped since the start; as long as it does not change, none has gone."""
         return self.db.drops
 
     def has_collection_of_id(self, db_name: str, collection_id: int) -> bool:
@@ -233,7 +233,7 @@ class Engine:
     def was_published(self, db_name: str, collection_id: int, segments: dict[str, list[str]]) -> bool:
         """Whether these segment files reached the manifest of a collection that has not been opened yet.
 
-        Opening would start a compaction, which may merge the files away before anyone has looked.
+        Opening would start a compaction, which may merge the files away before anyone has read them.
         """
         folder = self._folder_of_id(db_name, collection_id)
         if folder is None:

@@ -15,7 +15,7 @@ MAX_PEAK = 500 << 20
 
 
 def peak(client):
-    """The most memory that the server ever had."""
+    """The peak of the memory of the server."""
     status = Path(f"/proc/{client.milvus.process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
@@ -110,7 +110,7 @@ def test_bomb_fails_its_job_and_nothing_else(victim, name, write):
     assert client.load("good.json", collection="texts")["state"] == "Completed"
 
 
-def test_announced_rows_beyond_all_numbers_are_refused_before_numbers_are_taken(client):
+def test_announced_rows_beyond_all_numbers_are_refused_beforehand(client):
     array = client.milvus.bucket / "vector.npy"
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 0), }" % 2**60
     array.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)

@@ -84,7 +84,7 @@ def test_killed_drop_leaves_all_of_the_collection_or_its_name_free(engine, momen
     assert all(one in (WHOLE, None) for one in states)
 
 
-def test_killed_truncate_leaves_all_rows_or_none_and_the_collection_as_it_was(engine, moments):
+def test_killed_truncate_leaves_all_rows_or_none_and_the_collection(engine, moments):
     states = [state(folder) for folder in moments(lambda: engine.db.truncate_collection("c"))]
     assert [states[0], states[-1]] == [WHOLE, EMPTY]
     assert all(one in (WHOLE, EMPTY) for one in states)

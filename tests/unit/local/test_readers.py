@@ -79,7 +79,7 @@ def test_parquet_row_with_all_the_values_of_its_group_is_refused(tmp_path, monke
     monkeypatch.setattr(limits, "BATCH_BYTES", 700)
     pq.write_table(pa.table({"vector": [[0.0] * 100, *[[]] * 99]}), tmp_path / "a.parquet")
     reader = readers.open_reader([tmp_path / "a.parquet"], {}, {"vector": 1})
-    with pytest.raises(ImportDataError, match="199 values in 100 rows, a row has at most 1"):
+    with pytest.raises(ImportDataError, match="199 values in 100 rows, the upper bound of a row is 1"):
         list(reader.batches())
 
 

@@ -64,7 +64,7 @@ class Converter:
 
     @property
     def columns(self) -> dict[str, int | None]:
-        """The columns that are read, each with the most values that a row of it may have, or None."""
+        """The columns that are read, each with the upper bound of values in a row, or None."""
         known = {
             field.name: getattr(field, _LENGTHS[field.dtype]) or MAX_CAPACITY if field.dtype in _LENGTHS else None
             for field in self._schema.fields

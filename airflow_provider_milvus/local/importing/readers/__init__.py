@@ -27,7 +27,7 @@ __all__ = ["Batch", "Columns", "CsvRows", "Fields", "Reader", "Rows", "open_read
 def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | None = None) -> Reader:
     """The reader for these files by their extension. `options` are the job's (`sep` for CSV).
 
-    `fields` are the columns that are wanted, each with the most values that a row of it may have if that is known;
+    `fields` are the columns that are wanted, each with the upper bound of values in a row of it if that is known;
     a reader need not read others. Default: all.
     """
     match paths[0].suffix:

@@ -6,7 +6,7 @@ TEXT_BATCH_CHARS = 16 << 20
 # No column of a batch takes more.
 BATCH_BYTES = 64 << 20
 BUFFER_BYTES = 1 << 20
-# What a number takes at most, however small a file makes it.
+# The memory of a number, however small a file makes it.
 VALUE_BYTES = 8
 CHUNK_CHARS = 1 << 20
 # One row of text may not be larger; without a bound, a file with an unclosed brace would be read whole.

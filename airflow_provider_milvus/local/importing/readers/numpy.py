@@ -31,7 +31,7 @@ class NumpyReader:
         arrays = self._open()
         heaviest = max(1, *(array.row_bytes for array in arrays.values()))
         if heaviest > limits.BATCH_BYTES:
-            raise ImportDataError(f"a row has {heaviest:,} bytes, the most is {limits.BATCH_BYTES:,}")
+            raise ImportDataError(f"a row has {heaviest:,} bytes, the upper bound is {limits.BATCH_BYTES:,}")
         rows = min(limits.BATCH_ROWS, limits.BATCH_BYTES // heaviest)
         for start in range(0, self.count_rows(), rows):
             with reading("NumPy files"):
@@ -53,9 +53,9 @@ class NumpyReader:
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """An `.npy` file whose rows are read when they are asked for.
+    """An `.npy` file whose rows are read when they are needed.
 
-    They are not mapped into memory: who cuts a mapped file short kills the process that looks at it.
+    They are not mapped into memory: who cuts a mapped file short kills the process that reads it.
     """
 
     path: Path

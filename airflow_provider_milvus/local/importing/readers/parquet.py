@@ -55,14 +55,16 @@ class ParquetReader:
                     size = max(column.num_values * limits.VALUE_BYTES, column.total_uncompressed_size)
                     heaviest = max(heaviest, size / max(1, group.num_rows))
         if heaviest > limits.BATCH_BYTES:
-            raise ImportDataError(f"a row has {heaviest:,.0f} bytes, the most is {limits.BATCH_BYTES:,}")
+            raise ImportDataError(f"a row has {heaviest:,.0f} bytes, the upper bound is {limits.BATCH_BYTES:,}")
         return min(limits.BATCH_ROWS, int(limits.BATCH_BYTES / heaviest))
 
     def _check_values(self, name: str, values: int, rows: int) -> None:
         # The other rows may be empty, so that one alone has them all: maybe more than memory can hold.
-        most = self._fields.get(name) if self._fields is not None else None
-        if most is not None and values > rows * max(1, most) and values * limits.VALUE_BYTES > limits.BATCH_BYTES:
-            raise ImportDataError(f"{values:,} values in {rows:,} rows, a row has at most {most:,}", field=name)
+        bound = self._fields.get(name) if self._fields is not None else None
+        if bound is not None and values > rows * max(1, bound) and values * limits.VALUE_BYTES > limits.BATCH_BYTES:
+            raise ImportDataError(
+                f"{values:,} values in {rows:,} rows, the upper bound of a row is {bound:,}", field=name
+            )
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -36,7 +36,7 @@ Read: TypeAlias = Callable[[str | bytes], Any]
 Batch: TypeAlias = "pa.RecordBatch | CsvRows | Rows"
 # What a file says of its columns before its rows: nothing (JSON), names (CSV), or names and types.
 Columns: TypeAlias = "pa.Schema | Mapping[str, ArrayFile] | list[str] | None"
-# The names of columns, each with the most values that one row may have, or None.
+# The names of columns, each with the upper bound of values in a row, or None.
 Fields: TypeAlias = Mapping[str, int | None]
 
 
