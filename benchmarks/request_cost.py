@@ -1,4 +1,4 @@
-"""What one `get_import_progress` costs beside a bare requests session and beside pymilvus, over HTTP and over TLS.
+"""What one `get_import_progress` costs beside a bare requests session, pymilvus and httpx, over HTTP and over TLS.
 
 The server is a process of its own that responds to every POST with the same progress record at once, so that the
 results are the clients' own cost. Calls of the contestants alternate; each result is the median of all its calls.
@@ -121,6 +121,28 @@ def measure(scheme: str, port: int, cert: str | None) -> dict[str, float]:
     return {name: statistics.median(found) for name, found in times.items()}
 
 
+async def measure_async(scheme: str, port: int, cert: str | None) -> dict[str, float]:
+    """The same for an event loop; after :func:`measure`, which defines the connection."""
+    import httpx
+
+    from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
+
+    url = f"{scheme}://127.0.0.1:{port}"
+    describe = f"{url}/v2/vectordb/jobs/import/describe"
+    verify = ssl.create_default_context(cafile=cert) if cert else True
+    times: dict[str, list[float]] = {"httpx.AsyncClient().post().json()": [], "MilvusAsyncHook.get_import_progress": []}
+    bare, ours = times.values()
+    async with httpx.AsyncClient(verify=verify) as client, MilvusAsyncHook("milvus_bench") as hook:
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            (await client.post(describe, json={"jobId": JOB_ID})).json()
+            middle = time.perf_counter()
+            await hook.get_import_progress(JOB_ID)
+            bare.append((middle - start) * 1000)
+            ours.append((time.perf_counter() - middle) * 1000)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for scheme, cert in (("http", None), ("https", certificate(Path(folder)))):
@@ -128,13 +150,15 @@ def main() -> None:
             server = multiprocessing.Process(target=serve, args=(theirs, cert), daemon=True)
             server.start()
             try:
-                found = measure(scheme, ours.recv(), cert)
+                port = ours.recv()
+                found, found_async = measure(scheme, port, cert), asyncio.run(measure_async(scheme, port, cert))
             finally:
                 server.terminate()
-            bare = found["requests.Session().post().json()"]
-            print(f"\n{scheme}: {ROUNDS} alternating calls each, medians")
-            for name, ms in found.items():
-                print(f"  {name:34} {ms:7.3f} ms  {ms / bare:6.2f} x the bare session")
+            for medians in (found, found_async):
+                bare = next(iter(medians.values()))
+                print(f"\n{scheme}: {ROUNDS} alternating calls each, medians")
+                for name, ms in medians.items():
+                    print(f"  {name:36} {ms:7.3f} ms  {ms / bare:6.2f} x the bare client")
 
 
 if __name__ == "__main__":

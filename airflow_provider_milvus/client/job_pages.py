@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest.envelope import Request
 
 ZILLIZ_PAGE_SIZE = 100
+# A hundred thousand jobs; more pages have no end.
+MAX_PAGES = 1000
 
 
 class JobPages:
