@@ -35,8 +35,13 @@ class JobPages:
         return rest.import_jobs.list_jobs(self._collection_name, **paging)
 
     def take(self, found: dict[str, Mapping[str, Any]]) -> None:
-        """Add the records of a page."""
+        """Add the records of a page.
+
+        :raises MilvusResponseTooLarge: where the list does not end.
+        """
         known = len(self.records)
         self.records.update(found)
         # A server that does not page sends the same jobs again and again.
         self._ended = not self._paged or len(found) < ZILLIZ_PAGE_SIZE or len(self.records) == known
+        if not self._ended and self._page >= MAX_PAGES:
+            raise rest.errors.MilvusResponseTooLarge(f"the list of import jobs has more than {MAX_PAGES:,} pages")

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-MASK = "***"
+from airflow_provider_milvus.rest.decoding import MASK
+
 # A shorter secret is replaced only where it stands alone, or it would be replaced in the middle of ordinary words.
 SHORTEST_PART = 4
 # A longer secret is no ordinary word, even if it consists of letters alone.

@@ -18,6 +18,8 @@ from airflow_provider_milvus.rest.errors import MilvusResponseTooLarge
 MAX_INTEGER = 2**63 - 1
 MAX_DEPTH = 64
 MAX_TEXT = 4_000
+# What is left of a secret.
+MASK = "***"
 # Lone surrogates, which UTF-8 cannot encode, and NUL, which PostgreSQL cannot store.
 _UNSTORABLE = re.compile("[\ud800-\udfff\x00]")
 _MAX_FLOAT = sys.float_info.max

@@ -35,6 +35,7 @@ from typing import Any, Protocol, TypeVar
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportState
 from airflow_provider_milvus.submission import record as records
+from airflow_provider_milvus.submission.files import are_same
 from airflow_provider_milvus.submission.load import Load
 from airflow_provider_milvus.submission.record import Record, Store, UnreadableRecord
 from airflow_provider_milvus.waiting import backoff
@@ -321,7 +322,7 @@ class Submitter:
             return False
         if not progress.files or not self._load.files:
             return None
-        return sorted(file.name.lstrip("/") for file in progress.files) == sorted(self._load.files)
+        return are_same((file.name for file in progress.files), self._load.files)
 
     # -- the record and the wire ---------------------------------------------------------------------------------
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from airflow_provider_milvus.submission.files import MAX_SET_SIZE, RECORD, FoundFile, file_sets, listed_once, split
+from airflow_provider_milvus.submission.files import (
+    MAX_SET_SIZE,
+    RECORD,
+    FoundFile,
+    are_same,
+    file_sets,
+    listed_once,
+    split,
+)
 
 
 def found(*keys, size=1):
@@ -73,3 +81,13 @@ def test_record_of_the_largest_import_is_within_what_airflow_stores():
     listed_once(store, "s", lambda: sets, load_number=0)
     assert len(store[RECORD]["files"]) < 64_000
     assert listed_once(store, "s", list, load_number=0) == sets
+
+
+@pytest.mark.parametrize("reported", [["b.parquet", "/a.parquet"], ["***.parquet", "b.parquet"], ["***", "a.parquet"]])
+def test_job_that_reports_the_same_files_is_recognised(reported):
+    assert are_same(reported, ["a.parquet", "b.parquet"])
+
+
+@pytest.mark.parametrize("reported", [["a.parquet"], ["a.parquet", "c.parquet"], ["***/x", "b.parquet"], ["***"], []])
+def test_job_that_reports_other_files_is_not_recognised(reported):
+    assert not are_same(reported, ["a.parquet", "b.parquet"])
