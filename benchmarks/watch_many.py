@@ -1,9 +1,12 @@
-"""What waiting for many imports costs in one triggerer, beside triggers that ask for each job in each interval.
+"""What waiting for many imports costs in one triggerer, beside triggers that poll each job in each interval.
 
 Every contestant is a process of its own that runs its triggers with Airflow's own ``TriggerRunner.run_trigger``, log
 and watchdog, against a simulated Milvus in another process. Those of one size run at the same time. Their jobs begin
 with them and last for up to ten minutes. By default the first two minutes of this are watched, at full load, and what
 still waits then is cancelled; ``--full`` watches until the last job has ended, which takes half an hour.
+
+Ten thousand triggers of this package are also started alone, on a quiet machine, and beside processes that keep all
+cores busy (``--alone`` for these two alone).
 
 CPU is that of the whole process, so ``bare`` (triggers that only sleep until their job's end) is what Airflow takes
 itself. Memory is the peak since the start, less that of ``bare``, per job.
@@ -44,6 +47,11 @@ GROUPS = (
     {(kind, count) for kind in KINDS for count in NAIVE_SIZES},
     {("outage", OUTAGE.count), *(("growth", count) for count in GROWTH_SIZES)},
 )
+ALONE = ("quiet", "busy")
+# How often the lateness of the event loop is measured.
+LAG_TICK_SECONDS = 0.02
+# What a run may take: part of one core, seconds from Completed to fired (99 %), and seconds that the loop is late.
+LIMITS = {"quiet": (0.04, 6.0, 0.2), "busy": (None, 12.0, 0.3)}
 # A job that has ended by then, before the end of the run, should have been noticed.
 GRACE_SECONDS = 2 * POLL_INTERVAL
 # By then all triggers have begun.
@@ -62,6 +70,7 @@ class Run:
     jobs: Jobs
     seconds: float
     watchdog: bool = True
+    busy_processes: int = 0
 
 
 @dataclass
@@ -72,8 +81,9 @@ class Found:
     :param peak: the most memory since the start, less what was taken before, in KB.
     :param began: the time at which each trigger began.
     :param fired: the time and the status of each job's event.
+    :param lag: at which time the event loop was late, and by how many seconds.
     :param log: how many lines of each kind were logged; see :func:`kind_of_line`.
-    :param asked: the time and route of each request.
+    :param requests: the time and route of each request.
     """
 
     start: float
@@ -82,8 +92,9 @@ class Found:
     peak: float
     began: dict[str, float]
     fired: dict[str, tuple[float, str]]
+    lag: list[tuple[float, float]]
     log: Counter[str]
-    asked: list[tuple[float, str]] = field(default_factory=list)
+    requests: list[tuple[float, str]] = field(default_factory=list)
 
 
 # -- the triggers ----------------------------------------------------------------------------------------------------
@@ -156,6 +167,8 @@ async def run_triggers(run: Run, make: Callable[[str], Any], start: float) -> Fo
     await asyncio.sleep(start - time.time())
     before, cpu_before = reset_peak(), time.process_time()
     watchdog = asyncio.create_task(runner.block_watchdog()) if run.watchdog else None
+    lag: list[tuple[float, float]] = []
+    ticker = asyncio.create_task(measure_lag(lag))
     tasks, began = [], {}
     for number, job_id in enumerate(run.jobs.durations):
         runner.triggers[number] = {"task": None, "is_watcher": False, "name": f"benchmark/{number}", "events": 0}
@@ -167,13 +180,29 @@ async def run_triggers(run: Run, make: Callable[[str], Any], start: float) -> Fo
         _, waiting = await asyncio.wait(tasks, timeout=max(0.0, start + until - time.time()))
         cpu.append(time.process_time() - cpu_before)
     end, peak = time.time(), peak_kb() - before
+    ticker.cancel()
     if watchdog:
         watchdog.cancel()
     for task in waiting:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     events = {entry.event.payload["job_id"]: (at, entry.event.payload["status"]) for at, entry in fired}
-    return Found(start, end, (cpu[0], cpu[1]), peak, began, events, Counter())
+    return Found(start, end, (cpu[0], cpu[1]), peak, began, events, lag, Counter())
+
+
+async def measure_lag(lag: list[tuple[float, float]]) -> None:
+    """Note how late the event loop is, all the time."""
+    while True:
+        due = time.monotonic() + LAG_TICK_SECONDS
+        await asyncio.sleep(LAG_TICK_SECONDS)
+        if (late := time.monotonic() - due) > LAG_TICK_SECONDS:
+            lag.append((time.time(), late))
+
+
+def burn() -> None:
+    """Keep a core busy."""
+    while True:
+        pass
 
 
 def watch(pipe: Connection, run: Run, port: int, log: Path) -> None:
@@ -234,6 +263,10 @@ def compete(runs: dict[Any, Run], folder: Path) -> dict[Any, Found]:
             watchers[key] = begin(watch, run, port, folder / f"{len(processes)}.log")
             # One after another, or loading Airflow so often at once would take all memory bandwidth.
             receive(watchers[key], READY_TIMEOUT)
+        for _ in range(max(run.busy_processes for run in runs.values())):
+            busy = spawn.Process(target=burn, daemon=True)
+            busy.start()
+            processes.append(busy)
         start = time.time() + 1
         for pipe in (*servers.values(), *watchers.values()):
             pipe.send(start)
@@ -241,7 +274,7 @@ def compete(runs: dict[Any, Run], folder: Path) -> dict[Any, Found]:
         for key, run in runs.items():
             found[key] = receive(watchers[key], start + run.seconds + READY_TIMEOUT - time.time())
             servers[key].send("stop")
-            found[key].asked = receive(servers[key], READY_TIMEOUT)
+            found[key].requests = receive(servers[key], READY_TIMEOUT)
         return found
     finally:
         for process in processes:
@@ -272,8 +305,8 @@ def lateness(run: Run, found: Found) -> list[float]:
     return sorted(late)
 
 
-def asked_until(found: Found, since: float, until: float) -> Counter[str]:
-    return Counter(route for at, route in found.asked if since <= at < until)
+def requests_until(found: Found, since: float, until: float) -> Counter[str]:
+    return Counter(route for at, route in found.requests if since <= at < until)
 
 
 def compare(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
@@ -292,15 +325,40 @@ def compare(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
         beyond = {kind: cost[kind] - cost["bare"] for kind in kinds}
         for kind in kinds:
             run, one = runs[kind, count], found[kind, count]
-            seconds, asked, late = one.end - one.start, asked_until(one, one.start, one.end), lateness(run, one)
+            seconds, requests, late = one.end - one.start, requests_until(one, one.start, one.end), lateness(run, one)
             memory = (one.peak - found["bare", count].peak) / count
             quantiles = f"{statistics.median(late):6.2f} {late[int(0.99 * len(late))]:6.2f} {late[-1]:6.2f}"
             print(
                 f"{count:8,} {kind:7}{one.cpu[1] / seconds:8.2%}{cost[kind]:12.3f}{beyond[kind]:9.3f}"
-                f"{beyond[kind] / beyond['ours']:7.1f}{asked['list'] / seconds:7.2f}"
-                f"{asked['describe'] / max(1, len(one.fired)):11.2f}{quantiles:>21}"
+                f"{beyond[kind] / beyond['ours']:7.1f}{requests['list'] / seconds:7.2f}"
+                f"{requests['describe'] / max(1, len(one.fired)):11.2f}{quantiles:>21}"
                 f"{memory:9.1f}{one.log['own']:9,}{one.log['blocked at start']:9}{one.log['blocked']:9}"
             )
+
+
+def alone(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
+    """Ten thousand triggers by themselves, and whether they keep within the limits."""
+    print(
+        f"\n{'':8}{'CPU of':>9}{'lists':>8}{'describes':>11}{'Completed to fired in s':>26}"
+        f"{'event loop late by at most, in s':>36}{'load':>7}\n{'':8}{'a core':>9}{'per s':>8}{'per end':>11}"
+        f"{'median     p99     max':>26}{'at start':>26}{'later':>10}{'':>7}"
+    )
+    for kind in (kind for kind in ALONE if (kind, 10_000) in found):
+        run, one = runs[kind, 10_000], found[kind, 10_000]
+        late, seconds = lateness(run, one), one.end - one.start
+        requests = requests_until(one, one.start, one.end)
+        settled = one.start + SETTLED_SECONDS
+        lag = [max((by for at, by in one.lag if (at < settled) is first), default=0.0) for first in (True, False)]
+        p99 = late[int(0.99 * len(late))]
+        print(
+            f"{kind:8}{one.cpu[1] / seconds:9.2%}{requests['list'] / seconds:8.2f}"
+            f"{requests['describe'] / max(1, len(one.fired)):11.2f}"
+            f"{f'{statistics.median(late):.2f}  {p99:6.2f}  {late[-1]:6.2f}':>26}{lag[0]:26.2f}{lag[1]:10.2f}"
+            f"{os.getloadavg()[0]:7.1f}"
+        )
+        most = LIMITS[kind]
+        kept = (most[0] is None or one.cpu[1] / seconds <= most[0]) and p99 <= most[1] and max(lag) <= most[2]
+        print(f"{'':8}{'within' if kept else 'beyond'} the limits")
 
 
 def growth(runs: dict[Any, Run], found: dict[Any, Found]) -> dict[int, float]:
@@ -310,11 +368,11 @@ def growth(runs: dict[Any, Run], found: dict[Any, Found]) -> dict[int, float]:
     for count in GROWTH_SIZES:
         one = found["growth", count]
         settled = one.start + SETTLED_SECONDS
-        asked = asked_until(one, settled, one.end)
-        figures[count] = 1000 * (one.cpu[1] - one.cpu[0]) / max(1, asked["list"])
+        requests = requests_until(one, settled, one.end)
+        figures[count] = 1000 * (one.cpu[1] - one.cpu[0]) / max(1, requests["list"])
         print(
             f"{count:8,}{figures[count]:12.1f} ms{1000 * figures[count] / count:9.1f} us"
-            f"{asked.total() / (one.end - settled):17.2f}"
+            f"{requests.total() / (one.end - settled):17.2f}"
         )
     return figures
 
@@ -323,7 +381,7 @@ def outage(run: Run, found: Found) -> None:
     began, returned = (found.start + seconds for seconds in run.jobs.down)
     ended_in_it = [job_id for job_id, at in run.jobs.durations.items() if began <= found.start + at < returned]
     served = max(found.fired[job_id][0] if job_id in found.fired else found.end for job_id in ended_in_it) - returned
-    attempts = asked_until(found, began, returned).total()
+    attempts = requests_until(found, began, returned).total()
     print(
         f"\n{run.jobs.count:,} jobs, server down for {returned - began:.0f} s: {attempts} requests in that time, "
         f"{len(ended_in_it)} jobs ended in it,\nthe last of their triggers fired {served:.1f} s after its return; "
@@ -339,7 +397,7 @@ def plot(figures: dict[int, float], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
     axes.plot(list(figures), list(figures.values()), marker="o")
-    axes.set(xlabel="imports that are waited for", ylabel="ms of CPU per look at all of them", xlim=0, ylim=0)
+    axes.set(xlabel="imports that are waited for", ylabel="ms of CPU per poll of all of them", xlim=0, ylim=0)
     axes.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -350,6 +408,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="watch until the last job has ended")
     parser.add_argument("--plot", type=Path, default=PLOT, help="where the growth is plotted to (%(default)s)")
+    parser.add_argument("--alone", choices=ALONE, nargs="*", help="run only these two, or one of them")
     options = parser.parse_args()
     seconds = SPREAD_SECONDS + GRACE_SECONDS + 1 if options.full else SLICE_SECONDS
 
@@ -361,12 +420,21 @@ def main() -> None:
         jobs = Jobs(count, 2 * SLICE_SECONDS, SPREAD_SECONDS)
         runs["growth", count] = Run("ours", jobs, SLICE_SECONDS, watchdog=False)
     runs["outage", OUTAGE.count] = Run("ours", OUTAGE, SLICE_SECONDS)
+    for kind in ALONE:
+        busy = 0 if kind == "quiet" else os.cpu_count() or 1
+        runs[kind, 10_000] = Run("ours", Jobs(10_000, 0.0, SPREAD_SECONDS), seconds, busy_processes=busy)
     found: dict[Any, Found] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AIRFLOW_HOME"] = folder
-        for group in GROUPS:
+        groups = [{(kind, 10_000)} for kind in (options.alone or ALONE)]
+        if options.alone is None:
+            groups += GROUPS
+        for group in groups:
             together = {key: run for key, run in runs.items() if key in group}
             found |= compete(together, Path(folder))
+    alone(runs, found)
+    if options.alone is not None:
+        return
     compare(runs, found)
     figures = growth(runs, found)
     outage(runs["outage", OUTAGE.count], found["outage", OUTAGE.count])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
@@ -22,6 +22,12 @@ AIRFLOW_KILLS_TRIGGERS = hasattr(BaseTrigger, "on_kill")
 FINAL_STATES = ("failed", "success", "skipped", "upstream_failed", "removed")
 
 _airflow_has_responded = False
+
+
+@lru_cache
+def _opener(milvus_conn_id: str, database: str | None) -> partial[MilvusAsyncHook]:
+    """One for all triggers of a connection."""
+    return partial(MilvusAsyncHook, milvus_conn_id, database)
 
 
 class MilvusImportTrigger(MilvusWaitTrigger):
@@ -100,7 +106,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         )
         return await waiting.poller.watch(
             (self.milvus_conn_id, self.database),
-            partial(MilvusAsyncHook, self.milvus_conn_id, self.database),
+            _opener(self.milvus_conn_id, self.database),
             wait,
         )
 

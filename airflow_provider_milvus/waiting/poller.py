@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import islice
@@ -35,6 +35,8 @@ RUNNING = (ImportState.PENDING, ImportState.IMPORTING, ImportState.COMMITTING)
 MIN_GAP_SECONDS = backoff.MIN_POLL_INTERVAL
 # Other tasks of the event loop get their turn after so many seconds of work.
 TURN_SECONDS = 0.02
+# Progress lines of all jobs together; each costs as much CPU as ten jobs of a list.
+MAX_LOG_LINES_PER_SECOND = 40
 # A list that was refused is requested again after so many seconds.
 REFUSED_LIST_SECONDS = 300.0
 # A list that takes longer goes on beside descriptions of some of its jobs.
@@ -61,7 +63,7 @@ T = TypeVar("T")
 OpenClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
-async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Event:
+def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Coroutine[Any, Any, Event]:
     """Subscribe to the one loop of this event loop for a server, until the wait has ended.
 
     :param server: what distinguishes the servers; the same value shares a loop.
@@ -72,7 +74,7 @@ async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> 
     poller = pollers.get(server)
     if poller is None:
         poller = pollers[server] = Poller(open_client, partial(pollers.pop, server))
-    return await poller.subscribe(wait)
+    return poller.subscribe(wait)
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Poller]] = WeakKeyDictionary()
@@ -278,8 +280,9 @@ class Poller:
         listed = parse_job(record)
         if changed:
             job.state = state
-            # Jobs that were started together are not logged together.
-            job.log_at = now + random.uniform(1.0, 2.0) * LOG_INTERVAL_SECONDS
+            # Jobs that were started together are not logged together, and thousands less often than a few.
+            interval = max(LOG_INTERVAL_SECONDS, len(self._jobs) / MAX_LOG_LINES_PER_SECOND)
+            job.log_at = now + random.uniform(1.0, 2.0) * interval
         job.collection = listed.collection_name
         job.runs = listed.state in RUNNING
         if listed.state in (ImportState.COMPLETED, ImportState.FAILED):

@@ -6,7 +6,7 @@ from collections import UserList, UserString
 import pytest
 
 from airflow_provider_milvus.waiting.import_wait import ImportWait
-from airflow_provider_milvus.waiting.job_ids import as_list, shortened
+from airflow_provider_milvus.waiting.job_ids import as_list
 
 ITSELF: list = []
 ITSELF.append(ITSELF)
@@ -45,7 +45,9 @@ NO_IDS = [
 ]
 
 
-@pytest.mark.parametrize("value", NO_IDS, ids=lambda value: shortened(value)[:30])
+@pytest.mark.parametrize(
+    "value", NO_IDS, ids=[f"{number}-{type(value).__name__}" for number, value in enumerate(NO_IDS)]
+)
 @pytest.mark.parametrize("nesting", [0, 1, 2, 3])
 def test_value_that_is_no_id_is_one_clear_error(value, nesting):
     for _ in range(nesting):
