@@ -63,7 +63,7 @@ def test_number_that_no_float_holds_is_logged(clock):
     assert lines[-1].endswith(" rows/s")
 
 
-@pytest.mark.parametrize("text", [TEXT, "\udcff", "ü" * 100_000])
+@pytest.mark.parametrize("text", [TEXT, "\udcff", "ü" * 100_000], ids=["long", "surrogate", "umlauts"])
 def test_text_of_an_error_keeps_no_event_from_its_task(clock, text):
     wait = ImportWait("7", clock=clock, max_poll_failures=1)
     wait.record_error("7", errors.MilvusConnectionError(text))
