@@ -26,7 +26,7 @@ class LoadOfTry(NamedTuple):
 
 
 def clear_count(ti: Any, retries: int | None) -> int:
-    """How often a task instance was cleared, as ``ti.max_tries`` tells: it is ``retries`` at first, and grows.
+    """How often a task instance was cleared, by ``ti.max_tries``: it is ``retries`` at first, and grows.
 
     It also grows when ``retries`` is lowered between two tries, so :func:`load_of_try` decides which load a try is of.
 
@@ -39,11 +39,11 @@ def clear_count(ti: Any, retries: int | None) -> int:
 
 
 def load_of_try(context: Any, task: Any) -> LoadOfTry:
-    """Which load of its task a try belongs to, where no record tells (before Airflow 3.3, or a record was removed).
+    """Which load of its task a try belongs to, where no record says so (before Airflow 3.3, or a record was removed).
 
     A retry belongs to the load of the try before it, whatever was done to ``retries`` in between. So does the first
     try after a clear, unless the try before the clear had succeeded: then it begins another load, with the number of
-    that try. Where Airflow does not tell how the try before ended, a clear begins another load if the run was cleared
+    that try. Where Airflow does not report how the try before ended, a clear begins another load if the run was cleared
     at all, and a retry it is otherwise.
     """
     ti = context["ti"]
@@ -114,7 +114,7 @@ def _last_success_in_history(ti: Any) -> int | None:
 
 
 def identity(ti: Any) -> tuple[str, ...]:
-    """What tells a task instance from every other: dag, task, run, map index and, in a loop, the iteration.
+    """What distinguishes a task instance from every other: dag, task, run, map index and, in a loop, the iteration.
 
     ``region_id`` and ``region_index``, read in 3.4.0b2 (``airflow/models/dynamic_region.py``): every iteration of a
     loop has ``map_index == -1``, and these differ. Outside of loops and mapped tasks the id is all zeros. A task that
@@ -127,7 +127,7 @@ def identity(ti: Any) -> tuple[str, ...]:
 
 
 async def task_states(ti: Any) -> list[str]:
-    """The states of a trigger's task, asked for from the triggerer.
+    """The states of a trigger's task, requested from the triggerer.
 
     ``RuntimeTaskInstance.get_task_states``, read in 3.0.6 to 3.3.2 (``airflow/sdk/execution_time/task_runner.py``). It
     is public as a method of a task's ``ti``, but a trigger has another one, and the class is private. Watch
@@ -177,8 +177,8 @@ def single_output(value: Any) -> tuple[str, str] | None:
     """Task id and XCom key of another task's output, where that is one value and not one for each index of a mapping.
 
     ``XComArg.operator`` and ``XComArg.key``, read in 2.11.0 to 3.3.2 (``airflow/sdk/definitions/xcom_arg.py``); the
-    public ``iter_references`` does not tell an output from what ``map`` or ``zip`` make of it. Without them: ``None``,
-    and a sensor with ``start_from_trigger=True`` begins on a worker.
+    public ``iter_references`` does not distinguish an output from what ``map`` or ``zip`` make of it. Without them:
+    ``None``, and a sensor with ``start_from_trigger=True`` begins on a worker.
     """
     operator, key = getattr(value, "operator", None), getattr(value, "key", None)
     if operator is None or key is None or getattr(operator, "is_mapped", True) or in_mapped_group(operator):
@@ -190,7 +190,7 @@ def in_mapped_group(operator: Any) -> bool:
     """Whether an operator is in a mapped task group.
 
     ``iter_mapped_task_groups``, read in 2.11.0 to 3.3.2 (``airflow/sdk/definitions/_internal/abstractoperator.py``),
-    whose docstring declares it private. Without it: ``True``, the careful answer of both callers.
+    whose docstring declares it private. Without it: ``True``, the careful choice of both callers.
     """
     groups = getattr(operator, "iter_mapped_task_groups", None)
     return groups is None or next(iter(groups()), None) is not None

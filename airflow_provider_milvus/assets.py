@@ -88,7 +88,7 @@ def update(events: Any, outlets: Iterable[Any], asset: Asset, extra: dict[str, A
 
     :param events: ``outlet_events`` of the task's context.
     :param outlets: the task's; an event goes to those that are the asset or the alias.
-    :param extra: what the event tells.
+    :param extra: of the event.
     """
     for declared in outlets:
         if isinstance(declared, AssetAlias) and declared == alias:

@@ -1,6 +1,6 @@
 """Import, wait with a sensor, build the index, search.
 
-The operator starts the import and ends; the sensor holds back what needs the rows. The last task looks up the five
+The operator starts the import and ends; the sensor holds back what needs the rows. The last task searches for the five
 nearest neighbours of every image and returns how many of them are the same digit.
 """
 

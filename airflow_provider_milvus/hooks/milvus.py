@@ -155,7 +155,7 @@ class MilvusHook(CollectionCalls, BaseHook):
         return self.call(rest.import_jobs.describe(job_id))
 
     def list_import_jobs(self, collection_name: str | None = None, *, retries: int | None = None) -> list[ImportJob]:
-        """The import jobs that the server still has a record of, oldest first as far as their ids tell.
+        """The import jobs that the server still has a record of, oldest first by their ids.
 
         :param retries: as in :meth:`call`, for each page.
         """

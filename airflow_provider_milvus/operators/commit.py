@@ -48,7 +48,7 @@ class Checks:
 
     @classmethod
     def of(cls, expected_rows: Any, min_rows: Any, check: Any, bucket: BucketFiles | None) -> Checks:
-        """The checks that an operator's parameters ask for, whose numbers may come out of templates as texts.
+        """The checks of an operator's parameters, whose numbers may come out of templates as texts.
 
         :raises ValueError: naming the parameter, for anything but whole numbers.
         """
@@ -80,7 +80,7 @@ class TwoPhaseCommit:
         self._log = log
 
     def require_support(self) -> None:
-        """Send an abort of a job that cannot exist: only a server that knows the route looks for it.
+        """Send an abort of a job that cannot exist: only a server that knows the route searches for it.
 
         :raises MilvusTwoPhaseUnsupported: where the server has no two-phase imports.
         """

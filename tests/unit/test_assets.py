@@ -1,4 +1,4 @@
-"""Collections as assets: one URI for each, and who is told of an import."""
+"""Collections as assets: one URI for each, and what an import updates."""
 
 from types import SimpleNamespace
 from urllib.parse import urlsplit

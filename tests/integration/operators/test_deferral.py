@@ -32,7 +32,7 @@ def name(hook):
 
 
 def defer_and_resume(task, context):
-    """The result of a task that defers, its trigger made anew from what Airflow keeps of it."""
+    """The result of a task that defers, its trigger made again from what Airflow keeps of it."""
     with pytest.raises(TaskDeferred) as caught:
         task.execute(context)
     deferred = caught.value
@@ -68,6 +68,6 @@ def defer_and_resume(task, context):
 def test_wait_goes_on_in_the_triggerer(hook, milvus, name, context, route, make, found):
     if route != "indexes/describe":
         hook.create_index(name, INDEX)
-    # The operator's own first question, if it has one, is answered; its look is not.
+    # The operator's own first request, if it sends one, gets a response; its poll does not.
     milvus.faults[:] = [Fault("code", route, after=0 if route == "indexes/describe" else 1, count=1)]
     assert found(defer_and_resume(make(name), context))

@@ -160,7 +160,7 @@ def test_retry_goes_on_with_the_job_of_the_try_before(hook, context, store):
 
 @pytest.fixture
 def echo():
-    """The URL of a server whose answer is an error page with the request's secrets in it."""
+    """The URL of a server whose response is an error page with the request's secrets in it."""
 
     class Echo(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -229,7 +229,7 @@ async def events(trigger):
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["sync", "deferrable"])
 @pytest.mark.parametrize(
-    ("trouble", "end"),
+    ("outage", "end"),
     [
         ("", "job-"),
         ("403:create", "MilvusAuthError"),
@@ -243,15 +243,15 @@ async def events(trigger):
     ids=["success", "403", "page", "403-later", "page-later", "timeout", "refused", "echo"],
 )
 def test_secrets_are_in_the_request_and_nowhere_else(
-    hook, connect, milvus, context, store, created, echo, logged, monkeypatch, deferrable, trouble, end
+    hook, connect, milvus, context, store, created, echo, logged, monkeypatch, deferrable, outage, end
 ):
     monkeypatch.setattr(wait_trigger, "MIN_AGE_SECONDS", 0.0)
-    if trouble in ("refused", "echo"):
-        connect(echo if trouble == "echo" else "http://127.0.0.1:1")
+    if outage in ("refused", "echo"):
+        connect(echo if outage == "echo" else "http://127.0.0.1:1")
         # The list comes before the create, which alone has the keys: it succeeds.
         monkeypatch.setattr(MilvusHook, "list_import_jobs", lambda *args, **kwargs: [])
-    elif trouble:
-        milvus.faults[:] = [Fault.parse(trouble)]
+    elif outage:
+        milvus.faults[:] = [Fault.parse(outage)]
     task = MilvusBulkImportOperator(
         task_id="t",
         collection_name="articles",

@@ -150,7 +150,7 @@ def test_tested_connection_to_the_cloud_requests_both_planes(milvus, connection)
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "words"),
     [
         (requests.exceptions.ConnectTimeout("timed out"), "Cannot reach http://milvus.example.org:19530"),
         (
@@ -164,8 +164,8 @@ def test_tested_connection_to_the_cloud_requests_both_planes(milvus, connection)
         (failure(1, "service not ready"), "http://milvus.example.org:19530: Milvus responded with code 1"),
     ],
 )
-def test_tested_connection_says_what_is_wrong(milvus, answer, words):
-    milvus.answers(COLLECTIONS, answer)
+def test_tested_connection_says_what_is_wrong(milvus, response, words):
+    milvus.answers(COLLECTIONS, response)
     works, message = MilvusHook().test_connection()
     assert not works
     assert words in message

@@ -75,7 +75,7 @@ def test_job_id_is_pushed_right_after_the_submit(context, ti):
     assert ti.pushed[0] == ("job_id", "7", [LIST, CREATE])
 
 
-def test_final_figures_are_pushed(context, ti):
+def test_final_progress_is_pushed(context, ti):
     operator().execute(context)
     assert ti.xcoms["import_progress"]["imported_rows"] == 5
 
@@ -113,7 +113,7 @@ def test_submit_carries_an_idempotency_key(context, milvus):
     assert sent(milvus, CREATE)[0].headers["Idempotency-Key"].startswith("airflow/dag/task/run/-1/1/")
 
 
-def test_operator_that_does_not_wait_asks_for_nothing(context, milvus):
+def test_operator_that_does_not_wait_polls_nothing(context, milvus):
     assert operator(wait_for_completion=False).execute(context) == "7"
     assert milvus.routes == [LIST, CREATE]
 
@@ -184,7 +184,7 @@ def finder(bucket, **parameters):
     return task
 
 
-def test_files_are_looked_up_when_the_task_runs(context, milvus, bucket):
+def test_files_are_listed_when_the_task_runs(context, milvus, bucket):
     assert finder(bucket).execute(context) == "7"
     assert sent(milvus, CREATE)[0].body["files"] == [["day/a.parquet"]]
 
@@ -207,7 +207,7 @@ def test_files_that_came_before_a_succeeded_task_was_cleared_are_loaded(context,
     assert sent(milvus, CREATE)[1].body["files"] == [["day/a.parquet"], ["day/b.parquet"]]
 
 
-def test_files_are_looked_up_anew_after_all_of_a_load_has_failed(context, milvus, bucket):
+def test_files_are_listed_again_after_all_of_a_load_has_failed(context, milvus, bucket):
     milvus.answers(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         finder(bucket).execute(context)
@@ -218,7 +218,7 @@ def test_files_are_looked_up_anew_after_all_of_a_load_has_failed(context, milvus
     assert sent(milvus, CREATE)[1].body["files"] == [["day/b.parquet"]]
 
 
-def test_files_are_looked_up_anew_below_another_root(context, milvus, bucket):
+def test_files_are_listed_again_below_another_root(context, milvus, bucket):
     milvus.answers(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         finder(bucket, timeout=5).execute(context)
@@ -294,7 +294,7 @@ def test_ids_of_several_jobs_are_pushed_as_they_come(context, two_jobs, ti):
     assert [value for key, value, _ in ti.pushed if key == "job_id"] == [["7"], ["7", "8"]]
 
 
-def test_figures_of_several_jobs_are_pushed_as_a_list(context, two_jobs, ti):
+def test_progress_of_several_jobs_is_pushed_as_a_list(context, two_jobs, ti):
     operator(files=MANY).execute(context)
     assert [job["imported_rows"] for job in ti.xcoms["import_progress"]] == [5, 6]
 
@@ -334,7 +334,7 @@ def test_retry_after_one_of_several_jobs_failed_submits_only_that_one(context, h
     assert len(sent(half_failed, CREATE)) == 3
 
 
-def test_figures_of_a_job_that_completed_in_an_earlier_try_are_pushed(context, half_failed, ti):
+def test_progress_of_a_job_that_completed_in_an_earlier_try_is_pushed(context, half_failed, ti):
     half_failed.answers(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
     operator(files=MANY).execute(context)
     assert [(job["job_id"], job["imported_rows"]) for job in ti.xcoms["import_progress"]] == [("7", 5), ("9", 6)]
@@ -345,8 +345,8 @@ def test_deferred_retry_waits_only_for_what_has_not_completed(context, half_fail
     deferred = deferral(operator(files=MANY, deferrable=True, defer_after=0), context)
     assert (deferred.trigger.job_id, deferred.trigger.fail_fast) == (["9"], False)
     progress = parse_progress({"jobId": "9", "state": "Completed", "importedRows": 6}).as_dict()
-    answer = {**event(), "job_id": ["9"], "imports": [progress]}
-    assert operator(files=MANY).execute_complete(context, answer, **deferred.kwargs) == ["7", "9"]
+    resumed_with = {**event(), "job_id": ["9"], "imports": [progress]}
+    assert operator(files=MANY).execute_complete(context, resumed_with, **deferred.kwargs) == ["7", "9"]
 
 
 @pytest.mark.parametrize("files", [MANY[1:], MANY[:-1]])
@@ -398,7 +398,7 @@ def test_failed_files_are_logged_before_the_task_fails(context, milvus, logged):
     assert "Import job 7: file a.parquet failed: row 7 has no id" in logged()
 
 
-def test_figures_of_a_failed_job_are_pushed(context, milvus, ti):
+def test_progress_of_a_failed_job_is_pushed(context, milvus, ti):
     milvus.answers(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         operator().execute(context)
@@ -471,7 +471,7 @@ def test_retry_of_a_job_whose_record_is_gone_fails_with_what_to_do(context, milv
         operator().execute(context)
 
 
-def test_retry_of_a_job_whose_record_is_gone_submits_again_where_asked_to(context, milvus):
+def test_retry_of_a_job_whose_record_is_gone_submits_again_on_request(context, milvus):
     operator(wait_for_completion=False).execute(context)
     milvus.answers(DESCRIBE, NO_SUCH_JOB, NO_SUCH_JOB, NO_SUCH_JOB, DONE)
     milvus.answers(CREATE, {"jobId": "8"})
@@ -599,7 +599,7 @@ def event(status="success", target_state="Completed", **more):
     return import_event("7", target_state, status, "m", [progress], **more)
 
 
-def test_resumed_task_returns_the_job_id_and_pushes_the_figures(context, ti):
+def test_resumed_task_returns_the_job_id_and_pushes_the_progress(context, ti):
     assert operator().execute_complete(context, event()) == "7"
     assert ti.xcoms["import_progress"]["imported_rows"] == 5
 
@@ -612,7 +612,7 @@ def test_resumed_task_that_succeeds_loads_again_when_it_is_cleared(context, milv
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("resumed_with", "kind"),
     [
         (event("failed", transient=False, failed_files=[]), exceptions.MilvusImportFailed),
         (event("failed", transient=True, failed_files=[]), exceptions.MilvusImportFailedForNow),
@@ -624,9 +624,9 @@ def test_resumed_task_that_succeeds_loads_again_when_it_is_cleared(context, milv
         (None, exceptions.MilvusImportUnreachable),
     ],
 )
-def test_resumed_task_raises_what_the_event_stands_for(context, answer, kind):
+def test_resumed_task_raises_what_the_event_stands_for(context, resumed_with, kind):
     with pytest.raises(kind):
-        operator().execute_complete(context, answer)
+        operator().execute_complete(context, resumed_with)
 
 
 def test_resumed_task_logs_the_failed_files_before_it_fails(context, logged):
@@ -709,7 +709,7 @@ def test_timeout_before_the_commit_aborts(context, milvus):
     assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
 
 
-def test_server_that_stays_away_before_the_commit_is_asked_to_abort(context, milvus):
+def test_unreachable_server_before_the_commit_gets_an_abort_request(context, milvus):
     milvus.answers(DESCRIBE, (502, "Bad Gateway"))
     with pytest.raises(exceptions.MilvusImportUnreachable):
         operator(two_phase=True, max_poll_failures=2).execute(context)
@@ -723,7 +723,7 @@ def test_commit_that_is_refused_aborts(context, milvus, two_phases):
     assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
 
 
-def test_job_that_cannot_be_asked_for_before_its_commit_is_aborted(context, milvus):
+def test_job_that_cannot_be_described_before_its_commit_is_aborted(context, milvus):
     milvus.answers(DESCRIBE, UNCOMMITTED, REFUSED)
     with pytest.raises(errors.MilvusServerError, match="code 1100"):
         operator(two_phase=True).execute(context)
@@ -766,7 +766,7 @@ def test_server_without_two_phases_is_refused_before_anything_is_sent(context, m
     assert milvus.routes == [ABORT]
 
 
-def test_server_that_loaded_at_once_is_told_of_as_it_is(context, milvus):
+def test_server_that_loaded_at_once_is_reported_as_it_is(context, milvus):
     del milvus.scripts[COMMIT]
     with pytest.raises(
         exceptions.MilvusTwoPhaseUnsupported, match="the 5 rows of import job 7 at once: they are visible"
@@ -954,7 +954,7 @@ def test_kill_before_the_submit_says_so(logged):
 
 
 class OutletEvents:
-    """What a task tells its outlets, which Airflow 3.0 and 3.1 cannot hash."""
+    """The events of the outlets, which Airflow 3.0 and 3.1 cannot hash."""
 
     def __init__(self):
         self.outlets = []
@@ -970,7 +970,7 @@ class OutletEvents:
 
 
 @pytest.fixture
-def told(context):
+def updated(context):
     context["outlet_events"] = OutletEvents()
     return context["outlet_events"]
 
@@ -985,36 +985,36 @@ def timed(milvus):
     milvus.answers(DESCRIBE, {**DONE, **times})
 
 
-def test_asset_of_the_collection_is_told_what_was_loaded(context, told, timed):
+def test_asset_of_the_collection_is_updated_with_what_was_loaded(context, updated, timed):
     task = operator(asset_outlet=True)
     task.execute(context)
-    assert [event.added for event in told.events] == [[(URI, EXTRA)]]
-    assert told.outlets == task.outlets
+    assert [event.added for event in updated.events] == [[(URI, EXTRA)]]
+    assert updated.outlets == task.outlets
 
 
-def test_declared_asset_of_the_collection_is_told_as_well(context, told, timed):
+def test_declared_asset_of_the_collection_is_updated_as_well(context, updated, timed):
     operator(outlets=[Asset(URI)]).execute(context)
-    assert told[Asset(URI)].extra == EXTRA
+    assert updated[Asset(URI)].extra == EXTRA
 
 
-def test_other_outlets_are_told_nothing(context, told, timed):
+def test_other_outlets_are_not_updated(context, updated, timed):
     operator(outlets=[Asset("milvus://milvus.example.org:19530/default/other"), AssetAlias("mine")]).execute(context)
-    assert told.outlets == []
+    assert updated.outlets == []
 
 
-def test_failed_import_tells_no_asset(context, told, milvus):
+def test_failed_import_updates_no_asset(context, updated, milvus):
     milvus.answers(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         operator(asset_outlet=True).execute(context)
-    assert told.outlets == []
+    assert updated.outlets == []
 
 
-def test_several_jobs_are_one_update(context, told, two_jobs):
+def test_several_jobs_are_one_update(context, updated, two_jobs):
     first = {"createTime": "2026-01-01T00:00:00Z", "completeTime": "2026-01-01T00:00:30Z"}
     second = {"createTime": "2026-01-01T00:00:10Z", "completeTime": "2026-01-01T00:01:00Z"}
     two_jobs.answers(DESCRIBE, {**DONE, **first, "jobId": "7"}, {**SECOND_DONE, **second})
     operator(files=MANY, outlets=[Asset(URI)]).execute(context)
-    assert told[Asset(URI)].extra == {"job_id": ["7", "8"], "rows": 11, "seconds": 60.0}
+    assert updated[Asset(URI)].extra == {"job_id": ["7", "8"], "rows": 11, "seconds": 60.0}
 
 
 def outlets_in_the_graph(make):
@@ -1039,7 +1039,7 @@ def _as_dict(outlet):
         ({"milvus_conn_id": "m", "database": "books"}, "m/books/c"),
     ],
 )
-def test_graph_shows_an_alias_that_the_task_updates(context, told, timed, parameters, alias):
+def test_graph_shows_an_alias_that_the_task_updates(context, updated, timed, parameters, alias):
     assert outlets_in_the_graph(lambda: operator(asset_outlet=True, **parameters)) == [alias]
 
 
@@ -1069,7 +1069,7 @@ def test_mapped_task_is_refused_the_outlet_of_default_args_too(context, milvus, 
     assert milvus.sent == []
 
 
-def test_declared_outlet_of_a_mapped_task_is_in_the_graph_and_updated(context, told, timed, ti):
+def test_declared_outlet_of_a_mapped_task_is_in_the_graph_and_updated(context, updated, timed, ti):
     def make():
         MilvusBulkImportOperator.partial(task_id="task", collection_name="c", outlets=[Asset(URI)]).expand(
             files=[["a.parquet"], ["b.parquet"]]
@@ -1078,9 +1078,9 @@ def test_declared_outlet_of_a_mapped_task_is_in_the_graph_and_updated(context, t
     assert outlets_in_the_graph(make) == [URI]
     ti.map_index = 1
     operator(outlets=[Asset(URI)]).execute(context)
-    assert told[Asset(URI)].extra == EXTRA
+    assert updated[Asset(URI)].extra == EXTRA
 
 
-def test_seconds_of_a_job_without_times_are_unknown(context, told):
+def test_seconds_of_a_job_without_times_are_unknown(context, updated):
     operator(outlets=[Asset(URI)]).execute(context)
-    assert told[Asset(URI)].extra["seconds"] is None
+    assert updated[Asset(URI)].extra["seconds"] is None

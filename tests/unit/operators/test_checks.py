@@ -43,7 +43,7 @@ def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, para
 
 
 @pytest.mark.parametrize(
-    "figures",
+    "results",
     [
         {"total_rows": 5, "imported_rows": 3},
         [{"total_rows": 0, "imported_rows": 2}, {"total_rows": 3}],
@@ -51,9 +51,9 @@ def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, para
     ],
     ids=["one import", "mapped imports", "mapped imports of several jobs"],
 )
-def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, figures):
+def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, results):
     milvus.answers(QUERY, [{"count(*)": 5}])
-    assert check(expected_rows=figures).execute(context) == 5
+    assert check(expected_rows=results).execute(context) == 5
 
 
 def test_count_with_nothing_to_compare_it_with_is_refused(context, milvus):

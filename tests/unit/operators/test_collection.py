@@ -103,7 +103,7 @@ def test_what_differs_from_run_to_run_is_templated(make, names):
     assert [getattr(task, name) for name in names] == ["7"] * len(names)
 
 
-def test_database_of_the_operator_is_asked(context, milvus):
+def test_requests_name_the_database_of_the_operator(context, milvus):
     load(database="books").execute(context)
     assert {sent.body["dbName"] for sent in milvus.sent} == {"books"}
 

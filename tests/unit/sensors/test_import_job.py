@@ -62,15 +62,15 @@ def end(request, context, milvus):
     return run
 
 
-async def test_completed_job_ends_the_wait_with_its_figures(milvus, end):
+async def test_completed_job_ends_the_wait_with_its_progress(milvus, end):
     milvus.answers(DESCRIBE, RUNNING, DONE)
-    figures = await end()
-    assert (figures["job_id"], figures["state"], figures["imported_rows"]) == ("7", "Completed", 5)
+    progress = await end()
+    assert (progress["job_id"], progress["state"], progress["imported_rows"]) == ("7", "Completed", 5)
 
 
-async def test_list_ends_with_the_figures_of_each_job_in_its_order(milvus, end):
+async def test_list_ends_with_the_progress_of_each_job_in_its_order(milvus, end):
     milvus.answers(DESCRIBE, DONE)
-    assert [figures["job_id"] for figures in await end(job_id=["8", "7"])] == ["8", "7"]
+    assert [progress["job_id"] for progress in await end(job_id=["8", "7"])] == ["8", "7"]
 
 
 async def test_list_of_one_job_ends_with_a_list(milvus, end):
@@ -91,7 +91,7 @@ async def test_failed_files_are_logged_before_the_sensor_fails(milvus, end, logg
     assert "Import job 7: file a.parquet failed: row 7 has no id" in logged()
 
 
-async def test_failure_that_a_new_submit_would_heal_is_final_for_the_sensor(milvus, end):
+async def test_transient_failure_is_final_for_the_sensor(milvus, end):
     milvus.answers(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
     with pytest.raises(exceptions.MilvusImportFailed):
         await end()
@@ -138,13 +138,13 @@ def test_poke_of_a_completed_job_is_done(context, milvus):
     assert found.is_done
 
 
-def test_poke_looks_once(context, milvus, time):
+def test_poke_polls_once(context, milvus, time):
     milvus.answers(DESCRIBE, RUNNING)
     sensor().poke(context)
     assert (len(milvus.sent), time.sleeps) == (1, [])
 
 
-def test_job_that_is_done_is_not_asked_for_again(context, milvus):
+def test_job_that_is_done_is_not_polled_again(context, milvus):
     milvus.answers(DESCRIBE, DONE, RUNNING)
     task = sensor(job_id=["7", "8"])
     task.poke(context)
@@ -152,7 +152,7 @@ def test_job_that_is_done_is_not_asked_for_again(context, milvus):
     assert [each.body["jobId"] for each in milvus.sent] == ["7", "8", "8"]
 
 
-def test_execute_in_poke_mode_returns_the_figures(context, milvus):
+def test_execute_in_poke_mode_returns_the_progress(context, milvus):
     milvus.answers(DESCRIBE, DONE)
     assert sensor().execute(context)["imported_rows"] == 5
 
@@ -255,7 +255,7 @@ RENDERS = hasattr(BaseTrigger, "render_template_fields")  # Airflow 3.3
 START = {"deferrable": True, "start_from_trigger": True}
 
 
-def test_sensor_tells_the_scheduler_what_to_start():
+def test_sensor_declares_to_the_scheduler_what_to_start():
     task = sensor(**START, poke_interval=5, timeout=60)
     arguments = task.start_trigger_args
     assert (task.start_from_trigger, arguments.next_method, arguments.timeout) == (
@@ -276,12 +276,12 @@ def test_template_is_for_a_triggerer_that_can_fill_it_in():
     assert sensor(**START, job_id="{{ params.job_id }}").start_from_trigger is RENDERS
 
 
-def test_template_that_airflows_triggerer_hangs_on_is_for_a_worker():
+def test_template_on_which_the_triggerer_hangs_is_for_a_worker():
     assert not sensor(**START, job_id="{{ ti.xcom_pull('submit') }}").start_from_trigger
 
 
 @pytest.mark.skipif(not RENDERS, reason="an older triggerer fills in nothing")
-def test_output_of_another_task_is_asked_for_with_its_index():
+def test_output_of_another_task_is_requested_with_its_index():
     with DAG("dag", schedule=None):
         submit = MilvusBulkImportOperator(task_id="submit", collection_name="c", files=["a.parquet"])
         task = sensor(**START, job_id=submit.output)

@@ -78,11 +78,11 @@ def test_server_of_the_default_args_is_that_of_all_tasks(source, where):
     assert [one.deferrable for one in tasks if hasattr(one, "deferrable")] == [True] * 3
 
 
-@pytest.mark.parametrize("figures", [[], [{"total_rows": 5}]], ids=["none", "one of two"])
-def test_import_that_does_not_say_what_it_loaded_fails_the_check(context, milvus, figures):
+@pytest.mark.parametrize("results", [[], [{"total_rows": 5}]], ids=["none", "one of two"])
+def test_import_without_a_result_fails_the_check(context, milvus, results):
     check = task(group(**{**FOUND, "expected_rows": None}), "check_rows")
-    check.collection_name, check.planned, check.expected_rows = "c", [["a.parquet"], ["b.parquet"]], figures
-    with pytest.raises(MilvusRowCountWrong, match=f"2 imports were planned, and {len(figures)} of them report"):
+    check.collection_name, check.planned, check.expected_rows = "c", [["a.parquet"], ["b.parquet"]], results
+    with pytest.raises(MilvusRowCountWrong, match=f"2 imports were planned, and {len(results)} of them report"):
         check.execute(context)
     assert milvus.sent == []
 
