@@ -200,9 +200,7 @@ def load_of_try(
         return unrecorded
     loads = _loads(store)
     if loads is None:
-        first = read(store, 1)
-        # Release 0.1 recorded the number of a load when it ended.
-        number, earlier = unrecorded if first is None else (first.load_number or 0, unrecorded[1])
+        number, earlier = unrecorded if read(store, 1) is None else (_recorded_number(store), unrecorded[1])
         if earlier == "none":
             begin(store, number)
         return number, earlier
@@ -220,9 +218,22 @@ def begin(store: Store | None, load_number: int) -> None:
 
 def finish(store: Store | None, clear_count: int) -> None:
     """Record that the task is about to succeed, so that clearing it on purpose loads again."""
-    if store is not None:
-        loads = _loads(store) or {"generation": 0}
-        store.set(LOADS, {**loads, "done_in": clear_count})
+    if store is None:
+        return
+    try:
+        loads = _loads(store) or {"generation": _recorded_number(store)}
+    except UnreadableRecord:
+        loads = {"generation": _recorded_number(store)}
+    store.set(LOADS, {**loads, "done_in": clear_count})
+
+
+def _recorded_number(store: Store) -> int:
+    # Release 0.1 recorded the number of a load when it ended.
+    try:
+        first = read(store, 1)
+    except UnreadableRecord:
+        return 0
+    return (first.load_number if first else None) or 0
 
 
 def _loads(store: Store) -> dict[str, Any] | None:

@@ -150,6 +150,16 @@ def test_retry_after_a_clear_that_emptied_the_store_goes_on_with_its_job(emptied
     assert len(keys_sent(milvus)) == 1
 
 
+def test_clear_after_a_clear_that_emptied_the_store_loads_again(emptied, milvus):
+    milvus.answers(CREATE, {"jobId": "8"}, {"jobId": "9"})
+    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "8"}, {**COMPLETED, "jobId": "9"})
+    assert operator().execute(emptied) == "8"
+    emptied["ti"].try_number, emptied["ti"].max_tries = 3, 2
+    emptied["dag_run"].clear_number = 2
+    assert operator().execute(emptied) == "9"
+    assert len(set(keys_sent(milvus))) == 2
+
+
 def test_each_iteration_of_a_loop_is_a_load_of_its_own(context, milvus):
     milvus.answers(DESCRIBE, COMPLETED, {**COMPLETED, "jobId": "8"})
     for index, job_id in enumerate(["7", "8"]):

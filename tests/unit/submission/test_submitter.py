@@ -11,6 +11,7 @@ from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.submission import submitter
 from airflow_provider_milvus.submission.load import Load, digest
 from airflow_provider_milvus.submission.record import (
+    LOADS,
     MAX_KNOWN_JOB_IDS,
     RECORD,
     all_failed,
@@ -274,6 +275,14 @@ def test_retry_after_the_last_record_but_before_the_end_of_the_process_loads_not
     task.ends()
     finish(task.store, task.clear_count)
     assert task.run().outcome is By.COMPLETED
+
+
+@pytest.mark.parametrize("garbage", ["garbage", {"version": 9}, {"generation": "x"}])
+def test_load_that_ends_is_recorded_over_garbage(task, garbage):
+    task.run()
+    task.store[LOADS] = garbage
+    finish(task.store, 3)
+    assert task.store[LOADS] == {"generation": 0, "done_in": 3}
 
 
 def test_clear_of_a_failure_goes_on_with_its_job(task):
