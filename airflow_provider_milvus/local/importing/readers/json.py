@@ -1,10 +1,8 @@
 """JSON and JSON Lines files."""
 
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.json_text import parse, skim
@@ -38,8 +36,7 @@ class JsonReader(_JsonRows):
     """A JSON file: an array of row objects, or an object whose `rows` key holds that array."""
 
     def _rows(self, read: Read) -> Iterator[SizedRow]:
-        # Go takes bytes that are no UTF-8 within a text, and a mark before the text for an error.
-        with reading("JSON file"), self._path.open(encoding="utf-8", errors="replace", newline="") as file:
+        with reading("JSON file"), self._path.open("rb", limits.BUFFER_BYTES) as file:
             yield from JsonStream(file, read).document()
 
 
@@ -59,12 +56,7 @@ class JsonLinesReader(_JsonRows):
                 except (ValueError, RecursionError):
                     value = None
                 if not isinstance(value, dict):
-                    yield from _stream(file, read, line, row)
+                    yield from JsonStream(file, read, line, row).values()
                     return
                 yield value, len(line)
                 row += 1
-
-
-def _stream(file: BinaryIO, read: Read, line: bytes, row: int) -> Iterator[SizedRow]:
-    rest = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
-    yield from JsonStream(rest, read, line.decode(errors="replace"), row).values()

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.readers import limits
@@ -11,15 +11,17 @@ from airflow_provider_milvus.local.importing.readers.reader import Read, SizedRo
 
 # So many closing braces are tried as the end of an object.
 TRIED_BRACES = 8
-NO_SPACE = re.compile(r"[^ \t\r\n]")
+# So many bytes are decoded at first for an object of more braces.
+DECODED_BYTES = 1 << 16
+NO_SPACE = re.compile(rb"[^ \t\r\n]")
 # Where Go's decoder finds one of these, or nothing, it says that there are no more values.
-NO_MORE = ("", "]", "}")
+NO_MORE = (b"", b"]", b"}")
 
 
 class JsonStream:
     """Rows of a text. `begin` is text that was read from `file` before, and `row` how many rows it follows."""
 
-    def __init__(self, file: TextIO, read: Read, begin: str = "", row: int = 0) -> None:
+    def __init__(self, file: BinaryIO, read: Read, begin: bytes = b"", row: int = 0) -> None:
         self._file = file
         self._read = read
         self._row = row
@@ -31,12 +33,12 @@ class JsonStream:
     def document(self) -> Iterator[SizedRow]:
         """The rows of an array, or of an object whose only key is `rows`."""
         start = self._peek()
-        if start not in ("[", "{"):
+        if start not in (b"[", b"{"):
             raise ImportDataError("invalid JSON format, the content should be started with '{' or '['")
         self._at += 1
         if self._peek() in NO_MORE:
             return
-        if start == "{":
+        if start == b"{":
             self._begin_rows()
         yield from self._array()
         if self._peek() not in NO_MORE:
@@ -51,10 +53,10 @@ class JsonStream:
         key, self._at = self._decode()
         if not isinstance(key, str) or key.lower() != "rows":
             raise ImportDataError(f"invalid JSON format, the root key should be 'rows', but get '{str(key)[:100]}'")
-        if self._peek() != ":":
+        if self._peek() != b":":
             raise ImportDataError("failed to decode the JSON file: expected ':' after the root key")
         self._at += 1
-        if self._peek() != "[":
+        if self._peek() != b"[":
             raise ImportDataError("invalid JSON format, rows list should begin with '['")
         self._at += 1
 
@@ -63,20 +65,20 @@ class JsonStream:
         while more:
             yield self._sized_row()
             more = self._peek() not in NO_MORE
-            if more and self._peek() != ",":
+            if more and self._peek() != b",":
                 raise ImportDataError("invalid JSON: expected ',' or ']' after a row", row=self._row - 1)
             self._at += more
-        if self._peek() != "]":
+        if self._peek() != b"]":
             raise ImportDataError("invalid JSON format, rows list should end with ']'", row=max(0, self._row - 1))
         self._at += 1
 
     def _sized_row(self) -> SizedRow:
-        start = self._peek() and self._dropped + self._at
-        if self._peek() != "{":
+        if self._peek() != b"{":
             raise ImportDataError("invalid JSON format, each row should be a key-value map", row=self._row)
+        start = self._dropped + self._at
         value = self._object()
         self._row += 1
-        return value, self._dropped + self._at - int(start)
+        return value, self._dropped + self._at - start
 
     def _object(self) -> Any:
         """The object that begins here."""
@@ -94,12 +96,18 @@ class JsonStream:
     def _decode(self) -> tuple[Any, int]:
         """The value that begins here, and where it ends."""
         self._peek()
+        window = DECODED_BYTES
         while True:
+            # Bytes that are no UTF-8 stay as many as they are, and what reads the value replaces them.
+            text = self._buffer[self._at : self._at + window].decode(errors="surrogateescape")
             try:
-                return self._decoder.raw_decode(self._buffer, self._at)
+                value, end = self._decoder.raw_decode(text)
+                return value, self._at + len(text[:end].encode(errors="surrogateescape"))
             except json.JSONDecodeError as error:
-                if not (_may_be_cut(error, self._buffer) and self._read_more()):
+                is_all = self._at + window >= len(self._buffer)
+                if not _may_be_cut(error, text) or (is_all and not self._read_more()):
                     raise ImportDataError(f"invalid JSON: {error.msg}", row=self._row) from None
+                window *= 2
             except ValueError as error:
                 raise ImportDataError(str(error), row=self._row) from None
 
@@ -107,7 +115,7 @@ class JsonStream:
         """The object that begins here, if it has few braces and is all in the buffer; the fast way for most rows."""
         end = self._at
         for _ in range(TRIED_BRACES):
-            end = self._buffer.find("}", end) + 1
+            end = self._buffer.find(b"}", end) + 1
             if not end:
                 break
             try:
@@ -118,8 +126,8 @@ class JsonStream:
             return value
         return None
 
-    def _peek(self) -> str:
-        """The next character that is no white space, or "" at the end of the file."""
+    def _peek(self) -> bytes:
+        """The next byte that is no white space, or none at the end of the file."""
         while True:
             found = NO_SPACE.search(self._buffer, self._at)
             if found:
@@ -127,7 +135,7 @@ class JsonStream:
                 return found.group()
             self._at = len(self._buffer)
             if not self._read_more():
-                return ""
+                return b""
 
     def _read_more(self) -> bool:
         kept = self._buffer[self._at :]
@@ -140,7 +148,7 @@ class JsonStream:
         return bool(more)
 
 
-def _may_be_cut(error: json.JSONDecodeError, buffer: str) -> bool:
-    """Whether a parse error may come from the end of the buffer rather than from the text."""
+def _may_be_cut(error: json.JSONDecodeError, text: str) -> bool:
+    """Whether a parse error may come from the end of what was read rather than from the text."""
     longest_token = 16
-    return error.msg.startswith("Unterminated string") or error.pos >= len(buffer) - longest_token
+    return error.msg.startswith("Unterminated string") or error.pos >= len(text) - longest_token
