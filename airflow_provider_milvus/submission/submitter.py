@@ -143,7 +143,10 @@ class Submitter:
             return self._unreadable(error)
         if record is not None:
             return self._go_on(record)
-        return self._begin() if self._load.earlier_tries == "none" else self._recover()
+        # A record of another request shows that whatever was sent has a record.
+        if self._load.earlier_tries == "none" or records.read(self._store, self._load.batch_index):
+            return self._begin()
+        return self._recover()
 
     # -- where a try begins --------------------------------------------------------------------------------------
 
