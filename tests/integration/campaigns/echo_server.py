@@ -76,7 +76,6 @@ BEHAVIOURS: dict[str, Callable[[str], bytes]] = {
     **{f"message after {pad}": message("plain", pad=pad) for pad in (130, 145, 150, 490, 990, 1990, 3990)},
     "page 401": page(401),
     "page 403, quoted": page(403, spell=quote),
-    "page 403, base64": page(403, spell=lambda echo: base64.b64encode(echo.encode("utf-8", "replace")).decode()),
     "page 502": page(502),
     "page 200": page(200),
     "page, escaped": page(500, spell=lambda echo: SPELLINGS["all escaped"](echo)),
@@ -130,6 +129,8 @@ class EchoServer(Listener):
 
     def serve(self, connection: socket.socket) -> None:
         client = Plain(connection)
+        if connection.recv(1, socket.MSG_PEEK) == b"\x16":  # a TLS handshake
+            return client.send(make_response(400, b"this port speaks plain HTTP"))
         reader = Reader(client.receive)
         while request := reader.request():
             method, path, headers, body = request
