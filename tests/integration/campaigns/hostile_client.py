@@ -33,7 +33,7 @@ with LOG.open("wb") as _file:
 
 import msgspec
 from airflow.exceptions import AirflowException
-from campaign_tasks import connect, context_of, first_event
+from campaign_tasks import connect, context_of, fire_at_once, first_event
 from hostile_body import HostileResponse
 from hostile_responses import all_responses
 
@@ -99,10 +99,7 @@ class Client:
     def __init__(self, port: int) -> None:
         for name, timeout in (("quick", TIMEOUT), ("heavy", HEAVY_TIMEOUT)):
             connect(f"milvus_{name}", host=f"http://127.0.0.1:{port}", extra={"timeout": timeout, "retries": 0})
-        # Triggers wait some seconds before they fire, so that Airflow is ready for their events.
-        for module in (import_job, collection):
-            if hasattr(module, "MIN_AGE"):
-                module.MIN_AGE = 0.0
+        fire_at_once()
         self.number, self.response = -1, HostileResponse("", lambda client, route: None)
         self.fetch()
         self._start = memory("VmRSS")

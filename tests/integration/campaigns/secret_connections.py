@@ -46,6 +46,7 @@ class Connection:
 
     :param fields: of the connection; a string is a URI.
     :param secrets: what must not be found.
+    :param storage_secrets: the same of tasks that know the other connection.
     :param storage: fields of the other connection.
     :param source: where the operator imports from.
     :param proxied: whether the server is the proxy.
@@ -56,6 +57,7 @@ class Connection:
     storage: dict[str, Any] | None = None
     source: dict[str, Any] = field(default_factory=lambda: {"files": ["a.parquet"]})
     proxied: bool = False
+    storage_secrets: list[Secret] = field(default_factory=list)
 
 
 def _simple(make: Callable[[str, str], dict[str, Any] | str], *between: str) -> dict[str, Callable[[str], Connection]]:
@@ -98,13 +100,19 @@ FIELDS: dict[str, Callable[[str], Connection]] = {
 
 
 def _storage(url: str, between: str = "-") -> Connection:
-    keys = [Secret(between) for _ in range(4)]
+    key, *storage = (Secret(between) for _ in range(4))
     cluster = {"cluster_id": "in03-local", "import_endpoint": url}
     return Connection(
-        {"host": url, "password": str(keys[0]), "extra": cluster},
-        keys,
-        {"conn_type": "aws", "login": str(keys[1]), "password": str(keys[2]), "extra": {"token": str(keys[3])}},
+        {"host": url, "password": str(key), "extra": cluster},
+        [key],
+        {
+            "conn_type": "aws",
+            "login": str(storage[0]),
+            "password": str(storage[1]),
+            "extra": {"token": str(storage[2])},
+        },
         {"object_urls": ["s3://bucket/a.parquet"], "storage_conn_id": "my_bucket"},
+        storage_secrets=storage,
     )
 
 

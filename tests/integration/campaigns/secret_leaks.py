@@ -40,6 +40,8 @@ SPEED = 200.0
 TIMEOUT = 3600.0  # of a request, in that time
 SLOW = 10.0  # seconds of a case, after which something waits for what does not come
 SURFACES = ("test_connection", "hook", "async hook", "operator", "deferrable operator", "sensor", "deferrable sensor")
+# Those that are given the other connection's id; the others cannot know its secrets.
+KNOW_STORAGE = ("hook", "operator", "deferrable operator")
 OWN_LOGGERS = ("airflow_provider_milvus", "airflow.task")
 
 
@@ -83,10 +85,9 @@ class Campaign:
     """The server, and what is caught while a case runs."""
 
     def __init__(self, server: EchoServer) -> None:
-        from airflow_provider_milvus.triggers import import_job
+        from campaign_tasks import fire_at_once
 
-        if hasattr(import_job, "MIN_AGE"):
-            import_job.MIN_AGE = 0.0
+        fire_at_once()
         self.server = server
 
     def run(self, case: Case) -> list[str]:
@@ -101,9 +102,10 @@ class Campaign:
         self.server.behave(case.behaviour, case.where, behaviours.get(case.behaviour))
         define("milvus_default", made.fields)
         define("my_bucket", made.storage or {"conn_type": "aws"})
-        needles = [needle for secret in made.secrets for needle in secret.needles()]
         found = []
         for surface in SURFACES:
+            known = made.secrets + (made.storage_secrets if surface in KNOW_STORAGE else [])
+            needles = [needle for secret in known for needle in secret.needles()]
             for sink, text in self._surface(surface, made).items():
                 if leaked := next((needle for needle in needles if needle in text), None):
                     start = text.index(leaked)

@@ -8,18 +8,18 @@ from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperat
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
 NAMES = ("echo", "later", "refused", "host", "proxies", "key", "space")
+CLOUD = {"object_urls": ["s3://bucket/a.parquet"], "storage_conn_id": "my_bucket"}
 
 with DAG("secrets", schedule=None, catchup=False):
-    for name in NAMES:
-        how = {"milvus_conn_id": f"milvus_{name}", "max_poll_failures": 1, "timeout": 20}
+    for name in (*NAMES, "cloud"):
+        how = {"milvus_conn_id": f"milvus_{name}", "max_poll_failures": 1, "timeout": 20, "defer_after": 0}
         for deferrable in (False, True):
-            way = {"deferrable": deferrable, "defer_after": 0, **how}
-            kind = "deferrable" if deferrable else "synchronous"
             MilvusBulkImportOperator(
-                task_id=f"load_{name}_{kind}",
+                task_id=f"load_{name}_{'deferrable' if deferrable else 'synchronous'}",
                 collection_name="c",
-                files=["a.parquet"],
-                on_unknown_outcome="fail",
-                **way,
+                deferrable=deferrable,
+                **(CLOUD if name == "cloud" else {"files": ["a.parquet"]}),
+                **how,
             )
-            MilvusImportSensor(task_id=f"wait_{name}_{kind}", job_id="1", poke_interval=1, **way)
+        if name != "cloud":  # a sensor does not know the storage's connection, so it cannot know its keys
+            MilvusImportSensor(task_id=f"wait_{name}", job_id="1", poke_interval=1, deferrable=True, **how)
