@@ -103,6 +103,6 @@ def test_no_secret_is_in_what_airflow_keeps(airflow, secrets, folder):
         if needle.encode() in content
     }
     assert found == set()
-    # What was sent back has arrived, and was replaced.
-    for name in ECHOES:
+    # What was sent back has arrived, and was replaced; a token with a space at its end is refused before it is sent.
+    for name in ECHOES.keys() - {"space"}:
         assert any(f"_{name}_" in str(path) and b"***" in content for path, content in files.items()), name
