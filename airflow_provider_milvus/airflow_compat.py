@@ -176,7 +176,8 @@ def evaluated(value: Any, _depth: int = 0) -> Any:
 def single_output(value: Any) -> tuple[str, str] | None:
     """Task id and XCom key of another task's output, where that is one value and not one for each index of a mapping.
 
-    ``XComArg.operator`` and ``XComArg.key``, read in 2.11.0 to 3.3.2 (``airflow/sdk/definitions/xcom_arg.py``); the
+    ``XComArg.operator`` and ``XComArg.key``, read in 2.11.0 to 3.3.2 (``airflow/sdk/definitions/xcom_arg.py``), and
+    ``is_mapped`` of the operator, read in 3.0.6 to 3.3.2 (``…/_internal/abstractoperator.py``) and missing before; the
     public ``iter_references`` does not distinguish an output from what ``map`` or ``zip`` make of it. Without them:
     ``None``, and a sensor with ``start_from_trigger=True`` begins on a worker.
     """

@@ -6,11 +6,13 @@ import re
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
+import airflow
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow.exceptions import TaskDeferred
 from airflow.providers.common.compat.sdk import DAG, Asset, AssetAlias
+from airflow.serialization import serialized_objects
 
 from airflow_provider_milvus import exceptions
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
@@ -1032,6 +1034,14 @@ def _as_dict(outlet):
     return {name: getattr(outlet, name) for name in ("uri", "name") if hasattr(outlet, name)}
 
 
+@pytest.fixture
+def no_database(monkeypatch):
+    """Airflow 2 searches its database for what depends on an alias; the graph's outlets do not come from there."""
+    if airflow.__version__.startswith("2."):
+        nothing = staticmethod(lambda *arguments: [])
+        monkeypatch.setattr(serialized_objects.DependencyDetector, "detect_task_dependencies", nothing)
+
+
 @pytest.mark.parametrize(
     ("parameters", "alias"),
     [
@@ -1039,7 +1049,7 @@ def _as_dict(outlet):
         ({"milvus_conn_id": "m", "database": "books"}, "m/books/c"),
     ],
 )
-def test_graph_shows_an_alias_that_the_task_updates(context, updated, timed, parameters, alias):
+def test_graph_shows_an_alias_that_the_task_updates(no_database, parameters, alias):
     assert outlets_in_the_graph(lambda: operator(asset_outlet=True, **parameters)) == [alias]
 
 
@@ -1069,7 +1079,7 @@ def test_mapped_task_is_refused_the_outlet_of_default_args_too(context, milvus, 
     assert milvus.sent == []
 
 
-def test_declared_outlet_of_a_mapped_task_is_in_the_graph_and_updated(context, updated, timed, ti):
+def test_declared_outlet_of_a_mapped_task_is_in_the_graph_and_updated(no_database, context, updated, timed, ti):
     def make():
         MilvusBulkImportOperator.partial(task_id="task", collection_name="c", outlets=[Asset(URI)]).expand(
             files=[["a.parquet"], ["b.parquet"]]
