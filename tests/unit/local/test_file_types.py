@@ -135,6 +135,26 @@ def test_nullable_vectors_of_parquet_are_of_float32(of, fits):
             used.check(schema)
 
 
+# parquet/pqarrow/schema.go of Arrow for Go applies no view that the file's Arrow schema has
+@pytest.mark.parametrize(
+    ("kind", "element", "column"),
+    [
+        (DataType.VARCHAR, None, pa.array(["a", None], pa.string_view())),
+        (DataType.JSON, None, pa.array(["{}", None], pa.string_view())),
+        (DataType.ARRAY, DataType.VARCHAR, pa.array([["a"], None], pa.list_(pa.string_view()))),
+        (DataType.ARRAY, DataType.FLOAT, pa.array([[0.5], None], pa.list_view(pa.float32()))),
+        (DataType.FLOAT_VECTOR, None, pa.array([[0.5, 1], None], pa.list_view(pa.float32()))),
+    ],
+)
+def test_view_of_parquet_is_what_it_is_a_view_of(kind, element, column):
+    field = FieldSchema("x", kind, element_type=element, dim=2, max_length=9, nullable=True)
+    used = Converter(CollectionSchema([ID, field]))
+    batch = pa.record_batch({"id": [1, 2], "x": column})
+    used.check(batch.schema)
+    expected = [column[0].as_py(), [0.0, 0.0] if kind == DataType.FLOAT_VECTOR else None]
+    assert used.convert(batch)["x"].to_pylist() == expected
+
+
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "U3", "S3", ">i8", ">f4", ">i4"]
 NUMPY_OWN = {
     DataType.BOOL: ["?"],

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
-from airflow_provider_milvus.local.importing.columns.parquet_types import is_list
+from airflow_provider_milvus.local.importing.columns.parquet_types import is_list, seen_type
 from airflow_provider_milvus.local.importing.columns.python_values import (
     by_value,
     checked_json,
@@ -31,6 +31,8 @@ def arrow_column(
     """
     if pa.types.is_null(column.type):
         column = pa.nulls(len(column), kind)
+    if (seen := seen_type(column.type)) != column.type:
+        column = column.cast(seen)
     if field.dtype == DataType.FLOAT_VECTOR:
         return vector_column(field, column, null_elements)
     if field.dtype == DataType.SPARSE_FLOAT_VECTOR and pa.types.is_struct(column.type):

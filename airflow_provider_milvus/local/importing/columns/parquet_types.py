@@ -35,7 +35,7 @@ _NAMES = {pa.string(): "utf8", pa.large_string(): "large_utf8", pa.float32(): "f
 
 def check_parquet_type(field: FieldSchema, source: pa.DataType, rules: FileRules) -> None:
     """Raises ImportDataError for a column that Milvus does not read into the field."""
-    target = _target(field)
+    target, source = _target(field), seen_type(source)
     if not _convertible(field, source, target, rules):
         raise ImportDataError(
             f"type mis-match, expect arrow type '{arrow_name(target)}', get arrow data type '{arrow_name(source)}'",
@@ -48,6 +48,15 @@ def check_parquet_type(field: FieldSchema, source: pa.DataType, rules: FileRules
             raise ImportDataError(
                 f"expect nullable 'FloatVector' type, but got '{arrow_name(element)}' type", field=field.name
             )
+
+
+def seen_type(kind: pa.DataType) -> pa.DataType:
+    """The type that Arrow's Go library finds: it takes views for what they are views of."""
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_list(kind) or pa.types.is_list_view(kind):
+        return pa.list_(seen_type(kind.value_type))
+    return kind
 
 
 def arrow_name(kind: pa.DataType) -> str:
