@@ -22,6 +22,7 @@ from airflow_provider_milvus.rest.errors import (
 )
 from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportState, completed_by_collection
 from airflow_provider_milvus.waiting import backoff
+from airflow_provider_milvus.waiting.event import bounded_text
 from airflow_provider_milvus.waiting.list_cost import ListPace, Metered
 from airflow_provider_milvus.waiting.poller import Client, OpenClient
 from airflow_provider_milvus.waiting.request_pool import RequestPool, Response
@@ -66,7 +67,8 @@ async def poll(
             if collection_name is None and _refuses(error):
                 yield None
             if failed.record_error(error):
-                log.warning("Poll for completed imports failed (%d in a row): %s", failed.failures, error)
+                text = bounded_text(str(error))
+                log.warning("Poll for completed imports failed (%d in a row): %s", failed.failures, text)
             await asyncio.sleep(failed.delay(poll_interval))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import islice
@@ -63,7 +63,7 @@ T = TypeVar("T")
 OpenClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
-def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Coroutine[Any, Any, Event]:
+async def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Event:
     """Subscribe to the one loop of this event loop for a server, until the wait has ended.
 
     :param server: what distinguishes the servers; the same value shares a loop.
@@ -74,7 +74,7 @@ def watch(server: Hashable, open_client: OpenClient, wait: ImportWait) -> Corout
     poller = pollers.get(server)
     if poller is None:
         poller = pollers[server] = Poller(open_client, partial(pollers.pop, server))
-    return poller.subscribe(wait)
+    return await poller.subscribe(wait)
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Poller]] = WeakKeyDictionary()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from airflow_provider_milvus.waiting import backoff
+from airflow_provider_milvus.waiting.event import bounded_text
 
 # A deadline is met so many seconds late at most, when the last poll takes longer.
 LAST_POLL_SECONDS = 2.0
@@ -96,7 +97,9 @@ class Wait:
         if self._failed is _NO_FAILURES:
             self._failed = backoff.Backoff(clock=self._clock, jitter=self._jitter)
         if self._failed.record_error(error):
-            self._log.warning("Poll of %s failed (%d in a row): %s", what, self._failed.failures, error)
+            self._log.warning(
+                "Poll of %s failed (%d in a row): %s", what, self._failed.failures, bounded_text(str(error))
+            )
 
     def _record_response(self) -> None:
         failures = self._failed.reset()
