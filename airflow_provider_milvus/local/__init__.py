@@ -1,6 +1,6 @@
 """Milvus on a laptop: the REST import API and Milvus Lite's gRPC over the same data, in one process.
 
-Needs the `[local]` extra. Nothing heavy is imported before `LocalMilvus` is asked for.
+Needs the `[local]` extra. Nothing heavy is imported before `LocalMilvus` is used.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -61,7 +61,7 @@ def serve(options: argparse.Namespace) -> int:
     with milvus, contextlib.redirect_stderr(lossy(sys.stderr)):
         print(f"Milvus is ready: REST {milvus.uri}, gRPC {milvus.grpc_uri}, bucket {milvus.bucket}", flush=True)
         stop.wait()
-        _leave_in_time(milvus)
+        _stop_in_time(milvus)
     return 0
 
 
@@ -91,13 +91,13 @@ def _lines(name: str, path: Path) -> list[str]:
         raise ValueError(f"--{name} {path} is not in UTF-8") from None
 
 
-def _leave_in_time(milvus: "LocalMilvus") -> None:
+def _stop_in_time(milvus: "LocalMilvus") -> None:
     """Stop, but wait for no index that Milvus Lite still builds: that can take minutes, and the next start does it."""
     stopping = threading.Thread(target=milvus.stop, daemon=True)
     stopping.start()
     stopping.join(STOP_SECONDS)
     if stopping.is_alive():
-        # All that was answered is on disk, as it must be for a server that is killed.
+        # Every change that a response confirmed is on disk, as it must be for a server that is killed.
         os._exit(0)
 
 
@@ -163,10 +163,10 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         "--min-job-seconds",
         type=float,
         default=0.0,
-        help="an import job takes at least this many seconds (%(default)s)",
+        help="lower bound of the duration of an import job, in seconds (%(default)s)",
     )
     parser.add_argument(
-        "--max-jobs", type=int, default=1024, help="the most import jobs that are not ended (%(default)s)"
+        "--max-jobs", type=int, default=1024, help="upper bound of the import jobs that have not ended (%(default)s)"
     )
     parser.add_argument("--parallel-jobs", type=int, default=2, help="how many import jobs run at a time (%(default)s)")
     parser.add_argument(

@@ -15,14 +15,14 @@ from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.server import LocalMilvus
 
 DAG_ID, COLLECTION = "milvus_digits", "digits"
-ROWS, LEAST_SHARE = 1797, 95.0
+ROWS, MIN_SHARE = 1797, 95.0
 # On a laptop the import takes a few milliseconds; a person is to see it wait.
 SECONDS_TO_WATCH = 6.0
 # Each Airflow puts other things around it, and 3.0 writes it twice.
 OUR_LOG_LINE = re.compile(r"[\]-] (?P<message>Import job \d+.*?)(?= +\[airflow\.|$)")
 SHARE = re.compile(r"([\d.]+)% of the \d+ nearest neighbours")
 NEXT = """\
-Where to look next:
+What to read next:
   dags_examples/milvus_digits.py             the DAG that just ran
   make airflow                               the same in Airflow's UI
   README.md                                  a DAG to copy, the connection, what to do when an import fails
@@ -52,7 +52,7 @@ def run(dags: Path) -> int:
         rows = _row_count(milvus)
     share = next((float(found[1]) for line in output if (found := SHARE.search(line))), 0.0)
     print(f"\n{rows:,} of {ROWS:,} rows were imported; {share} % of the neighbours are the same digit.")
-    if rows != ROWS or share < LEAST_SHARE:
+    if rows != ROWS or share < MIN_SHARE:
         print(f"That is not what should have come out. Airflow's log: {log}", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
@@ -69,7 +69,7 @@ def _airflow(milvus: LocalMilvus, dags: Path, folder: Path, log: Path) -> Iterat
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW_CONN_MILVUS_DEFAULT": json.dumps({"conn_type": "milvus", "host": milvus.uri}),
         "MILVUS_BUCKET": str(milvus.bucket),
-        # `dags test` of Airflow 3.0 does not look there for what a DAG imports.
+        # `dags test` of Airflow 3.0 does not search there for what a DAG imports.
         "PYTHONPATH": os.pathsep.join(filter(None, [str(dags), os.environ.get("PYTHONPATH")])),
         "NO_COLOR": "1",
     }
@@ -100,5 +100,5 @@ def _row_count(milvus: LocalMilvus) -> int:
         headers={"Content-Type": "application/json"},
     )
     # The server is on this machine, whatever proxy the environment names.
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-        return int(json.load(answer).get("data", {}).get("rowCount", 0))
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as response:
+        return int(json.load(response).get("data", {}).get("rowCount", 0))

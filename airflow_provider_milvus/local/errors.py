@@ -1,11 +1,11 @@
-"""What the local Milvus can answer instead of data."""
+"""The errors of the local Milvus."""
 
 import errno
 import sqlite3
 
 
 class MilvusError(Exception):
-    """An answer with a non-zero `code`, as Milvus numbers them (`merr`)."""
+    """A response with a non-zero `code`, as Milvus numbers them (`merr`)."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -53,4 +53,4 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 class LocalMilvusError(Exception):
-    """The server cannot start, said in one line: port taken, data directory locked or unreadable."""
+    """The server cannot start; the message is one line: port taken, data directory locked or unreadable."""

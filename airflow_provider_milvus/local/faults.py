@@ -1,4 +1,4 @@
-"""Faults on purpose: a server that loses answers, refuses, dawdles or forgets, for the tests of DAGs.
+"""Faults on purpose: a server that loses responses, refuses, is slow or forgets jobs, for the tests of DAGs.
 
 A fault is written as `KIND:ROUTE[:SETTING=VALUE,…]`, such as `reset:create:count=1` or
 `429:describe:probability=0.2,seed=7,retry_after=2`. See docs/faults.md.
@@ -15,13 +15,13 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# What happens to a request that is carried out all the same, and its answer lost.
+# The request is carried out, and its response is lost.
 LOSSES = ("reset", "408", "timeout")
-# What is answered in place of carrying a request out.
+# The response in place of carrying the request out.
 REFUSALS = ("401", "403", "429", "500", "html", "limit", "code")
-# What `describe` and `list` say of jobs in place of the truth.
-LIES = ("vanish", "unknown-state", "stuck", "no-reason")
-KINDS = (*LOSSES, *REFUSALS, *LIES, "slow")
+# What `describe` and `list` report of jobs in place of their real status.
+WRONG_REPORTS = ("vanish", "unknown-state", "stuck", "no-reason")
+KINDS = (*LOSSES, *REFUSALS, *WRONG_REPORTS, "slow")
 DENIED = "rpc error: code = PermissionDenied desc = PrivilegeImport:"
 LIMIT = {"code": 2100, "message": "The number of jobs has reached the limit: importing data failed"}
 
@@ -36,10 +36,10 @@ class Fault:
     :param count: how often it happens; None is without end.
     :param after: how many requests go well first.
     :param probability: how likely it happens to a request.
-    :param seed: of the chance, so that a test can be repeated.
-    :param retry_after: seconds that a `429` asks to wait; None sends no such header.
+    :param seed: of the random numbers, so that a test can be repeated.
+    :param retry_after: the header `Retry-After` of a `429`, in seconds; None sends none.
     :param seconds: how long `slow` waits.
-    :param code: the code that `code` answers; 8 is Milvus's rate limit.
+    :param code: the code in the response of `code`; 8 is Milvus's rate limit.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Fault:
     retry_after: int | None = None
     seconds: float = 2.0
     code: int = 8
-    _chance: random.Random = field(init=False, repr=False)
+    _random: random.Random = field(init=False, repr=False)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class Fault:
             value = getattr(self, name)
             if value is not None and not 0 <= value < float("inf"):
                 raise ValueError(f"{name} of the fault {self.kind} must be 0 or more, got {value}")
-        self._chance = random.Random(self.seed)
+        self._random = random.Random(self.seed)
 
     @classmethod
     def parse(cls, text: str) -> "Fault":
@@ -100,7 +100,7 @@ class Fault:
             if self.after > 0:
                 self.after -= 1
                 return False
-            if self.count == 0 or self._chance.random() >= self.probability:
+            if self.count == 0 or self._random.random() >= self.probability:
                 return False
             if self.count is not None:
                 self.count -= 1
@@ -125,23 +125,23 @@ class Faults:
             return await self._app(scope, receive, send)
         if fault.kind in REFUSALS:
             return await _refusal(fault)(scope, receive, send)
-        answer = await self._carry_out(scope, receive)
+        response = await self._carry_out(scope, receive)
         if fault.kind == "reset":
             return await _cut(receive, send)
-        await _after_the_fact(fault.kind, answer)(scope, receive, send)
+        await _changed(fault.kind, response)(scope, receive, send)
         return None
 
     async def _carry_out(self, scope: Scope, receive: Receive) -> Response:
-        answer = Response()
+        response = Response()
 
         async def keep(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer.status_code, answer.raw_headers = message["status"], message["headers"]
+                response.status_code, response.raw_headers = message["status"], message["headers"]
             else:
-                answer.body += message.get("body", b"")
+                response.body += message.get("body", b"")
 
         await self._app(scope, receive, keep)
-        return answer
+        return response
 
 
 async def _cut(receive: Receive, send: Send) -> None:
@@ -160,25 +160,25 @@ def _refusal(fault: Fault) -> Response:
     if fault.kind == "code":
         return JSONResponse({"code": fault.code, "message": "refused on purpose"})
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    answers = {
+    responses = {
         "401": (1800, "user hasn't authenticated"),
         "403": (65535, f"{DENIED} permission deny to user in the `default` database"),
         "429": (1807, "request is rejected by the rate limiter"),
         "500": (500, "runtime error: invalid memory address or nil pointer dereference"),
     }
-    code, message = answers[fault.kind]
+    code, message = responses[fault.kind]
     return JSONResponse({"code": code, "message": message}, int(fault.kind), headers)
 
 
-def _after_the_fact(kind: str, answer: Response) -> Response:
+def _changed(kind: str, response: Response) -> Response:
     if kind == "408":
         return JSONResponse({"code": 10001, "message": "request timeout"}, 408)
     if kind == "timeout":
         return PlainTextResponse("timeout", 408)
-    envelope = json.loads(bytes(answer.body)) if answer.status_code == 200 else {}
+    envelope = json.loads(bytes(response.body)) if response.status_code == 200 else {}
     data = envelope.get("data")
     if not isinstance(data, dict) or not data.keys() & {"state", "records"}:
-        return answer
+        return response
     jobs = data.get("records", [data])
     if kind == "vanish" and jobs == [data]:
         return JSONResponse(_not_found(data["jobId"]))

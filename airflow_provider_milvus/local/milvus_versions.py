@@ -18,7 +18,7 @@ class Version:
     :param describe: whether `describe` is known beside `get_progress` (from 2.4.13).
     :param success_code: the code of a success: 200 in the first builds of 2.4, 0 since.
     :param job_id_key: how `create` spells the job id.
-    :param create_time: whether progress tells when the job was created (from 2.6.6).
+    :param create_time: whether progress has the time when the job was created (from 2.6.6).
     :param list_needs_collection: whether `list` refuses to list all jobs, as the first builds of 2.4 did.
     :param extensions: the file types that can be imported.
     :param two_phase: whether there are `auto_commit`, `commit` and `abort` (from 3.0).

@@ -138,7 +138,7 @@ class _End(asyncio.Protocol):
         self.other.read(True)
 
     def read(self, on: bool) -> None:
-        # An end that closes still writes what waits, and would be asked to read on afterwards.
+        # An end that closes still writes what waits, and would then be made to resume reading.
         if self.transport and not self.transport.is_closing():
             self.transport.resume_reading() if on else self.transport.pause_reading()
 

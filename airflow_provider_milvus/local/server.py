@@ -61,12 +61,13 @@ class LocalMilvus:
     :param idempotency_seconds: how long an `Idempotency-Key` is remembered. Default: a day.
     :param faults: what goes wrong on purpose, each a `Fault` or its text such as "reset:create:count=1" (see
         docs/faults.md). The list `faults` may be changed while it serves.
-    :param min_job_seconds: an import job takes at least this long, its progress spread over that time.
-        Default 0: as fast as possible.
-    :param max_jobs: the most import jobs that wait, run or rest at a time; one more is refused. Default 1024.
+    :param min_job_seconds: lower bound of the duration of an import job, in seconds, with its progress spread over
+        that time. Default 0: as fast as possible.
+    :param max_jobs: upper bound of the import jobs that wait, run or rest; one more is refused. Default 1024.
     :param parallel_jobs: how many of them run at a time; the others are Pending. Default 2.
-    :param speed: how much faster than the clock the time of import jobs passes: their least duration, their `timeout`,
-        the retention of their records and of idempotency keys. Default 1; with 60 a minute passes in a second.
+    :param speed: how much faster than the clock the time of import jobs passes: the lower bound of their duration,
+        their `timeout`, the retention of their records and of idempotency keys. Default 1; with 60 a minute passes in
+        a second.
 
     `start` raises LocalMilvusError when a port is taken, or the data directory is in use or unusable.
     """
@@ -104,7 +105,7 @@ class LocalMilvus:
         if not 0 < speed < float("inf"):
             raise ValueError(f"speed must be greater than 0, such as 60 for a minute in a second, got {speed}")
         if token == "":
-            raise ValueError("token must be user:password or an API key; leave it out to let everyone in")
+            raise ValueError("token must be user:password or an API key; omit it to let everyone in")
         check_token("token", token or "")
         _check_lower_bound(0, "seconds", retention_seconds=retention_seconds, min_job_seconds=min_job_seconds)
         _check_lower_bound(0, "seconds", idempotency_seconds=idempotency_seconds)

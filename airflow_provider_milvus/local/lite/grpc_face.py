@@ -12,6 +12,7 @@ import grpc
 from milvus_lite.adapter.grpc.errors import to_status_kwargs
 from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from milvus_lite.exceptions import MilvusLiteError
+from milvus_lite.schema.types import DataType
 from pymilvus.grpc_gen import common_pb2, milvus_pb2_grpc
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
@@ -21,6 +22,7 @@ from airflow_provider_milvus.local.port import address, listen
 WORKERS = 10
 # As Milvus standalone has it.
 MAX_MESSAGE_BYTES = 256 << 20
+PING_MILLISECONDS = 5000
 # Milvus Lite allows one writer per collection, and does not see to it itself.
 READS = (
     "Connect",
@@ -65,6 +67,10 @@ class GrpcFace:
                 ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
                 # Otherwise two servers would share one port, and a client would meet either.
                 ("grpc.so_reuseport", 0),
+                # As Milvus allows a client to keep its connection alive.
+                ("grpc.http2.min_ping_interval_without_data_ms", PING_MILLISECONDS),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_MILLISECONDS),
+                ("grpc.keepalive_permit_without_calls", 1),
             ],
         )
         milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_Servicer(engine), self._server)
@@ -107,6 +113,13 @@ class _Servicer(MilvusServicer):  # type: ignore[misc]
         except MilvusLiteError as error:
             return common_pb2.Status(**to_status_kwargs(error))
         had_index = collection.has_index()
+        if not any(pair.key == "index_type" and pair.value for pair in request.extra_params):
+            # As on a cluster. Milvus Lite would refuse to choose the index of a sparse vector.
+            sparse = any(
+                one.name == request.field_name and one.dtype == DataType.SPARSE_FLOAT_VECTOR
+                for one in collection.schema.fields
+            )
+            request.extra_params.add(key="index_type", value="SPARSE_INVERTED_INDEX" if sparse else "AUTOINDEX")
         status = super().CreateIndex(request, context)
         if not had_index:
             # Nobody has loaded it yet, as in REST.
@@ -123,10 +136,10 @@ class _Servicer(MilvusServicer):  # type: ignore[misc]
         return common_pb2.Status()
 
     def GetLoadingProgress(self, request: Any, context: grpc.ServicerContext) -> Any:
-        answer = super().GetLoadingProgress(request, context)
-        # A client that refreshed waits for this one, which Milvus Lite leaves at 0.
-        answer.refresh_progress = answer.progress
-        return answer
+        progress = super().GetLoadingProgress(request, context)
+        # A client that refreshed waits for this one, which stays 0 in Milvus Lite.
+        progress.refresh_progress = progress.progress
+        return progress
 
 
 class _Authenticate(grpc.ServerInterceptor):  # type: ignore[misc]

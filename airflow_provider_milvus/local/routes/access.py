@@ -71,8 +71,8 @@ class EarlyResponse(Response):
 class SameSite:
     """An ASGI application in front of another, which keeps out what a page of another site makes a browser send.
 
-    A page can send requests to every address that its reader's browser reaches. What it cannot do is lie about `Host`,
-    `Origin` and `Sec-Fetch-Site`; a name that its owner's DNS points at this machine is still what `Host` says.
+    A page can send requests to every address that its reader's browser reaches. What it cannot do is forge `Host`,
+    `Origin` and `Sec-Fetch-Site`; a name that its owner's DNS points at this machine is still in `Host`.
 
     :param host: the address that the server listens on; it may be called by this name.
     :param names: other names that it may be called by, beside `localhost` and its IP addresses.
@@ -90,7 +90,7 @@ class SameSite:
             return
         error = MilvusError(
             FOREIGN,
-            f"{foreign}, and without a token the local Milvus answers no page of another site; "
+            f"{foreign}, and without a token the local Milvus serves no page of another site; "
             "call it by its IP address or localhost, allow the host (allowed_hosts), or start it with a token",
         )
         await EarlyResponse(JSONResponse(failure(error), 403))(scope, receive, send)

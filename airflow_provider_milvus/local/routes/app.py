@@ -57,7 +57,7 @@ ROUTES: Routes = {
     **databases.ROUTES,
     **{path: (Request, _refusal(what)) for path, what in UNSUPPORTED.items()},
 }
-# Who sends a request, as its headers say; raises MilvusError for one who may not come in.
+# Who sends a request, by its headers; raises MilvusError for one who may not come in.
 Admit = Callable[[Mapping[str, str]], User | None]
 
 
@@ -73,7 +73,7 @@ def build_app(services: Services, credentials: Credentials, control_plane: Contr
             for path, endpoint in endpoints.items()
             if is_known(path, services.version)
         ],
-        # Milvus answers an unknown route and a wrong method alike, and not in its envelope.
+        # To Milvus an unknown route and a wrong method are the same, and its response has no envelope.
         exception_handlers={404: _not_found, 405: _not_found},
     )
 

@@ -30,7 +30,7 @@ from airflow_provider_milvus.local.users import User
 INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
 PARTITION_NOT_FOUND = 200
 IMPORT_FAILED, IMPORT_FAILED_ON_SERVER = 2100, 2101
-# What the interceptor of privileges answers is an error of gRPC, which has no code of Milvus's.
+# The interceptor of privileges returns an error of gRPC, which has no code of Milvus's.
 PERMISSION_DENIED = 65535
 MAX_FILE_GROUPS = 1024
 MAX_KEY_BYTES = 256
@@ -221,7 +221,7 @@ def _check_manual(job: Job) -> None:
 def _check_privilege(services: Services, request: ImportReq) -> None:
     if request.user is None:
         return
-    # A cluster looks at the header alone here, so a database that only the body names is refused.
+    # A cluster reads the header alone here, so a database that only the body names is refused.
     db_name = request.headers.get("db-name") or DEFAULT_DATABASE
     name = services.engine.db.resolve_collection_name(request.collection_name, db_name)
     if not request.user.may_import(db_name, name):

@@ -32,7 +32,7 @@ PATH_STYLE_HOST = re.compile(r"s3[.-].*|storage\.googleapis\.com|.*\.blob\.core\
 
 @dataclass(kw_only=True)
 class CloudReq(Request):
-    """What every request says: the cluster, or the project and region, that it is for."""
+    """What every request names: the cluster, or the project and region, that it is for."""
 
     cluster_id: str = ""
     project_id: str = ""
@@ -71,7 +71,7 @@ class ControlPlane:
     """The control plane of one cluster.
 
     :param cluster_id: the cluster that requests must name, unless they name a project and a region.
-    :param api_key: the key that clients must send, or None to accept any that looks like one.
+    :param api_key: the key that clients must send, or None to accept any that has the form of one.
     """
 
     def __init__(self, cluster_id: str, api_key: str | None) -> None:
@@ -179,7 +179,7 @@ def _keys(request: CloudImportReq) -> list[str]:
 
 
 def _key(url: str) -> str:
-    """The key in a URL of object storage; the bucket's name in it is not looked at, there is only one."""
+    """The key in a URL of object storage; the bucket's name in it is ignored, there is only one."""
     scheme, _, path = url.partition("://")
     bucket, _, key = path.partition("/")
     if scheme.lower() in ("s3", "gs", "gcs") and bucket:
@@ -211,7 +211,7 @@ def _groups(services: Services, key: str) -> list[list[str]]:
         if path.suffix in extensions:
             groups.setdefault(str(path.parent) if path.suffix == ".npy" else one, []).append(one)
     if not groups and may_be_file:
-        # The job says what is wrong with it.
+        # The job reports what is wrong with it.
         return [[key]]
     if not groups:
         raise MilvusError(import_jobs.IMPORT_FAILED, f"no file to import in the folder {key!r}: importing data failed")

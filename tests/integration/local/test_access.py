@@ -457,9 +457,9 @@ def test_server_whose_log_nobody_reads_goes_on(tmp_path):
     # Every request fails with a traceback of some 3 KB, where a pipe holds 64 KB.
     code = (
         "import sys; from airflow_provider_milvus.local import __main__\n"
-        "from airflow_provider_milvus.local.lite.engine import _Catalog\n"
-        "def fail(*_, **__): raise RuntimeError('x' * 3000)\n"
-        "_Catalog.list_aliases = fail\n"
+        "from airflow_provider_milvus.local.routes import app\n"
+        "def fail(*_): raise RuntimeError('x' * 3000)\n"
+        "app.bind = fail\n"
         "sys.exit(__main__.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "serve", "--data-dir", str(tmp_path), "--port", "0"]

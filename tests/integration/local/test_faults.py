@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from airflow_provider_milvus.local.faults import KINDS, LIES, Fault
+from airflow_provider_milvus.local.faults import KINDS, WRONG_REPORTS, Fault
 
 CREATE = {"collectionName": "c", "files": [["rows.parquet"]]}
 
@@ -83,7 +83,7 @@ def test_vanished_job_is_not_listed(client):
     assert [len(jobs(client)) for _ in range(2)] == [0, 1]
 
 
-@pytest.mark.parametrize("kind", LIES)
+@pytest.mark.parametrize("kind", WRONG_REPORTS)
 def test_what_is_no_job_is_reported_as_it_is(serve, client, kind):
     client = serve(faults=[Fault(kind)], token="root:Milvus")
     assert client.send("/jobs/import/describe", {"jobId": "1"})[0] == 401

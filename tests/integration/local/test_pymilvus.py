@@ -4,9 +4,11 @@ import math
 import threading
 import time
 
+import grpc
 import pymilvus
 import pytest
 from pymilvus.bulk_writer import bulk_import, get_import_progress, list_import_jobs
+from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc
 
 
 @pytest.fixture
@@ -141,3 +143,21 @@ def test_grpc_demands_the_token(serve, token):
     client = serve(token="root:Mil:vus")
     with pytest.raises(pymilvus.MilvusException):
         pymilvus.MilvusClient(uri=client.milvus.grpc_uri, token=token, timeout=2).list_collections()
+
+
+def test_index_without_a_type_is_made(client):
+    schema = pymilvus.MilvusClient.create_schema(auto_id=True)
+    schema.add_field("id", pymilvus.DataType.INT64, is_primary=True)
+    schema.add_field("dense", pymilvus.DataType.FLOAT_VECTOR, dim=2)
+    schema.add_field("sparse", pymilvus.DataType.SPARSE_FLOAT_VECTOR)
+    milvus = pymilvus.MilvusClient(uri=client.milvus.uri)
+    milvus.create_collection("untyped", schema=schema)
+    with grpc.insecure_channel(client.milvus.uri.removeprefix("http://")) as channel:
+        stub = milvus_pb2_grpc.MilvusServiceStub(channel)
+        for field, metric in (("dense", "L2"), ("sparse", "IP")):
+            params = [common_pb2.KeyValuePair(key="metric_type", value=metric)]
+            request = milvus_pb2.CreateIndexRequest(
+                collection_name="untyped", field_name=field, index_name=field, extra_params=params
+            )
+            assert stub.CreateIndex(request, timeout=30).code == 0
+    assert sorted(milvus.list_indexes("untyped")) == ["dense", "sparse"]
