@@ -4,14 +4,11 @@ import copy
 import json
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
-from milvus_lite.engine.collection import Collection
-
-from airflow_provider_milvus.local.errors import ImportDataError, MilvusError, PermissionDenied
+from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied
 from airflow_provider_milvus.local.importing.jobs import (
     COMMITTING,
     COMPLETED,
@@ -24,38 +21,26 @@ from airflow_provider_milvus.local.importing.jobs import (
 from airflow_provider_milvus.local.lite.engine import DEFAULT_DATABASE
 from airflow_provider_milvus.local.milvus_versions import Version
 from airflow_provider_milvus.local.routes.binding import missing_fields, required
+from airflow_provider_milvus.local.routes.import_requests import (
+    IMPORT_FAILED,
+    INVALID_PARAMETER,
+    MAX_NUMBER_CHARS,
+    ImportReq,
+    check_auto_commit,
+    check_files,
+    check_key,
+    check_target,
+    check_there,
+    import_failed,
+    timeout_seconds,
+)
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
 from airflow_provider_milvus.local.users import User
 
-INVALID_PARAMETER, MISSING_PARAMETER = 1100, 1101
-PARTITION_NOT_FOUND = 200
-IMPORT_FAILED, IMPORT_FAILED_ON_SERVER = 2100, 2101
 # The interceptor of privileges returns an error of gRPC, which has no code of Milvus's.
 PERMISSION_DENIED = 65535
-MAX_FILE_GROUPS = 1024
-MAX_KEY_BYTES = 256
-# Python refuses to read numbers of thousands of digits; leading zeros are no reason to refuse.
-MAX_NUMBER_CHARS = 100
-INVALID_JSON = 1801
+IMPORT_FAILED_ON_SERVER = 2101
 ASSIGNING, ASSIGNING_PROGRESS = "AssigningIDRange", range(35, 40)
-DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-# No part of it can be read in two ways: trying them all would take minutes where a long text is no duration.
-DURATION = re.compile(r"[+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+", re.ASCII)
-
-
-@dataclass(kw_only=True)
-class ImportReq(CollectionNameReq):
-    """Body of `create`."""
-
-    partition_name: str = ""
-    files: list[list[str]] = required()
-    # A null is an empty text, except for `auto_commit`.
-    options: dict[str, str | None] = field(default_factory=dict)
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The options, all of them texts."""
-        return {key: value or "" for key, value in self.options.items()}
 
 
 @dataclass(kw_only=True)
@@ -80,16 +65,16 @@ def create(services: Services, request: ImportReq) -> dict[str, str]:
     """
     version = services.version
     if version.two_phase:
-        _check_auto_commit(request.options)
+        check_auto_commit(request.options)
     options = request.texts
     _check_privilege(services, request)
     collection = request.collection(services)
-    _check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
+    check_target(request, collection, has_partition_key=services.engine.buckets_of(collection) is not None)
     groups = [group for group in request.files if group]
-    _check_files(groups, options, version)
+    check_files(groups, options, version)
     if version.reads_at_submit:
-        _check_there(services, groups)
-    timeout = _timeout(options)
+        check_there(services.runner.bucket, groups)
+    timeout = timeout_seconds(options)
     services.runner.expire()
     now = time.time()
     job = Job(
@@ -180,10 +165,10 @@ def commit(services: Services, request: JobIDReq) -> None:
     if job.state in (COMMITTING, COMPLETED):
         return
     if job.state != UNCOMMITTED:
-        raise _import_failed(f"job {job.id} is in state {job.state}, expected Uncommitted")
+        raise import_failed(f"job {job.id} is in state {job.state}, expected Uncommitted")
     _check_manual(job)
     if not services.runner.commit(job):
-        raise _import_failed(f"job {job.id} is in state {job.state}, expected Uncommitted")
+        raise import_failed(f"job {job.id} is in state {job.state}, expected Uncommitted")
 
 
 def abort(services: Services, request: JobIDReq) -> None:
@@ -193,7 +178,7 @@ def abort(services: Services, request: JobIDReq) -> None:
         _check_manual(job)
         if services.runner.abort(job):
             return
-    raise _import_failed(f"job {job.id} is in terminal/committed state {job.state}, abort not allowed")
+    raise import_failed(f"job {job.id} is in terminal/committed state {job.state}, abort not allowed")
 
 
 def _ended_by_hand(services: Services, request: JobIDReq) -> Job:
@@ -215,7 +200,7 @@ def _ended_by_hand(services: Services, request: JobIDReq) -> Job:
 
 def _check_manual(job: Job) -> None:
     if job.auto_commit:
-        raise _import_failed(f"job {job.id} is auto-commit, manual commit/abort not allowed")
+        raise import_failed(f"job {job.id} is auto-commit, manual commit/abort not allowed")
 
 
 def _check_privilege(services: Services, request: ImportReq) -> None:
@@ -249,76 +234,10 @@ def _parse_id(text: str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def _check_target(request: ImportReq, collection: Collection, *, has_partition_key: bool) -> None:
-    if _is_on(request.texts, "backup") and not request.partition_name:
-        raise MilvusError(MISSING_PARAMETER, "partition not specified: missing parameter")
-    if _is_on(request.texts, "l0_import"):
-        if collection.load_state == "loaded":
-            raise _import_failed("for l0 import, collection cannot be loaded, please release it first")
-        raise _import_failed("l0 import is disabled")
-    if request.partition_name and has_partition_key:
-        raise _import_failed("not allow to set partition name for collection with partition key")
-    if request.partition_name and not collection.has_partition(request.partition_name):
-        raise MilvusError(PARTITION_NOT_FOUND, f"partition not found[partition={request.partition_name}]")
-
-
-def _check_files(groups: list[list[str]], options: dict[str, str], version: Version) -> None:
-    if not groups:
-        raise MilvusError(INVALID_PARAMETER, "import request is empty, no file is given: invalid parameter")
-    if len(groups) > MAX_FILE_GROUPS:
-        raise _import_failed(
-            f"The max number of import files should not exceed {MAX_FILE_GROUPS}, but got {len(groups)}"
-        )
-    if _is_on(options, "backup"):
-        raise _import_failed("no binlog to import: the local Milvus has no backups")
-    for group in groups:
-        _check_group(group, version)
-
-
-def _check_group(group: list[str], version: Version) -> None:
-    extensions = {PurePosixPath(path).suffix for path in group}
-    for path in group:
-        if PurePosixPath(path).suffix not in version.extensions:
-            raise _import_failed(f"unexpected file type, files={group}")
-    if len(extensions) > 1:
-        raise _import_failed(f"inconsistency in file types, files={group}")
-    if len(group) > 1 and extensions != {".npy"}:
-        raise _import_failed(f"for {extensions.pop()[1:]} import, accepts only one file, files={group}")
-
-
-def _check_there(services: Services, groups: list[list[str]]) -> None:
-    for path in (path for group in groups for path in group):
-        try:
-            services.runner.bucket.size(path)
-        except ImportDataError as error:
-            raise _import_failed(f"file {path!r}: {error}") from None
-
-
-def _timeout(options: dict[str, str]) -> float | None:
-    """The `timeout` option in seconds; it is written as a Go duration such as `90s` or `1h45m`."""
-    text = options.get("timeout", "")
-    if not text:
-        return None
-    if len(text) > MAX_NUMBER_CHARS or not DURATION.fullmatch(text):
-        raise _import_failed(f'parse timeout failed, err=time: invalid duration "{text}"')
-    parts = re.findall(r"([\d.]+)(ns|us|µs|ms|s|m|h)", text)
-    return sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
-
-
-def _check_auto_commit(options: dict[str, str | None]) -> None:
-    text = options.get("auto_commit", "true")
-    if text is None or text.lower() not in ("true", "false"):
-        raise MilvusError(
-            INVALID_JSON,
-            'can only accept json format request, error: options.auto_commit must be one of "true" or "false": '
-            "invalid parameter",
-        )
-
-
 def _check_limit(services: Services) -> None:
     limit = services.runner.settings.max_jobs
     if len(services.table.unfinished()) >= limit:
-        raise _import_failed(f"The number of jobs has reached the limit, please try again later. (limit={limit})")
+        raise import_failed(f"The number of jobs has reached the limit, please try again later. (limit={limit})")
 
 
 def _save(services: Services, job: Job, key: str | None) -> int:
@@ -326,37 +245,14 @@ def _save(services: Services, job: Job, key: str | None) -> int:
     if key is None:
         services.table.save(job)
         return job.id
-    _check_key(key)
+    check_key(key)
     return services.table.add(job, key)
-
-
-def _check_key(key: str) -> None:
-    size = len(key.encode("latin-1", "replace"))
-    if size > MAX_KEY_BYTES:
-        raise MilvusError(
-            INVALID_PARAMETER, f"idempotency key has {size} bytes, the limit is {MAX_KEY_BYTES}: invalid parameter"
-        )
-    for offset, char in enumerate(key):
-        if not " " <= char <= "~":
-            raise MilvusError(
-                INVALID_PARAMETER,
-                f"idempotency key has the byte 0x{ord(char):02x} at offset {offset}, which is not printable ASCII: "
-                f"invalid parameter",
-            )
-
-
-def _is_on(options: dict[str, str], key: str) -> bool:
-    return options.get(key, "").lower() == "true"
-
-
-def _import_failed(message: str) -> MilvusError:
-    return MilvusError(IMPORT_FAILED, f"{message}: importing data failed")
 
 
 def _unknown_job(version: Version, message: str) -> MilvusError:
     if version.system_errors:
         return MilvusError(IMPORT_FAILED_ON_SERVER, f"{message}: importing data failed on server side")
-    return _import_failed(message)
+    return import_failed(message)
 
 
 def _public_state(version: Version, job: Job) -> str:

@@ -16,7 +16,8 @@ from airflow_provider_milvus.local.importing.jobs import IMPORTING
 from airflow_provider_milvus.local.routes import import_jobs
 from airflow_provider_milvus.local.routes.access import authenticated
 from airflow_provider_milvus.local.routes.binding import missing_fields, required
-from airflow_provider_milvus.local.routes.import_jobs import ImportReq, JobIDReq, OptionalCollectionNameReq
+from airflow_provider_milvus.local.routes.import_jobs import JobIDReq, OptionalCollectionNameReq
+from airflow_provider_milvus.local.routes.import_requests import IMPORT_FAILED, INVALID_PARAMETER, ImportReq
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
 
 ILLEGAL_API_KEY = 21119
@@ -189,7 +190,7 @@ def _key(url: str) -> str:
     if parts.scheme in ("http", "https") and parts.hostname:
         key = unquote(parts.path).lstrip("/")
         return key.partition("/")[2] if PATH_STYLE_HOST.fullmatch(parts.hostname) else key
-    raise MilvusError(import_jobs.INVALID_PARAMETER, f"invalid object URL {url!r}: invalid parameter")
+    raise MilvusError(INVALID_PARAMETER, f"invalid object URL {url!r}: invalid parameter")
 
 
 def _groups(services: Services, key: str) -> list[list[str]]:
@@ -214,7 +215,7 @@ def _groups(services: Services, key: str) -> list[list[str]]:
         # The job reports what is wrong with it.
         return [[key]]
     if not groups:
-        raise MilvusError(import_jobs.IMPORT_FAILED, f"no file to import in the folder {key!r}: importing data failed")
+        raise MilvusError(IMPORT_FAILED, f"no file to import in the folder {key!r}: importing data failed")
     return list(groups.values())
 
 
