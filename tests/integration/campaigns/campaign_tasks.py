@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -83,12 +85,13 @@ def run_try(
 
 def fire_at_once() -> None:
     """Let triggers fire at once, which wait six seconds so that Airflow is ready for their events."""
-    from airflow_provider_milvus.triggers import collection, import_job
+    from airflow_provider_milvus import triggers
 
-    for module in (import_job, collection):
-        # Found by its value, as a name that is not public may change.
-        for name in [name for name, value in vars(module).items() if value == SECONDS_BEFORE_AN_EVENT]:
-            setattr(module, name, 0.0)
+    for module in pkgutil.iter_modules(triggers.__path__, f"{triggers.__name__}."):
+        found = importlib.import_module(module.name)
+        # By its value, as a name that is not public may change.
+        for name in [name for name, value in vars(found).items() if value == SECONDS_BEFORE_AN_EVENT]:
+            setattr(found, name, 0.0)
 
 
 async def first_event(trigger: Any) -> Any:

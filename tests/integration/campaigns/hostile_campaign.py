@@ -56,7 +56,7 @@ class Process:
                 found = ""
                 death = f"did not end in {SECONDS} s"
             else:
-                death = f"died with {process.poll()}"
+                death = f"ended with {process.wait(SECONDS) if not line.result() else 0}"
         if not found:
             self.end()
             return {"surfaces": {"process": (death, 0.0)}, "lag": 0.0, "memory": 0}
