@@ -17,9 +17,11 @@ import os
 import sys
 import tempfile
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +304,7 @@ def describe(error: BaseException | None) -> str:
     return "no error" if error is None else f"{type(error).__name__}: {' '.join(str(error).split())[:110]}"
 
 
-def run(cells: list[Cell], at_once: int) -> dict[Cell, str]:
+def run(cells: list[Cell], at_once: int, report: Callable[[str], Any] = str) -> dict[Cell, str]:
     """The outcomes of these cells."""
     with tempfile.TemporaryDirectory(prefix="lost-responses-") as folder, ExitStack() as stack:
         campaign = Campaign(Path(folder), stack)
@@ -310,9 +312,11 @@ def run(cells: list[Cell], at_once: int) -> dict[Cell, str]:
 
         def outcome(numbered: tuple[int, Cell]) -> str:
             try:
-                return campaign.run(*numbered)
+                found = campaign.run(*numbered)
             except Exception as error:
-                return f"not judged, {describe(error)}"
+                found = f"not judged, {describe(error)}"
+            report(f"{numbered[1]}: {found}")
+            return found
 
         with ThreadPoolExecutor(at_once) as pool:
             return dict(zip(cells, pool.map(outcome, enumerate(cells)), strict=True))
@@ -341,6 +345,7 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=8, help="cells that run at a time (%(default)s)")
     parser.add_argument("--every", type=int, default=1, help="of the cells, each so many (%(default)s)")
     parser.add_argument("--only", default="", help="cells whose name contains this text")
+    parser.add_argument("--verbose", action="store_true", help="print the outcome of each cell at once")
     parser.add_argument("--json", type=Path, help="write the outcomes to this file, too")
     options = parser.parse_args()
     for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.endswith("_CA_BUNDLE")]:
@@ -350,7 +355,7 @@ def main() -> int:
     cells = [cell for cell in (short() if options.short else full()) if options.only in str(cell)]
     cells = cells[:: options.every]
     began = fast_clock.now()
-    outcomes = run(cells, options.at_once)
+    outcomes = run(cells, options.at_once, partial(print, flush=True) if options.verbose else str)
     print(table(outcomes))
     print(f"{fast_clock.now() - began:.0f} s")
     if options.json:
