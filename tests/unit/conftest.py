@@ -207,6 +207,17 @@ class FakeTime:
 
 
 @pytest.fixture
+def clock_policy(clock_loop):
+    """For ``event_loop_policy`` of pytest-asyncio: every event loop lives in the time of ``clock``."""
+
+    class Policy(asyncio.DefaultEventLoopPolicy):
+        def new_event_loop(self):
+            return clock_loop()
+
+    return Policy()
+
+
+@pytest.fixture
 def package_clock(clock, monkeypatch):
     """The same time for the whole package, apart from the local Milvus, which is not a part of its users."""
     fake = FakeTime(clock)

@@ -26,9 +26,8 @@ NO_SUCH_JOB = (200, json.dumps({"code": 2100, "message": "import job does not ex
 DOWN = (502, "Bad Gateway")
 
 
-@pytest.fixture(autouse=True)
-def time(package_clock):
-    return package_clock
+# Its successor gives every test the same loop; these need one for the clock of each.
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy.")
 
 
 def sensor(**parameters):
