@@ -3,7 +3,7 @@
 # Section, what a cluster does, what the local Milvus does, and the reason.
 DEVIATIONS = [
     ("1.1", "serves the v1 API below /v1", "404", "Imports of self-hosted Milvus are not in it."),
-    ("1.2", "answers with X-Milvus-Trace-Id", "no such header", "There is nothing that it could be looked up in."),
+    ("1.2", "sends X-Milvus-Trace-Id", "no such header", "There are no traces that it could be found in."),
     (
         "1.1",
         "lets pages of any site call it",
@@ -20,7 +20,7 @@ DEVIATIONS = [
         "1.4",
         "500 after a panic of a handler",
         "200 and code 65535",
-        "Python has no panics; a bug is told in the envelope.",
+        "Python has no panics; a bug is reported in the envelope.",
     ),
     (
         "1.5",
@@ -31,11 +31,11 @@ DEVIATIONS = [
     (
         "2.3 row 15",
         "refuses paths of its own storage",
-        "looks for the file",
+        "searches for the file",
         "The bucket is a folder of its own, which holds nothing but the user's files.",
     ),
     ("2.3 rows 16, 17", "restores backups", "no binlog to import", "Milvus Lite writes no binlogs."),
-    ("2.3 row 18", "2101 on the newest line", "2100", "That is what released versions answer."),
+    ("2.3 row 18", "2101 on the newest line", "2100", "That is what released versions send."),
     ("2.3 row 19", "refuses imports of a replicating cluster", "never does", "Milvus Lite does not replicate."),
     (
         "2.3 row 21",
@@ -78,7 +78,7 @@ DEVIATIONS = [
         "7.2",
         "a rename leaves imported rows unseen until refresh_load",
         "shows them",
-        "Milvus Lite opens the collection anew.",
+        "Milvus Lite opens the collection again.",
     ),
     ("8", "1807 for too many loads and flushes", "no such limit", "The faults `429` and `code` stand in for it."),
     (
@@ -121,12 +121,12 @@ DEVIATIONS = [
     (
         "11.1",
         "description, shardsNum, partitionsNum, consistencyLevel, mmap and warm-up settings",
-        "ignored; describe tells the truth",
+        "ignored; describe reports what holds",
         "Milvus Lite has one shard, 16 buckets, and is always strongly consistent.",
     ),
     ("11.1", "rename into another database", "3000", "Milvus Lite cannot move a collection."),
     ("11.1", "compacts on request", "3000", "Milvus Lite compacts by itself."),
-    ("11.2", "names an index as indexName says", "after its field", "Milvus Lite knows no other name."),
+    ("11.2", "names an index as in indexName", "after its field", "Milvus Lite knows no other name."),
     ("11.2", "alters properties of indexes", "3000", "Milvus Lite cannot."),
     ("11.2", "loads and releases some partitions of a collection", "3000", "Milvus Lite does whole collections."),
     ("11.2", "numbers databases", "a number made from the name", "Milvus Lite has none."),

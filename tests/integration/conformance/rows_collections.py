@@ -115,7 +115,7 @@ CREATE = [
     _described(
         "custom-auto-id", "autoId true", _custom(autoId=True), autoId=True, fields=Some(Some(name="id", autoId=True))
     ),
-    _described("custom-static", "no dynamic field unless asked for", _custom(), enableDynamicField=False),
+    _described("custom-static", "no dynamic field unless requested", _custom(), enableDynamicField=False),
     _described("custom-dynamic", "enableDynamicField true", _custom(enableDynamicField=True), enableDynamicField=True),
     _described(
         "custom-fields",

@@ -266,7 +266,7 @@ KEYS = [
         "create-key-new-collection",
         "3",
         "jobs/import/create",
-        "the same key for a collection that was dropped and created anew",
+        "the same key for a collection that was dropped and created again",
         {"collectionName": "{row}", **FILES},
         success({"jobId": Other("{first}")}),
         headers=KEY,

@@ -12,16 +12,17 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
 INTRODUCTION = """\
 # The local Milvus against the rules of Milvus's REST API
 
-{held} of {all} rules hold. Each row was sent to a running local Milvus, and its answer compared with what the reference
-demands; `make conformance` runs them again and writes this page, and the tests run each of them too. The sections are
-those of the reference for `/v2/vectordb`, which was made from the sources, tests and documents of Milvus 2.4 to 3.0.
+{held} of {all} rules hold. Each row was sent to a running local Milvus, and its response compared with what the
+reference demands; `make conformance` runs them again and writes this page, and the tests run each of them too. The
+sections are those of the reference for `/v2/vectordb`, which was made from the sources, tests and documents of Milvus
+2.4 to 3.0.
 {sourced} rows name the file and line of Milvus's source that they come from, the others rest on the reference alone.
 A bare file name lies in `internal/distributed/proxy/httpserver` of `milvus-io/milvus`; `@` names a branch other than
 master.
 
 In the last two columns stands the code (0 is a success), then data, or texts that the message must have; what is in
-braces with `…` may have more, `<int>` is any of that type, `/…/` a pattern. All answers are HTTP 200 unless they say
-otherwise, and all servers are Milvus 3.0 unless the case names another.
+braces with `…` may have more, `<int>` is any of that type, `/…/` a pattern. All responses are HTTP 200 unless the case
+names another status, and all servers are Milvus 3.0 unless the case names another.
 """
 DIFFERENCES = """
 ## Known deviations
