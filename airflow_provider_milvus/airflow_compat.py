@@ -39,7 +39,7 @@ def clear_count(ti: Any, retries: int | None) -> int:
 
 
 def load_of_try(context: Any, task: Any) -> LoadOfTry:
-    """Which load of its task a try belongs to, where no record says so (before Airflow 3.3, or a record was removed).
+    """Which load of its task a try belongs to, where no record has it (before Airflow 3.3, or a record was removed).
 
     A retry belongs to the load of the try before it, whatever was done to ``retries`` in between. So does the first
     try after a clear, unless the try before the clear had succeeded: then it begins another load, with the number of

@@ -1,7 +1,7 @@
 """What a task raises: one class per decision that its user can take.
 
 ====================================  ======================================================  =================
-exception                             what it says                                            retried by Airflow
+exception                             what it means                                           retried by Airflow
 ====================================  ======================================================  =================
 :class:`MilvusImportFailed`           Milvus failed the job; its rows are gone                no
 :class:`MilvusImportFailedForNow`     the same, for a transient reason                        yes
@@ -17,7 +17,7 @@ subclasses.
 The steps around an import raise
 
 ====================================  ======================================================  =================
-exception                             what it says                                            retried by Airflow
+exception                             what it means                                           retried by Airflow
 ====================================  ======================================================  =================
 :class:`MilvusCollectionExists`       a collection of this name exists already                no
 :class:`MilvusIndexFailed`            Milvus failed to build an index                         no
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_milvus.rest.errors import *  # noqa: F403 - this module is where users look for them
+from airflow_provider_milvus.rest.errors import *  # noqa: F403 - users import them from this module
 from airflow_provider_milvus.rest.errors import MilvusError
 from airflow_provider_milvus.rest.errors import __all__ as _request_errors
 
@@ -70,7 +70,7 @@ class MilvusImportRefused(AirflowFailException):
 
 
 class MilvusTwoPhaseUnsupported(AirflowFailException):
-    """The server knows no two-phase imports (Milvus before 3); the message says what became of the rows."""
+    """The server knows no two-phase imports (Milvus before 3); the message states what became of the rows."""
 
 
 class MilvusImportFailedForNow(AirflowException):
@@ -129,7 +129,7 @@ def read_event(value: Any) -> Event:
     """The event with which the wait for an import has ended, as ``execute_complete`` gets it from the triggerer.
 
     :return: with all keys that :mod:`airflow_provider_milvus.waiting.event` describes.
-    :raises MilvusImportUnreachable: where it does not say how the wait ended. It must never pass for a success.
+    :raises MilvusImportUnreachable: where it does not report how the wait ended. It must never pass for a success.
     """
     from airflow_provider_milvus.waiting.event import DamagedEvent, read_import_event
 
@@ -137,8 +137,8 @@ def read_event(value: Any) -> Event:
         return read_import_event(value)
     except DamagedEvent as error:
         raise MilvusImportUnreachable(
-            f"the event from the triggerer does not say how the import ended: {error}. The job may be running or have "
-            f"ended; a retry of this task finds it again"
+            f"the event from the triggerer does not report how the import ended: {error}. The job may be running or "
+            f"have ended; a retry of this task finds it again"
         ) from None
 
 
@@ -165,7 +165,7 @@ _BY_READINESS: dict[str, type[Exception]] = {
 def read_readiness_event(value: Any) -> Event:
     """The event with which the wait for a load or for index builds has ended.
 
-    :raises MilvusCollectionUnreachable: where it does not say how the wait ended. It must never pass for a success.
+    :raises MilvusCollectionUnreachable: where it does not report how the wait ended. It must never pass for a success.
     """
     from airflow_provider_milvus.waiting.event import DamagedEvent
     from airflow_provider_milvus.waiting.event import read_readiness_event as read
@@ -174,8 +174,8 @@ def read_readiness_event(value: Any) -> Event:
         return read(value)
     except DamagedEvent as error:
         raise MilvusCollectionUnreachable(
-            f"the event from the triggerer does not say how the wait for the collection ended: {error}. Milvus goes on "
-            f"with the index or the load; a retry of this task waits for it again"
+            f"the event from the triggerer does not report how the wait for the collection ended: {error}. Milvus goes "
+            f"on with the index or the load; a retry of this task waits for it again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Airflow's metadata database: a PostgreSQL of our own, out of a Python package, or SQLite if asked for.
+"""Airflow's metadata database: a PostgreSQL of our own, out of a Python package, or SQLite if requested.
 
 SQLite takes one writer at a time. A busy Airflow on it fails requests with "database is locked", and what a killed
 worker wrote last can get lost.

@@ -1,7 +1,7 @@
 """Connections of ``requests`` that keep to the deadline of a whole request, and report when it begins to be sent.
 
 The timeouts of ``requests`` hold for each read, so a server that sends a byte a second is never too slow for them. And
-its errors do not say whether a connection failed before or after the request was sent.
+its errors do not report whether a connection failed before or after the request was sent.
 """
 
 from __future__ import annotations

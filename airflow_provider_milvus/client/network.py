@@ -217,7 +217,7 @@ def _load_client_certificate(context: ssl.SSLContext, cert: str | tuple[str, str
 
 
 def _failure(load: Callable[..., None], *arguments: Any) -> str | None:
-    """Why files cannot be loaded, or ``None``; OpenSSL's own texts say little, and Python's quote what was given."""
+    """Why files cannot be loaded, or ``None``; OpenSSL's texts explain little, and Python's quote what was given."""
     try:
         load(*arguments)
     except ssl.SSLError as error:

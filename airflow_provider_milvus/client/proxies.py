@@ -1,6 +1,6 @@
 """Which proxy a URL takes: the connection's, the environment's, or none.
 
-The connection's ``proxies`` come first: for the URL's scheme, else for ``all``. They hold whatever ``NO_PROXY`` says.
+The connection's ``proxies`` come first: for the URL's scheme, else for ``all``. ``NO_PROXY`` does not apply to them.
 Where the connection has none for a URL, the environment's ``HTTP_PROXY`` or ``HTTPS_PROXY`` and then ``ALL_PROXY``
 hold, unless ``NO_PROXY`` names the host. Every variable may be written in lower case, which comes first.
 

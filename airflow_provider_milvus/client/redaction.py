@@ -1,4 +1,4 @@
-"""Keep secrets out of whatever a server or an HTTP library says.
+"""Keep secrets out of the texts of servers and HTTP libraries.
 
 A server may quote a token in an error, a proxy the header it did not like, an HTTP library the value it could not send;
 and each of them may escape it in a way of its own. So every text is redacted after it has been decoded, and every
@@ -52,7 +52,7 @@ class Redactor:
     def name(self, text: str) -> str:
         """A name of a job, a collection or a file without secrets.
 
-        By it jobs are recognised, so a password that is an ordinary word stays: it says nothing there.
+        By it jobs are recognised, so a password that is an ordinary word stays: it discloses nothing there.
         """
         return self._in_name.sub(MASK, text) if self._has_core(text) else text
 

@@ -46,7 +46,7 @@ class ClientSettings:
     :param cert: path of a client certificate, or the pair of its path and its key's.
     :param timeout: seconds that one request may take.
     :param retries: how often a request that is safe to repeat is repeated.
-    :param proxies: proxy URL by scheme (``http``, ``https``, ``all``), whatever ``NO_PROXY`` says; for a scheme that
+    :param proxies: proxy URL by scheme (``http``, ``https``, ``all``), whatever ``NO_PROXY`` is; for a scheme that
         is not there the environment's proxy and ``NO_PROXY`` hold (:mod:`airflow_provider_milvus.client.proxies`).
     :param cluster_id: Zilliz Cloud: the cluster that import jobs are for.
     :param project_id: Zilliz Cloud: instead of a cluster, the project whose databases import jobs are for.
@@ -90,8 +90,8 @@ class ClientSettings:
         ``database`` or ``db_name`` (where ``schema`` is empty), ``tls``, ``verify``, ``ca_bundle``, ``client_cert``,
         ``client_key``, ``timeout``, ``retries``, ``proxies``, ``cluster_id``, ``project_id``, ``region_id``,
         ``import_endpoint``. In a URI every extra is a text, so texts are read as booleans and numbers. An endpoint of
-        Zilliz Cloud as host says by itself what the last four would, and that TLS is spoken. So do connections of the
-        types ``http`` and ``https``, as a plain URL in ``AIRFLOW_CONN_…`` makes them.
+        Zilliz Cloud as host stands for the last four and for ``tls``. So do the connection types ``http`` and ``https``
+        for ``tls``: a plain URL in ``AIRFLOW_CONN_…`` makes such connections.
 
         :param database: instead of the connection's.
         :param extra: the connection's extra, where it was read already.

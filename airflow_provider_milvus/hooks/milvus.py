@@ -267,7 +267,7 @@ class MilvusHook(CollectionCalls, BaseHook):
         """Whether the connection works, and what is wrong where it does not."""
         try:
             settings = self.settings
-            self.get_conn()  # reads what the environment says of proxies and certificates
+            self.get_conn()  # reads proxies and certificates from the environment
         except (ValueError, AirflowNotFoundException) as error:
             return False, str(error)
         url = settings.base_url

@@ -46,7 +46,7 @@ class ImportDataError(Exception):
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error says that the disk, or what one may use of it, is full."""
+    """Whether an error reports that the disk, or what one may use of it, is full."""
     if isinstance(error, sqlite3.Error):
         return error.sqlite_errorcode == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -25,7 +25,7 @@ class Version:
     :param idempotency_keys: whether `create` heeds the header `Idempotency-Key` (from 2.6.24 and 3.0.2).
     :param guarded_jobs: whether `list` and `describe` heed the privilege Import (from 2.6.7).
     :param files: what the readers of import files take.
-    :param timeout_is_json: whether a request that took too long is answered in JSON (from Nov 2024).
+    :param timeout_is_json: whether the response to a request that took too long is JSON (from Nov 2024).
     :param search_by_ids: whether `entities/search` takes `ids` (from 2.6).
     :param system_errors: whether an unknown job is an error of the server's: code 2101 in place of 2100.
     :param reads_at_submit: whether `create` refuses files that are not there, instead of a job that fails.

@@ -28,7 +28,7 @@ class MilvusSwapAliasOperator(MilvusOperator):
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.
-    :raises MilvusCollectionNotLoaded: where ``require_loaded`` says so.
+    :raises MilvusCollectionNotLoaded: where ``require_loaded`` demands it.
     """
 
     template_fields: Sequence[str] = (*MilvusOperator.template_fields, "alias", "collection_name")

@@ -43,7 +43,7 @@ class MilvusCreateCollectionOperator(MilvusOperator):
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.
-    :raises MilvusCollectionExists: where ``if_exists`` says so.
+    :raises MilvusCollectionExists: where ``if_exists`` demands it.
     """
 
     template_fields: Sequence[str] = (
@@ -137,7 +137,7 @@ class NewCollection:
     params: Mapping[str, Any] | None = None
 
     def create(self, hook: MilvusHook, if_exists: str) -> str:
-        """Create it, or do with the collection of this name what ``if_exists`` says; return which of both."""
+        """Create it, or do with the collection of this name what ``if_exists`` demands; return which of both."""
         request = rest.collections.create_collection(
             self.name,
             dimension=self.dimension,

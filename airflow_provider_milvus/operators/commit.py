@@ -38,7 +38,7 @@ class Checks:
     :param expected_rows: it has exactly this many rows.
     :param min_rows: it has no fewer rows.
     :param check: called with the job's progress; anything but a true value refuses it.
-    :param footers: the files whose footers say how many rows are expected, instead of ``expected_rows``.
+    :param footers: the files whose footers hold how many rows are expected, instead of ``expected_rows``.
     """
 
     expected_rows: int | None = None
@@ -106,7 +106,7 @@ class TwoPhaseCommit:
                 )
             self._send_commit(progress)
         except Exception:
-            # A commit that was carried out although its response says otherwise cannot be aborted any more.
+            # A commit that was carried out although its response is an error cannot be aborted any more.
             self.abort(job_id)
             raise
         self._log.info("Import job %s: committed", job_id)

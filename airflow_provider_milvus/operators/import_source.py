@@ -23,7 +23,7 @@ FIELDS = ("files", "files_from", "files_root", "object_urls", "volume_name", "da
 
 @dataclass(frozen=True)
 class SourceParameters:
-    """The parameters of an import operator that say where its data lies, as the operator describes them."""
+    """The parameters of an import operator that name where its data lies, as the operator describes them."""
 
     files: Any = None
     files_from: Any = None

@@ -88,7 +88,7 @@ class TaskLoad:
 
     def _import(self, batch_index: int, source: ImportSource) -> Load:
         started = getattr(self._context.get("dag_run"), "start_date", None)
-        # A job id means nothing on another server, and the server does not compare it with the database. Options say
+        # A job id means nothing on another server, and the server does not compare it with the database. Options set
         # how to load and not what: a timeout that is raised between two tries must not load the rows a second time.
         files, body = source.fields(), ImportRequests(self._operator, source).request().body
         where = {name: value for name, value in body.items() if name not in (*files, "options")}

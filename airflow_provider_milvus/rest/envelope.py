@@ -103,7 +103,7 @@ def decode(
             raise server_error(snippet, code=None, http_status=status, retry_after=retry_after)
         raise MilvusProtocolError(f"HTTP {status} with a body that is not Milvus's JSON: {snippet}")
     message = clean(str(response.get("message") or response.get("msg") or ""))
-    # Milvus before 2.4 GA says 200 for success, and 200 is also "partition not found", which has a message.
+    # Milvus before 2.4 GA sends 200 for success, and 200 is also "partition not found", which has a message.
     succeeded = code == 0 or (code == 200 and "data" in response and not message)
     if succeeded and status < 400:
         return response.get("data")

@@ -32,8 +32,8 @@ __all__ = [
 class MilvusError(Exception):
     """Base of everything that can go wrong between this package and a Milvus server.
 
-    ``retry_after`` is how many seconds the server wants clients to wait before the next request, ``None`` where it says
-    nothing. It is at most five minutes, see :func:`airflow_provider_milvus.rest.envelope.decode`.
+    ``retry_after`` is how many seconds the server wants clients to wait before the next request, ``None`` where none
+    is sent. It is at most five minutes, see :func:`airflow_provider_milvus.rest.envelope.decode`.
     """
 
     retryable = False

@@ -83,10 +83,10 @@ class FileProgress:
 
 @dataclass(frozen=True)
 class ImportProgress:
-    """What ``describe`` says of an import job.
+    """What ``describe`` reports of an import job.
 
-    Sizes are bytes, ``progress`` whole percent; times are the server's RFC 3339 text, empty where it says
-    nothing. ``progress`` is for showing: it falls to 0 when a job fails. ``raw`` is the server's own object,
+    Sizes are bytes, ``progress`` whole percent; times are the server's RFC 3339 text, empty where it sends
+    none. ``progress`` is for showing: it falls to 0 when a job fails. ``raw`` is the server's own object,
     without secrets, and with values that can be stored anywhere.
     """
 

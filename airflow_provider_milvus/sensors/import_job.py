@@ -39,7 +39,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
     A failed import fails the sensor at once and without a retry, with the reason of every failed file in the log; under
     ``soft_fail`` it skips. A server that cannot be reached is waited for. The final progress is returned: a dict for
     one id, a list of dicts for a list. An empty list, such as the output of a task that was mapped over nothing, is
-    nothing to wait for: the sensor succeeds and says so in the log.
+    nothing to wait for: the sensor succeeds and logs that.
 
     https://milvus.io/docs/import-data.md
 

@@ -1,6 +1,6 @@
 """What a task records of its loads, so that it outlives the process.
 
-One entry says which load of the task it is, and there is one entry for each batch of a load: more files than Milvus
+One entry identifies the load of the task, and there is one entry for each batch of a load: more files than Milvus
 takes in one import are several batches. A load ends when its task succeeds; until then every try goes on with it.
 
 A try can run with another version of this package than the try before it, so entries of any version are read: fields
@@ -26,7 +26,7 @@ FINAL_STATES = (ImportState.COMPLETED.value, ImportState.FAILED.value)
 # Ids of 19 digits: with as many, a record stays below the 64 KB that Airflow's store accepts.
 MAX_KNOWN_JOB_IDS = 2000
 
-# What earlier tries of the same load may have sent, where no record says so: "none" is certain, "some" are retries of
+# What earlier tries of the same load may have sent, where no record has it: "none" is certain, "some" are retries of
 # one load, "cleared" may have ended a load, which a clear of the task then begins again.
 EarlierTries = Literal["none", "some", "cleared"]
 
@@ -54,8 +54,8 @@ class Record:
     :param known_job_ids: the jobs that were there before the first intent of the load. See :meth:`is_known`.
     :param maybe_sent_at: the latest time, in epoch seconds, at which a create may have been carried out without a
         response; 0 for never, ``None`` where it was not recorded.
-    :param job_id: empty until a create was answered.
-    :param result: the final progress of the job, once a try has seen it end.
+    :param job_id: empty until a create has succeeded.
+    :param result: the final progress of the job, once a try has recorded its end.
     """
 
     digest: str = ""

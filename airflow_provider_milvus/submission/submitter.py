@@ -85,8 +85,8 @@ class SubmitOutcome(StrEnum):
 class Submission:
     """The job of the load, and how it was found.
 
-    ``job_id`` is empty where no job could be recognised as ours; ``result`` is the final progress of a job that an
-    earlier try saw to complete, of which Milvus may have no record any more.
+    ``job_id`` is empty where no job could be recognised as ours; ``result`` is the final progress of a job whose
+    completion an earlier try recorded, and of which Milvus may have no record any more.
     """
 
     job_id: str
@@ -313,13 +313,13 @@ class Submitter:
             if unclear and now >= began + FILE_NAMES_TIMEOUT_SECONDS:
                 return self._unknown(
                     record,
-                    f"an earlier try may have started an import, and job {', '.join(unclear)} does not say which files "
-                    f"it loads",
+                    f"an earlier try may have started an import, and job {', '.join(unclear)} does not report which "
+                    f"files it loads",
                 )
             self._sleep(LIST_INTERVAL_SECONDS)
 
     def _is_ours(self, job_id: str) -> bool | None:
-        """Whether a job loads our files; ``None`` while it does not say which files it loads."""
+        """Whether a job loads our files; ``None`` while it does not report which files it loads."""
         progress = self._describe(job_id)
         if progress is None or progress.state is ImportState.FAILED:
             return False

@@ -79,7 +79,7 @@ def milvus_blue_green_import(
     server = _given(milvus_conn_id=milvus_conn_id, database=database)
     waits = {**server, **_given(deferrable=deferrable)}
     with TaskGroup(group_id, default_args=default_args or {}) as group:  # type: ignore[arg-type]
-        # Later tasks need what these push, whatever default_args say.
+        # Later tasks need what these push, whatever default_args are.
         create = CreateVersion(task_id="create_version", alias=alias, schema=schema, do_xcom_push=True, **server)
         version: dict[str, Any] = {"collection_name": create.output}
         importing = {**version, **waits, "alias": alias, "do_xcom_push": True, **import_parameters}

@@ -135,7 +135,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
                 await self._task_has_ended()
 
     async def on_kill(self) -> None:
-        """Abort a two-phase job whose task was ended by a person; say of any other that it goes on."""
+        """Abort a two-phase job whose task was ended by a person; log of any other that it goes on."""
         # Airflow cancels this about once a second, until it has ended; what has begun must go on.
         self._killing = asyncio.create_task(self._after_kill())
         await asyncio.shield(self._killing)

@@ -12,8 +12,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 if TYPE_CHECKING:
     from airflow_provider_milvus.waiting.event import Event
 
-# Airflow fails a task whose trigger fires before the executor has told the scheduler that the deferring worker is done,
-# which takes up to a worker heartbeat (5 s).
+# Airflow fails a task whose trigger fires before the executor has notified the scheduler that the deferring worker is
+# done, which takes up to a worker heartbeat (5 s).
 MIN_AGE_SECONDS = 6.0
 
 

@@ -15,7 +15,7 @@ MIN_POLL_INTERVAL = 1.0
 AGE_SHARE = 0.05
 FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 60.0
-# A server can ask for longer; everybody who waits for it would have to obey.
+# The longest ``Retry-After`` that is honoured: it delays every wait on the server.
 MAX_RETRY_AFTER = 300.0
 LOG_INTERVAL_SECONDS = 60.0
 # About thirty years: what is longer is a mistake, and more than dates and timers can hold.

@@ -1,8 +1,8 @@
 """Imports that complete, whoever started them.
 
 One poll lists the jobs of a server for all watchers of its collections. Each watcher then selects those of its own
-collection that it has not announced yet. The server's list does not tell equally named collections of two databases
-apart, and has no row counts: so what is new is searched for in the list of the one collection, and described.
+collection that it has not announced yet. The server's list does not distinguish equally named collections of two
+databases, and has no row counts: so what is new is searched for in the list of the one collection, and described.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 ===============  ====================================================================================================
 ``success``      every job is ``Completed``, or ``Uncommitted`` where that is the target state
-``failed``       a job is ``Failed``; ``transient`` says whether the same files may succeed later
+``failed``       a job is ``Failed``; ``transient`` is whether the same files may succeed later
 ``timeout``      the deadline has passed; the jobs go on
 ``unknown``      the server has no record of a job (any more): it may have succeeded or failed
 ``unreachable``  too many polls in a row failed, or the server refuses them; the jobs go on
@@ -55,7 +55,7 @@ _EMPTY_IMPORT: dict[str, str | int] = {
 
 
 class DamagedEvent(ValueError):
-    """An event that does not say how a wait ended."""
+    """An event that does not report how a wait ended."""
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def import_event(
     imports: Sequence[Mapping[str, Any]] = (),
     **more: Any,
 ) -> Event:
-    """The event of an import's wait; its size is in proportion to the number of jobs, whatever a server says."""
+    """The event of an import's wait; its size is in proportion to the number of jobs, whatever a server sends."""
     reason_length = max(MIN_REASON_LENGTH, min(MAX_REASON_LENGTH, MAX_REASONS_LENGTH // max(1, len(imports))))
     event = {
         "job_id": job_ids,
@@ -160,7 +160,7 @@ def _read_import_event(value: dict[str, Any], event: Event) -> Event:
 def read_readiness_event(value: Any) -> Event:
     """The event of the wait for a load or for index builds, checked in the same way.
 
-    :raises DamagedEvent: for everything that does not say how a wait ended.
+    :raises DamagedEvent: for everything that does not report how a wait ended.
     """
     event = _read_event(value, READINESS_STATUSES)
     states = value.get("states", [])

@@ -75,7 +75,7 @@ class ImportWait(Wait):
         return list(self._open)
 
     def is_pending(self, job_id: str) -> bool:
-        """Whether a job has not ended, as far as its last progress says."""
+        """Whether a job has not ended, as far as its last progress shows."""
         return job_id in self._open
 
     @property
@@ -106,7 +106,7 @@ class ImportWait(Wait):
         self._warn_once(job, found)
 
     def record_summary(self, job_id: str, listed: ImportJob) -> None:
-        """Record what a list of jobs says of one that runs. It is logged, and decides nothing."""
+        """Record what a list of jobs reports of one that runs. It is logged, and decides nothing."""
         job = self._jobs[job_id]
         self._record_found(job_id, job)
         if self._is_worth_logging(job, listed.state.value, listed.progress, job.logged[2]):

@@ -11,7 +11,7 @@ _TRANSIENT_REASONS = ("import timeout", "disk quota", "no slot", "slot exhausted
 
 
 class Outcome(Enum):
-    """What became of a job, as far as its last progress says."""
+    """What became of a job, as far as its last progress shows."""
 
     RUNNING = "running"
     DONE = "done"
@@ -53,7 +53,7 @@ def is_transient(progress: ImportProgress) -> bool:
 
 
 def failure_reason(progress: ImportProgress) -> str:
-    """The job's reason, else its first file's, else a sentence that says that Milvus gave none."""
+    """The job's reason, else its first file's, else a sentence that Milvus gave none."""
     return (
         progress.reason
         or next((file.reason for file in progress.failed_files if file.reason), "")

@@ -1,7 +1,7 @@
 """One poll loop for all the waits on one server.
 
 A triggerer runs thousands of waits on one event loop. They subscribe here, and one loop polls for all of them: a few
-jobs are described one by one, many are read with one ``list``. What ``list`` says is believed only of a job that runs:
+jobs are described one by one, many are read with one ``list``. What ``list`` reports counts only for a job that runs:
 one that ended, failed or is missing is described, which also gives its row counts and the reasons of its files.
 
 An outage of the server is the loop's, and its back-off holds for everybody; an error of one job is that job's alone.
@@ -33,8 +33,8 @@ from airflow_provider_milvus.waiting.wait import LAST_POLL_SECONDS, LOG_INTERVAL
 MAX_DESCRIBED = 4
 RUNNING = (ImportState.PENDING, ImportState.IMPORTING, ImportState.COMMITTING)
 MIN_GAP_SECONDS = backoff.MIN_POLL_INTERVAL
-# Other tasks of the event loop get their turn after so many seconds of work.
-TURN_SECONDS = 0.02
+# Other tasks of the event loop run after so many seconds of work.
+MAX_BLOCKING_SECONDS = 0.02
 # Progress lines of all jobs together; each costs as much CPU as ten jobs of a list.
 MAX_LOG_LINES_PER_SECOND = 40
 # A list that was refused is requested again after so many seconds.
@@ -44,8 +44,8 @@ SLOW_LIST_SECONDS = 5.0
 DESCRIBED_BESIDE_LIST = 100
 # Jobs whose last request failed or was slow are described beside the others, so many at a time.
 MAX_SUSPECTS_IN_FLIGHT = 16
-# Credentials that are refused are read again from the connection, unless they are as fresh as this.
-FRESH_CREDENTIALS_SECONDS = 60.0
+# Credentials that are refused are read again from the connection, unless they were read less than this ago.
+MIN_CREDENTIALS_AGE_SECONDS = 60.0
 
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -258,7 +258,7 @@ class Poller:
         return self._loop.time() < self._refused.get(scope, 0.0)
 
     async def _read(self, scope: str | None, records: Records, due: Iterable[str]) -> list[str]:
-        """Report to all subscribers what a list says; the ids of the jobs that have to be described."""
+        """Report to all subscribers what a list has; the ids of the jobs that have to be described."""
         now = self._loop.time()
         self._recover()
         doubtful = [job_id for job_id in due if job_id not in records]
@@ -325,7 +325,7 @@ class Poller:
         if self._is_outdated(response):
             return
         if isinstance(response, MilvusError) and response.retryable:
-            # One that failed before says nothing about the server.
+            # One that failed before is no sign of an outage.
             self._failures_in_a_row += job_id in self._probes
             self._last_error = response
         else:
@@ -387,18 +387,18 @@ class Poller:
 
     async def _in_turns(self, items: Iterable[T]) -> AsyncIterator[T]:
         """The items, with a turn for other tasks of the event loop now and then."""
-        until = self._loop.time() + TURN_SECONDS
+        until = self._loop.time() + MAX_BLOCKING_SECONDS
         for item in items:
             yield item
             if self._loop.time() >= until:
                 await asyncio.sleep(0)
-                until = self._loop.time() + TURN_SECONDS
+                until = self._loop.time() + MAX_BLOCKING_SECONDS
 
     def _recover(self) -> None:
         self._outage.reset()
 
     def _is_outdated(self, response: object) -> bool:
         """Whether the credentials were refused that may have been changed since the client was opened."""
-        if isinstance(response, MilvusAuthError) and self._loop.time() > self._opened + FRESH_CREDENTIALS_SECONDS:
+        if isinstance(response, MilvusAuthError) and self._loop.time() > self._opened + MIN_CREDENTIALS_AGE_SECONDS:
             self._is_stale = True
         return self._is_stale

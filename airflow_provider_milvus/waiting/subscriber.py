@@ -67,7 +67,7 @@ class Subscriber:
 
 
 class PolledJob:
-    """A job that subscribers wait for, and what ``list`` last said of it."""
+    """A job that subscribers wait for, and what ``list`` last reported of it."""
 
     __slots__ = ("collection", "log_at", "runs", "state", "subscribers")
 
@@ -78,7 +78,7 @@ class PolledJob:
         self.forget()
 
     def forget(self) -> None:
-        """Report the next response to the subscribers, however little it says."""
+        """Report the next response to the subscribers, whatever it has."""
         self.state: object = None
         self.runs = False
         self.log_at = 0.0

@@ -1,6 +1,6 @@
 """What all waits have in common: a deadline, failed polls in a row, and the delay to the next poll.
 
-A wait sends nothing and sleeps nowhere. Whoever polls feeds it with responses and errors, and does what it says, so
+A wait sends nothing and sleeps nowhere. Whoever polls feeds it with responses and errors, and keeps to its delays, so
 that poke, reschedule, synchronous and deferred waiting cannot drift apart. It ends in an event, see
 :mod:`airflow_provider_milvus.waiting.event`.
 """

@@ -65,7 +65,7 @@ def test_success_with_a_damaged_value_is_one_clear_error(key, value):
         return
     error = error_of({**SUCCESS, key: value})
     assert type(error) is exceptions.MilvusImportUnreachable
-    assert "the event from the triggerer does not say how the import ended: " in str(error)
+    assert "the event from the triggerer does not report how the import ended: " in str(error)
 
 
 @pytest.mark.parametrize("key", ["job_id", "status", "message", "imports"])

@@ -20,7 +20,7 @@ def require_memory() -> None:
 
 
 def available() -> int | None:
-    """Bytes that can still be had on this machine or in this container; None where nobody tells (not on Linux)."""
+    """Bytes that this machine or container still has; None where the system does not report them (not on Linux)."""
     found = [left for left in (_of_the_machine(), _of_the_container()) if left is not None]
     return min(found, default=None)
 

@@ -83,7 +83,7 @@ class JobRunner:
         self._dropped: set[int] = set()
 
     def start(self) -> None:
-        """Settle what the last server left unfinished, then run it.
+        """Recover the jobs that the last server did not finish, then run them.
 
         A job whose segments reached the manifest is Completed, one that waited for its commit waits on, and
         any other starts again from nothing. Must run before a collection is opened (see
@@ -91,7 +91,7 @@ class JobRunner:
         """
         unfinished = self.table.unfinished()
         for job in unfinished:
-            self._settle(job)
+            self._recover(job)
         resting = [job for job in unfinished if job.state in (UNCOMMITTED, COMMITTING)]
         for folder in self.staging.glob("*"):
             if folder.name not in {str(job.id) for job in resting}:
@@ -163,7 +163,7 @@ class JobRunner:
             self._queued.discard(job.id)
             return waiting
 
-    def _settle(self, job: Job) -> None:
+    def _recover(self, job: Job) -> None:
         publication = job.publication if job.state != UNCOMMITTED else None
         if publication and self.engine.was_published(job.db_name, job.collection_id, publication.segments):
             job.complete()

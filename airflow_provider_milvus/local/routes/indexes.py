@@ -19,7 +19,7 @@ DEFAULT_METRICS = {DataType.FLOAT_VECTOR: "COSINE", DataType.SPARSE_FLOAT_VECTOR
 
 @dataclass(kw_only=True)
 class IndexParam:
-    """One of `indexParams`. Milvus Lite names every index after its field, whatever `indexName` says."""
+    """One of `indexParams`. Milvus Lite names every index after its field, whatever `indexName` is."""
 
     field_name: str = required()
     index_type: str = ""

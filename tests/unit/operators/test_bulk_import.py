@@ -843,7 +843,7 @@ DAMAGED = [
 @pytest.mark.parametrize("damaged", DAMAGED, ids=repr)
 @pytest.mark.parametrize("two_phase", [False, True])
 def test_damaged_event_is_one_error_and_never_a_success(context, milvus, ti, damaged, two_phase):
-    with pytest.raises(exceptions.MilvusImportUnreachable, match="does not say how the import ended"):
+    with pytest.raises(exceptions.MilvusImportUnreachable, match="does not report how the import ended"):
         operator(two_phase=two_phase).execute_complete(context, damaged)
     assert (LOADS in context["task_state_store"], sent(milvus, COMMIT)) == (False, [])
 

@@ -219,7 +219,7 @@ def test_job_that_does_not_name_its_files_for_long_is_an_unknown_outcome(keyless
         keyless.run(dies_at=5)
     found = keyless.run()
     assert (found.job_id, found.outcome) == ("", By.UNKNOWN)
-    assert "job 1 does not say which files it loads" in found.message
+    assert "job 1 does not report which files it loads" in found.message
 
 
 def test_job_of_a_folder_is_an_unknown_outcome(keyless):

@@ -295,7 +295,7 @@ def test_client_that_cannot_be_opened_fails_every_waiter(clock, clock_loop):
 def test_refused_credentials_are_read_anew(run, server, clock):
     class Expired(dict):
         def __contains__(self, job_id):
-            return server.opened < 2 and clock() > 1_000 + poller.FRESH_CREDENTIALS_SECONDS
+            return server.opened < 2 and clock() > 1_000 + poller.MIN_CREDENTIALS_AGE_SECONDS
 
         def __getitem__(self, job_id):
             return errors.MilvusAuthError("expired", code=1800)

@@ -91,7 +91,7 @@ def _cast(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Array:
     try:
         return column.cast(kind, safe=safe)
     except pa.ArrowException:
-        # The cast does not say which row it failed on; going value by value does.
+        # The cast does not report which row it failed on; going value by value does.
         return to_array(field, column.to_pylist(), kind)
 
 

@@ -1,7 +1,7 @@
 """From the columns of a file to the columns of a collection, with errors that name the row and the field.
 
 The result is what Milvus Lite itself would store for the same rows given to `insert`, so that imported rows
-cannot be told from inserted ones. What is taken and what is refused follows the readers of Milvus
+do not differ from inserted ones. What is taken and what is refused follows the readers of Milvus
 (`internal/util/importutilv2`); docs/files.md has their rules.
 """
 
@@ -72,7 +72,7 @@ class Converter:
         return {**known, META: None}
 
     def check(self, columns: Columns) -> None:
-        """Check what a file says of its columns. Raises ImportDataError."""
+        """Check how a file declares its columns. Raises ImportDataError."""
         if isinstance(columns, pa.Schema):
             self._header.check_parquet(columns, self._meta)
         elif isinstance(columns, list):

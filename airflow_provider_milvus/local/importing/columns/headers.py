@@ -1,4 +1,4 @@
-"""What a file says of its columns before its first row: names, and types where it has them."""
+"""What a file declares of its columns before its first row: names, and types where it has them."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping

@@ -14,7 +14,7 @@ TRIED_BRACES = 8
 # So many bytes are decoded at first for an object of more braces.
 DECODED_BYTES = 1 << 16
 NO_SPACE = re.compile(rb"[^ \t\r\n]")
-# Where Go's decoder finds one of these, or nothing, it says that there are no more values.
+# Where Go's decoder finds one of these, or nothing, it reports that there are no more values.
 NO_MORE = (b"", b"]", b"}")
 
 

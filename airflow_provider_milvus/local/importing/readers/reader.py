@@ -34,7 +34,7 @@ SizedRow: TypeAlias = tuple[dict[str, Any], int]
 # What reads a row, or only checks that it can be read.
 Read: TypeAlias = Callable[[str | bytes], Any]
 Batch: TypeAlias = "pa.RecordBatch | CsvRows | Rows"
-# What a file says of its columns before its rows: nothing (JSON), names (CSV), or names and types.
+# What a file declares of its columns before its rows: nothing (JSON), names (CSV), or names and types.
 Columns: TypeAlias = "pa.Schema | Mapping[str, ArrayFile] | list[str] | None"
 # The names of columns, each with the upper bound of values in a row, or None.
 Fields: TypeAlias = Mapping[str, int | None]
@@ -47,7 +47,7 @@ class Reader(Protocol):
         """The number of rows, without keeping any of them."""
 
     def columns(self) -> Columns:
-        """What the file says of its columns."""
+        """What the file declares of its columns."""
 
     def batches(self) -> Iterator[Batch]:
         """The rows, in file order. Raises ImportDataError with the row counted from 0."""
@@ -55,7 +55,7 @@ class Reader(Protocol):
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn whatever a parser raises on broken bytes into an ImportDataError that says what was being read.
+    """Turn whatever a parser raises on broken bytes into an ImportDataError that names what was being read.
 
     Parsers of third parties raise nearly anything on hostile input, hence the broad clause.
     """
