@@ -12,6 +12,8 @@ from airflow_provider_milvus.rest.import_jobs import ImportProgress
 CONCURRENT = 4
 # After so many seconds a request goes on beside the others, and its place is free.
 SLOW_SECONDS = 1.0
+# A timer can fire this much early, and what is left of a second can be too little for a float to add to a time.
+TIMER_RESOLUTION_SECONDS = 0.001
 MAX_IN_FLIGHT = 64
 
 Fetch = Callable[[str], Awaitable[ImportProgress]]
@@ -76,7 +78,7 @@ class RequestPool:
             await asyncio.wait(
                 active, timeout=max(0.0, oldest + SLOW_SECONDS - self._loop.time()), return_when=asyncio.FIRST_COMPLETED
             )
-            slow_since = self._loop.time() - SLOW_SECONDS
+            slow_since = self._loop.time() - SLOW_SECONDS + TIMER_RESOLUTION_SECONDS
             self._slow.update(job_id for job_id, (_, started) in self._in_flight.items() if started <= slow_since)
             active = {task: started for task, started in active.items() if not task.done() and started > slow_since}
 
