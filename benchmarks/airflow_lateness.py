@@ -61,7 +61,7 @@ def lines(log: Path) -> Iterator[tuple[float, str]]:
 
 
 def noticed(logs: Path) -> dict[str, float]:
-    """By job id, when its trigger fired or its operator saw the end."""
+    """By job id, when its trigger fired or its operator logged the end."""
     found = {}
     for log in logs.rglob("attempt=1.log"):
         entries = sorted(entry for part in log.parent.glob("attempt=1.log*") for entry in lines(part))
@@ -149,7 +149,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lateness-") as folder:
         by_server, states = run(Path(folder), options.imports, options.workers)
-    print("| job takes | imports | late, median | late, at most |\n|---|---|---|---|")
+    print("| job takes | imports | late, median | late, maximum |\n|---|---|---|---|")
     shares, latest = [], 0.0
     for name, found in by_server.items():
         seconds, late = float(name.removeprefix("milvus_")), [each for _, each in found]

@@ -2,7 +2,7 @@
 
 Every contestant runs in a fresh process that does all the work, client and server alike; rows of one int64 and 128
 floats come from one file of each format. Timed are the job from its create to Completed, and the insert calls alone,
-without the making of their batches. Results are medians; the peak is the most resident memory the process ever had.
+without the making of their batches. Results are medians; the peak is the maximum resident memory of the process.
 
 All rows end up in memory, as Milvus Lite has it. What a file costs beside them is measured by reading and converting it
 without keeping the rows: that peak must not grow with the file.

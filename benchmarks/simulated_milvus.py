@@ -24,7 +24,7 @@ class Jobs:
 
     :param count: how many.
     :param shortest: lower bound of a job's duration, in seconds.
-    :param longest: seconds that a job lasts at most.
+    :param longest: upper bound of the seconds that a job takes.
     :param down: seconds after the start from and until which the server does not respond.
     """
 

@@ -78,7 +78,7 @@ class Found:
     """What a run has measured; times are epoch seconds.
 
     :param cpu: CPU seconds since the start, at the end of the start-up and at the end.
-    :param peak: the most memory since the start, less what was taken before, in KB.
+    :param peak: the peak of the memory since the start, less what was taken before, in KB.
     :param began: the time at which each trigger began.
     :param fired: the time and the status of each job's event.
     :param lag: at which time the event loop was late, and by how many seconds.
@@ -287,7 +287,7 @@ def receive(pipe: Connection, timeout: float) -> Any:
     return pipe.recv()
 
 
-# -- figures ---------------------------------------------------------------------------------------------------------
+# -- measurements ----------------------------------------------------------------------------------------------------
 
 
 def job_minutes(run: Run, found: Found) -> float:
@@ -340,7 +340,7 @@ def alone(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
     """Ten thousand triggers by themselves, and whether they keep within the limits."""
     print(
         f"\n{'':8}{'CPU of':>9}{'lists':>8}{'describes':>11}{'Completed to fired in s':>26}"
-        f"{'event loop late by at most, in s':>36}{'load':>7}\n{'':8}{'a core':>9}{'per s':>8}{'per end':>11}"
+        f"{'longest delay of event loop, in s':>36}{'load':>7}\n{'':8}{'a core':>9}{'per s':>8}{'per end':>11}"
         f"{'median     p99     max':>26}{'at start':>26}{'later':>10}{'':>7}"
     )
     for kind in (kind for kind in ALONE if (kind, 10_000) in found):
@@ -356,25 +356,25 @@ def alone(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
             f"{f'{statistics.median(late):.2f}  {p99:6.2f}  {late[-1]:6.2f}':>26}{lag[0]:26.2f}{lag[1]:10.2f}"
             f"{os.getloadavg()[0]:7.1f}"
         )
-        most = LIMITS[kind]
-        kept = (most[0] is None or one.cpu[1] / seconds <= most[0]) and p99 <= most[1] and max(lag) <= most[2]
+        limits = LIMITS[kind]
+        kept = (limits[0] is None or one.cpu[1] / seconds <= limits[0]) and p99 <= limits[1] and max(lag) <= limits[2]
         print(f"{'':8}{'within' if kept else 'beyond'} the limits")
 
 
 def growth(runs: dict[Any, Run], found: dict[Any, Found]) -> dict[int, float]:
     """Milliseconds of CPU per list for each number of jobs, none of which ends."""
     print(f"\n{'jobs':>8}{'CPU per list':>15}{'per job':>12}{'requests per s':>17}")
-    figures = {}
+    milliseconds = {}
     for count in GROWTH_SIZES:
         one = found["growth", count]
         settled = one.start + SETTLED_SECONDS
         requests = requests_until(one, settled, one.end)
-        figures[count] = 1000 * (one.cpu[1] - one.cpu[0]) / max(1, requests["list"])
+        milliseconds[count] = 1000 * (one.cpu[1] - one.cpu[0]) / max(1, requests["list"])
         print(
-            f"{count:8,}{figures[count]:12.1f} ms{1000 * figures[count] / count:9.1f} us"
+            f"{count:8,}{milliseconds[count]:12.1f} ms{1000 * milliseconds[count] / count:9.1f} us"
             f"{requests.total() / (one.end - settled):17.2f}"
         )
-    return figures
+    return milliseconds
 
 
 def outage(run: Run, found: Found) -> None:
@@ -389,14 +389,14 @@ def outage(run: Run, found: Found) -> None:
     )
 
 
-def plot(figures: dict[int, float], path: Path) -> None:
+def plot(milliseconds: dict[int, float], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
-    axes.plot(list(figures), list(figures.values()), marker="o")
+    axes.plot(list(milliseconds), list(milliseconds.values()), marker="o")
     axes.set(xlabel="imports that are waited for", ylabel="ms of CPU per poll of all of them", xlim=0, ylim=0)
     axes.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -436,9 +436,9 @@ def main() -> None:
     if options.alone is not None:
         return
     compare(runs, found)
-    figures = growth(runs, found)
+    milliseconds = growth(runs, found)
     outage(runs["outage", OUTAGE.count], found["outage", OUTAGE.count])
-    plot(figures, options.plot)
+    plot(milliseconds, options.plot)
 
 
 if __name__ == "__main__":

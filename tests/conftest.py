@@ -45,11 +45,11 @@ class Certificates:
         self.broken = folder / "broken.pem"
         self.broken.write_text("-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n")
 
-    def server_context(self, *, asks_for_a_certificate=False):
+    def server_context(self, *, requires_client_certificate=False):
         """What a server on ``127.0.0.1``, ``::1`` and ``localhost`` takes."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.server)
-        if asks_for_a_certificate:
+        if requires_client_certificate:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(self.ca)
         return context

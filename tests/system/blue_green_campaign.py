@@ -5,8 +5,8 @@ run: with a number of rows and a mark in every row that no other version has. Re
 the alias. Every answer must be that of one whole version, and never of an older one than the answer before; an error
 is as bad.
 
-Tasks are killed with SIGKILL at different places; an import fails, is mended and goes on. At last an import straight
-into what is served shows that the readers can tell. ``make crash-test`` runs all of it, ``make test`` a short one.
+Tasks are killed with SIGKILL at different places; an import fails, is fixed and goes on. At last an import straight
+into what is served shows that the readers notice it. ``make crash-test`` runs all of it, ``make test`` a short one.
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ SWAPS = 10
 
 
 class Reader:
-    """Counts or searches through the alias at a steady pace, and keeps what it was answered.
+    """Counts or searches through the alias at a steady pace, and keeps the responses.
 
-    :param ask: ``query`` or ``search``.
+    :param request: ``query`` or ``search``.
     """
 
-    def __init__(self, pipeline: Pipeline, ask: str) -> None:
+    def __init__(self, pipeline: Pipeline, request: str) -> None:
         self.wrong: list[str] = []
         self.versions: list[int] = []
         self.slowest = 0.0
         self._pipeline = pipeline
-        self._url = f"{pipeline.milvus.url}/v2/vectordb/entities/{ask}"
-        self._ask = ask
+        self._url = f"{pipeline.milvus.url}/v2/vectordb/entities/{request}"
+        self._request = request
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -87,28 +87,28 @@ class Reader:
                 "limit": HITS,
                 "outputFields": ["version"],
             },
-        }[self._ask]
+        }[self._request]
         began, reads = time.monotonic(), 0
         with httpx.Client(trust_env=False, timeout=10) as client:
             while not self._stop.wait(max(0.0, began + reads / READS_A_SECOND - time.monotonic())):
                 reads += 1
-                asked = time.monotonic()
+                sent_at = time.monotonic()
                 try:
-                    self._look(client.post(self._url, json=body).json())
+                    self._check(client.post(self._url, json=body).json())
                 except (httpx.HTTPError, ValueError) as error:
-                    self.wrong.append(f"{self._ask}: {error!r}")
-                self.slowest = max(self.slowest, time.monotonic() - asked)
+                    self.wrong.append(f"{self._request}: {error!r}")
+                self.slowest = max(self.slowest, time.monotonic() - sent_at)
 
-    def _look(self, answer: dict[str, Any]) -> None:
+    def _check(self, answer: dict[str, Any]) -> None:
         version = self._version(answer.get("data") or [])
         if answer.get("code") != 0 or version is None or version < max(self.versions[-1:], default=0):
-            self.wrong.append(f"{self._ask} after version {self.versions[-1:]}: {str(answer)[:300]}")
+            self.wrong.append(f"{self._request} after version {self.versions[-1:]}: {str(answer)[:300]}")
         else:
             self.versions.append(version)
 
     def _version(self, data: list[dict[str, Any]]) -> int | None:
         """The version that an answer is of, or ``None`` for a mixture or nothing."""
-        if self._ask == "query":
+        if self._request == "query":
             version = data[0]["count(*)"] - ROWS if data else None
             return version if version in self._pipeline.written else None
         marks = {hit["version"] for hit in data}
@@ -163,13 +163,13 @@ class Pipeline:
     @property
     def served(self) -> int:
         """The version that the alias leads to."""
-        data = self._ask("entities/query", collectionName=ALIAS, filter="", outputFields=["count(*)"])
+        data = self._call("entities/query", collectionName=ALIAS, filter="", outputFields=["count(*)"])
         return int(data[0]["count(*)"]) - ROWS
 
     @property
     def kept(self) -> int:
         """How many versions there are."""
-        return sum(name.startswith(f"{ALIAS}_") for name in self._ask("collections/list"))
+        return sum(name.startswith(f"{ALIAS}_") for name in self._call("collections/list"))
 
     def serve(self, version: int) -> None:
         """Let a version serve as an earlier run would have left it."""
@@ -180,9 +180,9 @@ class Pipeline:
             {"fieldName": "version", "dataType": "Int64"},
         ]
         index = [{"fieldName": "vector", "metricType": "L2"}]
-        self._ask("collections/create", collectionName=name, schema={"fields": fields}, indexParams=index)
+        self._call("collections/create", collectionName=name, schema={"fields": fields}, indexParams=index)
         self._import(version, name)
-        self._ask("aliases/create", collectionName=name, aliasName=ALIAS)
+        self._call("aliases/create", collectionName=name, aliasName=ALIAS)
 
     def import_into_what_is_served(self, version: int) -> None:
         """What the task group is there to avoid."""
@@ -191,19 +191,19 @@ class Pipeline:
     def _import(self, version: int, collection: str) -> None:
         self.write(version)
         files = [[f"version-{version}/{part}.parquet"] for part in range(PARTS)]
-        job_id = self._ask("jobs/import/create", collectionName=collection, files=files)["jobId"]
-        while self._ask("jobs/import/describe", jobId=job_id)["state"] != "Completed":
+        job_id = self._call("jobs/import/create", collectionName=collection, files=files)["jobId"]
+        while self._call("jobs/import/describe", jobId=job_id)["state"] != "Completed":
             time.sleep(0.1)
-        self._ask("collections/refresh_load", collectionName=collection)
+        self._call("collections/refresh_load", collectionName=collection)
 
-    def _ask(self, route: str, **body: Any) -> Any:
+    def _call(self, route: str, **body: Any) -> Any:
         answer = httpx.post(f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30).json()
         assert answer["code"] == 0, answer
         return answer["data"]
 
 
 def main() -> int:
-    """Run the campaign and print what the readers saw; the exit code is 0 if nothing was wrong."""
+    """Run the campaign and print what the readers found; the exit code is 0 if nothing was wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--swaps", type=int, default=SWAPS, help="how often the alias is moved (%(default)s)")
     options = parser.parse_args()
@@ -217,7 +217,7 @@ def main() -> int:
             wrong += _swap(pipeline, version)
             print(f"version {version} serves after {time.monotonic() - began:.0f} s", flush=True)
             if version == 1:
-                readers = [stack.enter_context(Reader(pipeline, ask)) for ask in ("query", "search")]
+                readers = [stack.enter_context(Reader(pipeline, request)) for request in ("query", "search")]
                 reading_since = time.monotonic()
         seconds = time.monotonic() - reading_since
         if pipeline.kept != 2:

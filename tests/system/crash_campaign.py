@@ -133,7 +133,7 @@ class Campaign:
         self.stack.callback(self.airflow.second_triggerer().start().kill)
 
     def post(self, server: Service, route: str, body: dict[str, Any]) -> Any:
-        """The data of a Milvus answer; faults are asked past."""
+        """The data of a Milvus answer; a request that meets a fault is sent again."""
         for _ in range(20):
             with suppress(httpx.HTTPError, ValueError, KeyError):
                 answer = httpx.post(
@@ -184,7 +184,7 @@ class Campaign:
         """Kill each new process of a run at a random moment, up to ``kills`` of them; how many it were."""
         signed = self.signatures / collection
         seen = killed = 0
-        deadline = next_look = time.monotonic()
+        deadline = next_poll = time.monotonic()
         deadline += SECONDS_FOR_A_RUN
         while killed < kills and time.monotonic() < deadline:
             pids = signed.read_text().split() if signed.exists() else []
@@ -195,11 +195,11 @@ class Campaign:
                 with suppress(ProcessLookupError):
                     os.kill(int(pids[-1]), signal.SIGKILL)
                     killed += 1
-            elif time.monotonic() > next_look:
-                # Airflow's API has enough to do; the file above tells of new processes.
+            elif time.monotonic() > next_poll:
+                # Airflow's API has enough to do; the file above shows new processes.
                 if run.state in ("success", "failed"):
                     break
-                next_look = time.monotonic() + 2
+                next_poll = time.monotonic() + 2
             else:
                 time.sleep(0.02)
         return killed
@@ -267,8 +267,8 @@ def kill_until(campaign: Campaign, dag_ids: list[str], kills: int, at_once: int)
             worker.result()
 
 
-def mend_a_failed_load(campaign: Campaign) -> None:
-    """A load fails for want of a good file; the file comes, the task is cleared, and what failed is submitted anew."""
+def fix_a_failed_load(campaign: Campaign) -> None:
+    """A load fails for want of a good file; the file comes, the task is cleared, and what failed is submitted again."""
     for way in WAYS:
         file, folder = f"late_{way}.parquet", f"late_{way}"
         campaign.write_many(folder)
@@ -284,7 +284,7 @@ def mend_a_failed_load(campaign: Campaign) -> None:
 
 
 def forget_a_job(campaign: Campaign) -> None:
-    """A process sleeps through the end of its job and the life of the job's record, and is killed: none can tell."""
+    """A process sleeps through the end of its job and the life of its record, and is killed: the outcome is unknown."""
     dag_id = "crash_synchronous_forgetful"
     run, collection = campaign.start(dag_id)
     signed = campaign.signatures / collection
@@ -330,7 +330,7 @@ def prove_it_can_fail(campaign: Campaign, dag_ids: list[str], at_once: int) -> b
 def main() -> int:
     """Run the campaign and print its table; the exit code is 0 if every file was loaded exactly once."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--kills", type=int, default=210, help="how often a process is killed at least (%(default)s)")
+    parser.add_argument("--kills", type=int, default=210, help="lower bound of the number of kills (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (%(default)s)")
     parser.add_argument("--at-once", type=int, default=5, help="how many runs at a time (%(default)s)")
     parser.add_argument("--short", action="store_true", help="a run of each combination, and no more than that")
@@ -346,7 +346,7 @@ def main() -> int:
         else:
             kill_until(campaign, combinations, options.kills, options.at_once)
             in_parallel(campaign, lossy * 2, 1, options.at_once)
-            mend_a_failed_load(campaign)
+            fix_a_failed_load(campaign)
             forget_a_job(campaign)
             kill_the_servers(campaign)
             can_fail = prove_it_can_fail(campaign, combinations, options.at_once)

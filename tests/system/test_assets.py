@@ -15,7 +15,7 @@ def extras(airflow):
 
 
 def test_operator_updates_the_asset_of_its_collection(airflow, extras):
-    run = airflow.trigger("assets_told").wait()
+    run = airflow.trigger("assets_reported").wait()
     (extra,) = extras("assets_after_update", 1)
     assert (extra["job_id"], extra["rows"]) == (run.task("load").xcom(), 100), run.report()
     assert extra["seconds"] >= 0

@@ -17,7 +17,7 @@ def story(killed_tasks_run_again, airflow, runs, milvus, bucket):
     pipeline = Pipeline(airflow, milvus["milvus_default"], bucket)
     pipeline.serve(1)
     with ExitStack() as stack:
-        readers = [stack.enter_context(Reader(pipeline, ask)) for ask in ("query", "search")]
+        readers = [stack.enter_context(Reader(pipeline, request)) for request in ("query", "search")]
         pipeline.write(2)
         pipeline.write(3, dimension=7)
         swap, broken = pipeline.start(2), pipeline.start(3)

@@ -2,7 +2,7 @@
 
 import time
 
-WAITERS = {"synchronous_operator", "deferrable_operator", "poke_sensor", "reschedule_sensor", "deferrable_sensor"}
+WAITING_TASKS = {"synchronous_operator", "deferrable_operator", "poke_sensor", "reschedule_sensor", "deferrable_sensor"}
 WAITING = ("running", "deferred", "up_for_reschedule")
 SECONDS_DOWN = 30
 
@@ -15,20 +15,20 @@ def test_every_wait_outlives_a_server_that_is_killed_and_restarted(airflow, milv
     # The other tests' runs fill the time; started sooner, they would hold up the tasks of this one.
     request.getfixturevalue("runs")
     time.sleep(SECONDS_DOWN)
-    run.wait_until(lambda: _noticed(run) == WAITERS, "notice with all its tasks that the server is dead")
+    run.wait_until(lambda: _noticed(run) == WAITING_TASKS, "notice with all its tasks that the server is dead")
     milvus["milvus_mortal"].start()
 
     run.wait()
-    ended = {task.id: (task.state, task.tries) for task in run.tasks if task.id in WAITERS}
-    assert ended == dict.fromkeys(WAITERS, ("success", 1)), run.report()
+    ended = {task.id: (task.state, task.tries) for task in run.tasks if task.id in WAITING_TASKS}
+    assert ended == dict.fromkeys(WAITING_TASKS, ("success", 1)), run.report()
 
 
 def _all_wait(run) -> bool:
-    tasks = {task.id: task for task in run.tasks if task.id in WAITERS}
+    tasks = {task.id: task for task in run.tasks if task.id in WAITING_TASKS}
     assert not any(task.state in ("success", "failed") for task in tasks.values()), run.report()
     operators = [tasks["synchronous_operator"], tasks["deferrable_operator"]]
     return all(task.state in WAITING for task in tasks.values()) and all(task.has_xcom("job_id") for task in operators)
 
 
 def _noticed(run) -> set[str]:
-    return {task.id for task in run.tasks if task.id in WAITERS and task.warnings}
+    return {task.id for task in run.tasks if task.id in WAITING_TASKS and task.warnings}

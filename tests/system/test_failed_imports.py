@@ -2,9 +2,9 @@
 
 import pytest
 
-WAITERS = ["waiting_operator", "deferrable_operator", "waiting_sensor", "deferrable_sensor"]
+WAITING_TASKS = ["waiting_operator", "deferrable_operator", "waiting_sensor", "deferrable_sensor"]
 REASONS = {"missing_file": "does not exist", "wrong_dimension": "expected dim '8', got dim '7'"}
-TASKS = [f"{waiter}_{name}" for waiter in WAITERS for name in REASONS]
+TASKS = [f"{task}_{name}" for task in WAITING_TASKS for name in REASONS]
 
 
 @pytest.fixture(params=TASKS)

@@ -51,9 +51,7 @@ def test_marking_a_running_task_failed_aborts_its_job(running):
     assert_aborted(run, job)
 
 
-def test_clearing_a_running_task_aborts_its_job_and_the_next_try_submits_another(
-    killed_tasks_run_again, running, call_milvus
-):
+def test_clearing_a_running_task_aborts_its_job_and_submits_another(killed_tasks_run_again, running, call_milvus):
     run, job = running("cleared")
     run.clear()
     assert_aborted(run, job)

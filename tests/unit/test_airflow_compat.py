@@ -106,7 +106,7 @@ def test_clear_of_a_success_is_another_load():
     assert load_of(2, 3, keys=["job_id", "return_value"]) == ((1, "none"), ["milvus_load_1"])
 
 
-def test_retry_after_a_clear_of_a_success_is_of_the_other_load_whatever_retries():
+def test_retry_after_a_clear_of_a_success_is_of_the_other_load():
     for retries in (0, 1, 2, 5):
         edited = SimpleNamespace(retries=retries, do_xcom_push=True)
         found, _ = load_of(3, 3, keys=["job_id", "milvus_load_1"], task=edited)
@@ -126,14 +126,14 @@ def test_retry_of_a_try_that_died_after_its_last_xcom_is_of_the_same_load():
     assert load_of(2, 2, keys=["job_id", "return_value"]) == ((0, "some"), [])
 
 
-def test_clear_of_a_task_without_xcoms_is_another_load_if_its_run_was_cleared():
+def test_clear_of_a_task_without_xcoms_in_a_cleared_run_is_another_load():
     silent = SimpleNamespace(retries=2, do_xcom_push=False)
     assert load_of(2, 3, keys=[], clear_number=1, task=silent) == ((1, "cleared"), [])
     assert load_of(2, 3, keys=[], clear_number=0, task=silent) == ((0, "some"), [])
     assert load_of(3, 3, keys=[], clear_number=1, task=silent) == ((1, "some"), [])
 
 
-def test_retry_without_a_record_after_a_clear_that_emptied_the_store_is_as_its_first_try():
+def test_retry_without_a_record_after_an_emptying_clear_is_as_its_first_try():
     assert load_of(2, 3, clear_number=1, store=True) == ((1, "cleared"), [])
     assert load_of(3, 3, clear_number=1, store=True) == ((1, "cleared"), [])
 
@@ -189,7 +189,7 @@ def test_task_of_a_mapped_group_is_recognised():
     assert airflow_compat.single_output(dag.get_task("group.inside").output) is None
 
 
-def test_operator_that_does_not_tell_its_groups_counts_as_mapped():
+def test_operator_that_does_not_report_its_groups_counts_as_mapped():
     assert airflow_compat.in_mapped_group(SimpleNamespace())
 
 

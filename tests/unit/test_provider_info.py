@@ -33,7 +33,7 @@ EXTRAS = {
 
 needs_widgets = pytest.mark.skipif(
     airflow.__version__.startswith(("3.0.", "3.1.")) and find_spec("flask_appbuilder") is None,
-    reason="without FAB only the API server of this Airflow makes the form; tests/system looks at it",
+    reason="without FAB only the API server of this Airflow makes the form; tests/system checks it",
 )
 
 

@@ -28,7 +28,7 @@ def test_names_are_in_the_order_of_time_wherever_the_clock_is():
     assert names == sorted(names)
 
 
-def test_versions_are_told_from_other_collections():
+def test_versions_are_distinguished_from_other_collections():
     mine = [version_name("books", NOON, "a", 0), version_name("books", NOON + timedelta(1), "b", 2)]
     others = ["books", "books_old", version_name("books_new", NOON, "a", 0), version_name("my_books", NOON, "a", 0)]
     assert versions("books", [*others, *reversed(mine)]) == mine
@@ -54,6 +54,6 @@ def test_newest_complete_versions_are_kept(older, dropped):
     assert outdated(older, keep=1) == dropped
 
 
-def test_as_many_versions_are_kept_as_are_asked_for():
+def test_as_many_versions_are_kept_as_configured():
     older = [version(name) for name in "abcde"]
     assert outdated(older, keep=3) == ["a", "b"]

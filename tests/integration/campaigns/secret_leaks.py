@@ -162,12 +162,12 @@ def act(surface: str, made: Connection, context: dict[str, Any], kept: list[Any]
         return hook.bulk_import("c", **made.source)
     if surface == "async hook":
 
-        async def ask_often() -> None:
+        async def use_async_hook() -> None:
             async with MilvusAsyncHook("milvus_default") as hook:
                 await hook.list_import_records("c")
                 await hook.get_import_progress("1")
 
-        return fast_clock.run(ask_often())
+        return fast_clock.run(use_async_hook())
     deferrable: dict[str, Any] = {"deferrable": surface.startswith("deferrable"), **waits}
     if "operator" in surface:
         make = lambda: MilvusBulkImportOperator(  # noqa: E731

@@ -183,7 +183,7 @@ async def test_verification_that_is_off_trusts_everybody(serve, define, describe
 
 
 async def test_client_certificate_is_shown(serve, define, describe, certificates):
-    server = serve(context=certificates.server_context(asks_for_a_certificate=True))
+    server = serve(context=certificates.server_context(requires_client_certificate=True))
     extra = {
         "ca_bundle": str(certificates.ca),
         "client_cert": str(certificates.client),

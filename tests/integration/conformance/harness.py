@@ -41,7 +41,7 @@ SERVERS: dict[str, dict[str, Any]] = {
 
 
 class Some:
-    """An object that has at least these keys, or a list that has at least these items."""
+    """An object that has these keys and maybe others, or a list that has these items and maybe others."""
 
     def __init__(self, *items: Any, **keys: Any) -> None:
         self.parts: Any = keys or list(items)
@@ -161,7 +161,7 @@ def started(save: str, collection: str = "c", **more: Any) -> Call:
     return Call("jobs/import/create", {"collectionName": collection, **FILES, **more}, save=save)
 
 
-# Jobs that rows look at and do not change, made once on each server that a row asks for one.
+# Jobs that rows read and do not change, made once on each server where a row needs one.
 MADE: dict[str, tuple[Call, ...]] = {
     "completed": (started("completed"), ended("{completed}")),
     "failed": (started("failed", files=[["missing.parquet"]]), ended("{failed}")),
@@ -308,7 +308,7 @@ class Servers:
         self._stack.close()
 
     def run(self, row: Row) -> tuple[Expected, Answer]:
-        """The answer to a row from the server it asks for, and what was expected of it there."""
+        """The answer to a row from the server it names, and what was expected of it there."""
         if row.on not in self._running:
             folder = self._folder / str(len(self._running))
             milvus = self._stack.enter_context(LocalMilvus(folder, **SERVERS[row.on]))

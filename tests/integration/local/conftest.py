@@ -38,13 +38,13 @@ class Client:
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers, answer.read()
 
-    def ask(self, route, headers=None, **body):
-        """The envelope of an answer."""
+    def call(self, route, headers=None, **body):
+        """The envelope of a response."""
         return json.loads(self.send(route, body, **(headers or {}))[2])
 
     def post(self, route, headers=None, **body):
         """The data of a success."""
-        answer = self.ask(route, headers, **body)
+        answer = self.call(route, headers, **body)
         assert answer["code"] == 0, answer
         return answer["data"]
 
@@ -182,7 +182,7 @@ def client(serve):
 
 @pytest.fixture(scope="module")
 def shared_client(tmp_path_factory):
-    """Such a client for all tests of a module, for those that ask very often and do not care what is there."""
+    """Such a client for all tests of a module, for those that send many requests and do not care what is there."""
     with LocalMilvus(tmp_path_factory.mktemp("shared")) as milvus:
         found = Client(milvus)
         found.create()

@@ -33,7 +33,7 @@ def texts(shared_command):
 
 @pytest.fixture
 def victim(texts):
-    """A client of a server whose peak begins anew."""
+    """A client of a server whose peak is reset."""
     Path(f"/proc/{texts.milvus.process.pid}/clear_refs").write_text("5")
     return texts
 
@@ -129,5 +129,5 @@ def test_import_stops_while_there_is_still_some_memory(client, monkeypatch):
     assert client.load("rows.parquet")["state"] == "Completed"
 
 
-def test_memory_that_is_left_is_told():
+def test_free_memory_is_reported():
     assert memory.available() > 10 << 20

@@ -37,19 +37,19 @@ def write_rows(path, rows=10):
     pq.write_table(pa.table({"vector": pa.array([[1.0] * 4] * rows, pa.list_(pa.float32()))}), path)
 
 
-def ask(cloud, route, headers=BEARER, **body):
-    return cloud.ask(f"/jobs/import/{route}", headers, **{"clusterId": CLUSTER, **body})
+def call(cloud, route, headers=BEARER, **body):
+    return cloud.call(f"/jobs/import/{route}", headers, **{"clusterId": CLUSTER, **body})
 
 
 def start(cloud, urls=URLS, **body):
-    answer = ask(cloud, "create", collectionName="c", objectUrls=urls, **body)
+    answer = call(cloud, "create", collectionName="c", objectUrls=urls, **body)
     assert answer["code"] == 0, answer
     return answer["data"]["jobId"]
 
 
 def wait(cloud, job_id, *states):
     deadline = time.monotonic() + 30
-    while (job := ask(cloud, "describe", jobId=job_id)["data"])["state"] not in (states or ("Completed", "Failed")):
+    while (job := call(cloud, "describe", jobId=job_id)["data"])["state"] not in (states or ("Completed", "Failed")):
         assert time.monotonic() < deadline, job
         time.sleep(0.02)
     return job
@@ -83,34 +83,34 @@ def test_job_id_has_the_form_of_the_cloud(cloud):
 @pytest.mark.parametrize("route", ["create", "list"])
 def test_request_names_the_cluster_or_the_project_and_region(cloud, route, body, code):
     more = {"collectionName": "c", "objectUrls": URLS} if route == "create" else {}
-    assert ask(cloud, route, **more, **body)["code"] == code
+    assert call(cloud, route, **more, **body)["code"] == code
 
 
 @pytest.mark.parametrize("header", ["", "Bearer ", "Bearer root:Milvus", "Basic YXBpa2V5", KEY])
 def test_control_plane_wants_an_api_key(cloud, header):
-    answer = ask(cloud, "list", {"Authorization": header})
+    answer = call(cloud, "list", {"Authorization": header})
     assert (answer["code"], "API key" in answer["message"]) == (21119, True)
 
 
 def test_given_api_key_opens_both_planes_and_no_other_does(serve):
     client = serve(zilliz_cluster=CLUSTER, token=KEY)
-    assert ask(client, "list")["code"] == 0
+    assert call(client, "list")["code"] == 0
     assert client.post("/collections/list", BEARER) == []
     assert MilvusClient(uri=client.milvus.uri, token=KEY).list_collections() == []
     other = {"Authorization": "Bearer other"}
-    assert ask(client, "list", other)["code"] == 21119
+    assert call(client, "list", other)["code"] == 21119
     assert client.send("/collections/list", {}, **other)[0] == 401
 
 
 @pytest.mark.parametrize("job_id", ["job-1", "1", "job-x", "none"])
 @pytest.mark.parametrize("route", ["describe", "get_progress", "commit", "abort"])
 def test_unknown_job_is_96026(cloud, route, job_id):
-    assert ask(cloud, route, jobId=job_id)["code"] == 96026
+    assert call(cloud, route, jobId=job_id)["code"] == 96026
 
 
 def test_list_has_pages_newest_first(cloud):
     jobs = [start(cloud) for _ in range(5)]
-    pages = [ask(cloud, "list", pageSize=2, currentPage=page)["data"] for page in (1, 2, 3, 4)]
+    pages = [call(cloud, "list", pageSize=2, currentPage=page)["data"] for page in (1, 2, 3, 4)]
     assert [page["count"] for page in pages] == [2, 2, 1, 0]
     assert [job["jobId"] for page in pages for job in page["records"]] == jobs[::-1]
     assert set(pages[0]["records"][0]) == {"collectionName", "jobId", "state"}
@@ -121,7 +121,7 @@ def test_list_has_pages_newest_first(cloud):
     [({"pageSize": 0}, 96008), ({"pageSize": 101}, 96008), ({"currentPage": 0}, 96009), ({"pageSize": "9"}, 1801)],
 )
 def test_page_that_cannot_be_is_refused(cloud, paging, code):
-    assert ask(cloud, "list", **paging)["code"] == code
+    assert call(cloud, "list", **paging)["code"] == code
 
 
 def test_running_job_is_in_progress_in_the_list(serve):
@@ -130,33 +130,33 @@ def test_running_job_is_in_progress_in_the_list(serve):
     write_rows(client.milvus.bucket / "rows.parquet")
     job_id = start(client)
     wait(client, job_id, "Importing")
-    assert [job["state"] for job in ask(client, "list")["data"]["records"]] == ["InProgress"]
+    assert [job["state"] for job in call(client, "list")["data"]["records"]] == ["InProgress"]
 
 
 def test_vanished_job_is_96026(cloud):
     job_id = start(cloud)
     cloud.milvus.faults.append(Fault("vanish", "describe"))
-    assert ask(cloud, "describe", jobId=job_id) == {"code": 96026, "message": f"import job not found: {job_id}"}
+    assert call(cloud, "describe", jobId=job_id) == {"code": 96026, "message": f"import job not found: {job_id}"}
 
 
 def test_vanished_jobs_are_not_counted(cloud):
     start(cloud)
     cloud.milvus.faults.append(Fault("vanish", "list"))
-    data = ask(cloud, "list")["data"]
+    data = call(cloud, "list")["data"]
     assert (data["count"], data["records"]) == (0, [])
 
 
 def test_stuck_job_is_in_progress_in_the_list(cloud):
     wait(cloud, start(cloud))
     cloud.milvus.faults.append(Fault("stuck", "list"))
-    (job,) = ask(cloud, "list")["data"]["records"]
+    (job,) = call(cloud, "list")["data"]["records"]
     assert (job["state"], set(job)) == ("InProgress", {"collectionName", "jobId", "state"})
 
 
 def test_list_is_of_one_database(cloud):
     cloud.post("/databases/create", dbName="other")
     start(cloud)
-    assert ask(cloud, "list", dbName="other")["data"]["records"] == []
+    assert call(cloud, "list", dbName="other")["data"]["records"] == []
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_url_of_any_store_leads_into_the_bucket(cloud, url):
 
 
 def test_deprecated_single_url_is_taken(cloud):
-    answer = ask(cloud, "create", collectionName="c", objectUrl="s3://any/rows.parquet")
+    answer = call(cloud, "create", collectionName="c", objectUrl="s3://any/rows.parquet")
     assert wait(cloud, answer["data"]["jobId"])["importedRows"] == 10
 
 
@@ -214,7 +214,7 @@ def test_numpy_files_that_lie_together_are_one_set(cloud):
 
 def test_volume_is_a_folder_of_the_bucket(cloud):
     write_rows(cloud.milvus.bucket / "vol" / "day" / "rows.parquet", 3)
-    answer = ask(cloud, "create", collectionName="c", volumeName="vol", dataPaths=[["day/rows.parquet"], ["/day"]])
+    answer = call(cloud, "create", collectionName="c", volumeName="vol", dataPaths=[["day/rows.parquet"], ["/day"]])
     assert wait(cloud, answer["data"]["jobId"])["importedRows"] == 6
 
 
@@ -231,19 +231,19 @@ def test_volume_is_a_folder_of_the_bucket(cloud):
     ],
 )
 def test_create_that_names_nothing_to_import_is_refused(cloud, body, code):
-    assert ask(cloud, "create", **{"collectionName": "c", **body})["code"] == code
+    assert call(cloud, "create", **{"collectionName": "c", **body})["code"] == code
 
 
 def test_idempotency_key_is_not_heeded(cloud):
     headers = BEARER | {"Idempotency-Key": "k"}
-    ids = {ask(cloud, "create", headers, collectionName="c", objectUrls=URLS)["data"]["jobId"] for _ in range(2)}
+    ids = {call(cloud, "create", headers, collectionName="c", objectUrls=URLS)["data"]["jobId"] for _ in range(2)}
     assert len(ids) == 2
 
 
 def test_two_phase_job_is_committed(cloud):
     job_id = start(cloud, options={"auto_commit": "false"})
     wait(cloud, job_id, "Uncommitted")
-    assert ask(cloud, "commit", jobId=job_id)["code"] == 0
+    assert call(cloud, "commit", jobId=job_id)["code"] == 0
     assert wait(cloud, job_id)["state"] == "Completed"
 
 
@@ -290,7 +290,7 @@ def test_hook_lists_all_pages(cloud, hook):
     assert {job.job_id for job in hook().list_import_jobs("c")} == jobs
 
 
-def test_hook_tells_the_errors_of_the_cloud_apart(cloud, hook):
+def test_hook_distinguishes_the_errors_of_the_cloud(cloud, hook):
     with pytest.raises(MilvusAuthError):
         hook(token="root:Milvus").list_import_jobs()
     with pytest.raises(MilvusImportJobNotFound):
@@ -316,7 +316,7 @@ def test_cluster_and_key_that_cannot_be_are_refused(tmp_path, options, message):
 
 def test_command_line_serves_a_cluster(command):
     client = command("--zilliz")
-    assert client.ask("/jobs/import/list", BEARER, clusterId="in03-local")["code"] == 0
+    assert client.call("/jobs/import/list", BEARER, clusterId="in03-local")["code"] == 0
 
 
 def test_command_line_refuses_user_and_password(tmp_path):

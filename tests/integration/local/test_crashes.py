@@ -21,7 +21,7 @@ ROWS = FILES * FILE_ROWS
 
 
 @pytest.fixture
-def chance():
+def rng():
     """Where the kills hit; the seed of a failed run repeats them."""
     seed = int(os.environ.get("CRASH_SEED", random.randrange(10**6)))
     print(f"CRASH_SEED={seed}")
@@ -41,7 +41,7 @@ def crash(client, moment):
 
 
 def wait_without_partial_rows(client, job_id, before):
-    """Wait for the job's end; whoever looks meanwhile sees none of its rows or all of them."""
+    """Wait for the job's end; whoever reads meanwhile sees none of its rows or all of them."""
     deadline = time.monotonic() + 30
     while (job := client.post("/jobs/import/describe", jobId=job_id))["state"] not in ("Completed", "Failed"):
         assert client.rows() in (before, before + ROWS)
@@ -49,7 +49,7 @@ def wait_without_partial_rows(client, job_id, before):
     assert (job["state"], job["importedRows"]) == ("Completed", ROWS), job
 
 
-def test_killed_import_is_loaded_once_and_whole(command, chance):
+def test_killed_import_is_loaded_once_and_whole(command, rng):
     client = command()
     client.create(dim=8)
     files = write_files(client)
@@ -58,14 +58,14 @@ def test_killed_import_is_loaded_once_and_whole(command, chance):
     life = time.monotonic() - begun
     for kill in range(1, KILLS + 1):
         job_id = client.start(*files)
-        moment = chance.uniform(0, 1.1 * life)
+        moment = rng.uniform(0, 1.1 * life)
         crash(client, moment)
         client = command()
         wait_without_partial_rows(client, job_id, kill * ROWS)
         assert client.rows() == (kill + 1) * ROWS, f"killed after {moment:.4f} s of {life:.4f} s"
 
 
-def test_killed_commit_is_carried_out_once_and_whole(command, chance):
+def test_killed_commit_is_carried_out_once_and_whole(command, rng):
     client = command()
     client.create(dim=8)
     files = write_files(client)
@@ -73,7 +73,7 @@ def test_killed_commit_is_carried_out_once_and_whole(command, chance):
         job_id = client.start(*files, options={"auto_commit": "false"})
         client.wait(job_id, "Uncommitted")
         client.post("/jobs/import/commit", jobId=job_id)
-        crash(client, chance.uniform(0, 0.05))
+        crash(client, rng.uniform(0, 0.05))
         client = command()
         wait_without_partial_rows(client, job_id, kill * ROWS)
         assert client.rows() == (kill + 1) * ROWS
@@ -99,16 +99,16 @@ def agreed_rows(client):
             client.post("/jobs/import/describe", jobId=record["jobId"])
             for record in client.post("/jobs/import/list", collectionName="c")["records"]
         ]
-        told = sum(job["importedRows"] for job in jobs if job["state"] == "Completed")
-        # A job that completed while it was asked for proves nothing.
+        reported = sum(job["importedRows"] for job in jobs if job["state"] == "Completed")
+        # A job that completed between the requests proves nothing.
         if before == client.rows():
-            assert before == told
-            return told
+            assert before == reported
+            return reported
         assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_killed_in_any_phase_the_job_table_and_the_rows_agree(command, chance, phase):
+def test_killed_in_any_phase_the_job_table_and_the_rows_agree(command, rng, phase):
     options = {"auto_commit": "false"} if phase in ("uncommitted", "committing") else {}
     client = command("--min-job-seconds", "0.6")
     client.create(dim=8)
@@ -120,7 +120,7 @@ def test_killed_in_any_phase_the_job_table_and_the_rows_agree(command, chance, p
             client.post("/jobs/import/commit", jobId=job_id)
         while not PHASES[phase](client.post("/jobs/import/describe", jobId=job_id)):
             time.sleep(0.005)
-        crash(client, chance.uniform(0, 0.04))
+        crash(client, rng.uniform(0, 0.04))
         client = command("--min-job-seconds", "0.6")
         assert agreed_rows(client) in (kill * ROWS, (kill + 1) * ROWS)
         if client.wait(job_id, "Completed", "Uncommitted")["state"] == "Uncommitted":

@@ -39,20 +39,20 @@ def test_refused_request_is_not_carried_out(serve, client, kind, status):
 
 
 @pytest.mark.parametrize(("setting", "header"), [("", None), (",retry_after=7", "7")])
-def test_too_many_requests_says_how_long_to_wait_if_told_to(serve, client, setting, header):
+def test_too_many_requests_says_how_long_to_wait_if_configured(serve, client, setting, header):
     client = serve(faults=[f"429:create:count=1{setting}"])
     assert client.send("/jobs/import/create", CREATE)[1]["Retry-After"] == header
 
 
 def test_limit_refuses_in_the_envelope(serve, client):
     client = serve(faults=["limit:create:count=1"])
-    answer = client.ask("/jobs/import/create", **CREATE)
+    answer = client.call("/jobs/import/create", **CREATE)
     assert (answer["code"], "reached the limit" in answer["message"]) == (2100, True)
 
 
 def test_code_refuses_in_the_envelope(serve, client):
     client = serve(faults=["code:create:code=1807,count=1"])
-    assert (client.ask("/jobs/import/create", **CREATE)["code"], jobs(client)) == (1807, [])
+    assert (client.call("/jobs/import/create", **CREATE)["code"], jobs(client)) == (1807, [])
 
 
 @pytest.mark.parametrize("route", ["describe", "list"])
@@ -99,11 +99,11 @@ def test_slow_answer_comes_late(serve, client):
     assert time.monotonic() - begun >= 0.5
 
 
-def test_job_vanishes_after_some_looks(serve, client):
+def test_job_vanishes_after_some_polls(serve, client):
     client = serve(faults=["vanish:describe:after=1"])
     job_id = client.start("rows.parquet")
-    assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == 0
-    assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == 2100
+    assert client.call("/jobs/import/describe", jobId=job_id)["code"] == 0
+    assert client.call("/jobs/import/describe", jobId=job_id)["code"] == 2100
 
 
 @pytest.mark.parametrize(("route", "struck"), [("list", False), ("collections/list", True), ("*", True)])

@@ -270,7 +270,7 @@ def outside(shared_client, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(outside):
-    """Every path out there that Python opens; C++ opens Parquet files, but not before Python has looked at them."""
+    """Every path out there that Python opens; C++ opens Parquet files, but not before Python has checked them."""
     paths = []
 
     def watch(event, arguments):
@@ -299,7 +299,7 @@ WAYS = st.sampled_from(
 @given(path=WAYS | st.lists(PARTS, min_size=1, max_size=6).map("/".join), absolute=st.booleans())
 def test_no_path_leads_out_of_the_bucket(shared_client, outside, opened, path, absolute):
     path = f"{outside}/{path}" if absolute else path
-    answer = shared_client.ask("/jobs/import/create", collectionName="inside", files=[[path]])
+    answer = shared_client.call("/jobs/import/create", collectionName="inside", files=[[path]])
     if answer["code"] == 0:
         assert shared_client.wait(answer["data"]["jobId"])["state"] == "Failed"
     assert shared_client.rows("inside") == 0

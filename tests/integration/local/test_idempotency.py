@@ -43,7 +43,7 @@ def test_failed_job_is_still_answered(client):
 def test_job_whose_record_is_gone_is_still_answered(serve, client):
     client = serve(retention_seconds=0)
     first = client.start("rows.parquet", headers=KEY)
-    while client.ask("/jobs/import/describe", jobId=first)["code"] == 0:
+    while client.call("/jobs/import/describe", jobId=first)["code"] == 0:
         pass
     assert client.start("rows.parquet", headers=KEY) == first
 
@@ -111,7 +111,7 @@ def test_full_house_refuses_even_a_known_key(serve, client):
     client = serve(max_jobs=1)
     two_phase = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
     first = client.post("/jobs/import/create", KEY, **two_phase)["jobId"]
-    answer = client.ask("/jobs/import/create", KEY, **two_phase)
+    answer = client.call("/jobs/import/create", KEY, **two_phase)
     assert (answer["code"], "reached the limit" in answer["message"]) == (2100, True)
     client.post("/jobs/import/abort", jobId=first)
     client.wait(first)
@@ -132,11 +132,11 @@ def test_empty_key_is_no_key(client):
 
 @pytest.mark.parametrize(("key", "hint"), [("k" * 257, "257 bytes"), ("caf\xe9", "0xe9 at offset 3")])
 def test_bad_key_is_refused(client, key, hint):
-    answer = client.ask("/jobs/import/create", {"Idempotency-Key": key}, collectionName="c", files=[["rows.parquet"]])
+    answer = client.call("/jobs/import/create", {"Idempotency-Key": key}, collectionName="c", files=[["rows.parquet"]])
     assert (answer["code"], hint in answer["message"]) == (1100, True)
 
 
 def test_request_is_checked_before_its_key(client):
     client.start("rows.parquet", headers=KEY)
-    answer = client.ask("/jobs/import/create", KEY, collectionName="c", files=[["rows.txt"]])
+    answer = client.call("/jobs/import/create", KEY, collectionName="c", files=[["rows.txt"]])
     assert answer["code"] == 2100

@@ -16,7 +16,7 @@ from airflow_provider_milvus.local.importing.jobs import JobTable
 def refusal(client, *files, **more):
     """Code and message with which create refuses."""
     body = {"collectionName": "c", "files": list(files), **more}
-    answer = client.ask("/jobs/import/create", **body)
+    answer = client.call("/jobs/import/create", **body)
     return answer["code"], answer.get("message", "")
 
 
@@ -26,7 +26,7 @@ def test_job_completes_with_all_rows(client):
     assert client.rows() == 10
 
 
-def test_completed_job_tells_times_sizes_and_files(client):
+def test_completed_job_reports_times_sizes_and_files(client):
     job = client.load("rows.parquet")
     rfc3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)"
     assert re.fullmatch(rfc3339, job["createTime"])
@@ -94,7 +94,7 @@ def test_no_file_is_1100_empty(shared_client, files):
 
 
 def test_missing_files_are_1802(shared_client):
-    assert shared_client.ask("/jobs/import/create", collectionName="c")["code"] == 1802
+    assert shared_client.call("/jobs/import/create", collectionName="c")["code"] == 1802
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_dropped_collection_fails_a_job_that_waits_for_a_worker(serve, client):
     assert "dropped" in client.wait(waiting)["reason"]
 
 
-def test_full_disk_fails_the_job_with_a_reason_that_time_can_heal(client, monkeypatch):
+def test_full_disk_fails_the_job_with_a_transient_reason(client, monkeypatch):
     def write_table(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -282,7 +282,7 @@ def test_full_disk_refuses_a_job_in_the_envelope(client, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(JobTable, "save", save)
-    assert client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])["code"] == 7
+    assert client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])["code"] == 7
 
 
 def test_dropped_partition_fails_the_job(serve, client):
@@ -392,7 +392,7 @@ def test_describe_and_get_progress_say_the_same(client):
     ],
 )
 def test_describe_refuses_other_ids(shared_client, job_id, code, fragment):
-    answer = shared_client.ask("/jobs/import/describe", jobId=job_id)
+    answer = shared_client.call("/jobs/import/describe", jobId=job_id)
     assert (answer["code"], fragment.lower() in answer["message"].lower()) == (code, True)
 
 
@@ -413,7 +413,7 @@ def test_list_shows_jobs_of_one_collection_or_of_all(client):
 
 
 def test_list_of_an_unknown_collection_is_100(client):
-    assert client.ask("/jobs/import/list", collectionName="nope")["code"] == 100
+    assert client.call("/jobs/import/list", collectionName="nope")["code"] == 100
 
 
 @pytest.mark.parametrize("where", ["body", "header"])

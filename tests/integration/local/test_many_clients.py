@@ -58,16 +58,16 @@ def test_clients_of_both_protocols_share_the_port(client):
 def test_limit_of_jobs_holds_when_all_come_at_once(serve, client):
     client = serve(max_jobs=5)
     request = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
-    codes = [answer["code"] for answer in together(lambda _: client.ask("/jobs/import/create", **request))]
+    codes = [answer["code"] for answer in together(lambda _: client.call("/jobs/import/create", **request))]
     assert (codes.count(0), codes.count(2100)) == (5, CLIENTS - 5)
 
 
-def test_who_only_asks_does_not_wait_while_a_collection_loads(monkeypatch, client):
+def test_describe_does_not_wait_while_a_collection_loads(monkeypatch, client):
     for name in ("other", "gone"):
         client.create(name)
     job_id = client.start("rows.parquet", options={"auto_commit": "false"})
     client.wait(job_id, "Uncommitted")
-    # Now the collections of all jobs are looked for anew.
+    # Now the collections of all jobs are resolved again.
     client.post("/collections/drop", collectionName="gone")
     begun, end = threading.Event(), threading.Event()
 

@@ -127,7 +127,7 @@ def test_store_that_is_down_fails_the_job_and_not_the_server(connect):
     assert client.rows() == 0
 
 
-def test_denied_access_fails_the_job_without_telling_the_key(connect):
+def test_denied_access_fails_the_job_without_revealing_the_key(connect):
     with Denying(("127.0.0.1", 0), Deny) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         job = connect(endpoint=f"http://127.0.0.1:{server.server_port}").load("rows.parquet")
@@ -169,7 +169,7 @@ def test_what_pymilvus_uploads_is_imported(connect, store, kind):
     assert client.load(*writer.batch_files)["importedRows"] == 20
 
 
-def test_copying_that_was_stopped_begins_anew(store, tmp_path):
+def test_copying_that_was_stopped_begins_again(store, tmp_path):
     store.put_object(Bucket="data", Key="rows.parquet", Body=parquet(10))
     bucket = open_bucket(f"s3://data?endpoint={store.meta.endpoint_url}")
 
@@ -187,7 +187,7 @@ def test_folder_of_the_cloud_is_listed_in_the_store(connect, store):
         store.put_object(Bucket="data", Key=f"cloud/{number}/rows.parquet", Body=parquet(10))
     client = connect(zilliz_cluster="in03-local")
     key, cluster = {"Authorization": "Bearer key"}, {"clusterId": "in03-local"}
-    answer = client.ask("/jobs/import/create", key, collectionName="c", objectUrls=[["s3://data/cloud/"]], **cluster)
+    answer = client.call("/jobs/import/create", key, collectionName="c", objectUrls=[["s3://data/cloud/"]], **cluster)
     while client.rows() < 30:
         job = client.post("/jobs/import/describe", key, jobId=answer["data"]["jobId"], **cluster)
         assert job["state"] != "Failed", job

@@ -29,7 +29,7 @@ def test_one_uri_serves_bulk_import_and_the_client_of_pymilvus(client):
     assert milvus.query("c", output_fields=["count(*)"])[0]["count(*)"] == 10
 
 
-def test_grpc_has_a_port_of_its_own_where_one_is_asked_for(serve):
+def test_grpc_has_a_port_of_its_own_where_one_is_requested(serve):
     milvus = serve(grpc_port=0).milvus
     assert milvus.grpc_uri != milvus.uri
     for uri in (milvus.uri, milvus.grpc_uri):
@@ -74,7 +74,7 @@ def test_client_that_leaves_in_the_middle_of_a_message_takes_only_itself_out(cli
     assert pymilvus.MilvusClient(uri=client.milvus.uri).list_collections() == ["c"]
 
 
-def test_reset_cuts_only_the_connection_that_asked(serve):
+def test_reset_cuts_only_the_connection_of_the_request(serve):
     client = serve(faults=["reset:create:count=1"])
     milvus = pymilvus.MilvusClient(uri=client.milvus.uri)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):

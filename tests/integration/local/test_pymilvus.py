@@ -102,7 +102,7 @@ def test_names_that_leave_the_data_directory_are_unknown_over_grpc(client, milvu
 
 @pytest.mark.parametrize("name", ["../../../../outside", "/tmp/outside", "a/b", "..", "x\0y", "x" * 256])
 def test_partition_that_would_be_no_folder_of_the_collection_is_refused(client, milvus, name):
-    answer = client.ask("/partitions/create", collectionName="c", partitionName=name)
+    answer = client.call("/partitions/create", collectionName="c", partitionName=name)
     assert (answer["code"], "invalid partition name" in answer["message"]) == (1100, True)
     with pytest.raises(pymilvus.MilvusException, match="invalid partition name"):
         milvus.create_partition("c", name)
@@ -115,7 +115,7 @@ def test_field_name_that_milvus_would_refuse_is_refused(client, milvus, name):
         {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
         {"fieldName": name, "dataType": "FloatVector", "elementTypeParams": {"dim": 2}},
     ]
-    assert client.ask("/collections/create", collectionName="d", schema={"fields": fields})["code"] in (1100, 1802)
+    assert client.call("/collections/create", collectionName="d", schema={"fields": fields})["code"] in (1100, 1802)
     schema = milvus.create_schema()
     schema.add_field("id", pymilvus.DataType.INT64, is_primary=True)
     schema.add_field(name, pymilvus.DataType.FLOAT_VECTOR, dim=2)

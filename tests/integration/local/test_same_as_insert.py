@@ -1,4 +1,4 @@
-"""Imported rows cannot be told from inserted ones, whatever format they came in."""
+"""Imported rows cannot be distinguished from inserted ones, whatever format they came in."""
 
 import csv
 import json
@@ -133,7 +133,7 @@ def test_every_type_reads_back_as_if_inserted(create, write):
     assert (job["state"], job["importedRows"]) == ("Completed", 5), job
     client.refresh("imported")
 
-    for ask in (
+    for read in (
         lambda name: milvus.query(name, "id >= 0", output_fields=["*"]),
         lambda name: milvus.query(name, 'doc["n"] > 2 and colour == "red 4"', output_fields=["*"]),
         lambda name: milvus.query(name, "maybe is null and filled == 7", output_fields=["id"]),
@@ -142,7 +142,7 @@ def test_every_type_reads_back_as_if_inserted(create, write):
         lambda name: client.post("/entities/query", collectionName=name, filter="id >= 0"),
         lambda name: client.post("/entities/search", collectionName=name, data=[[0, 0]], annsField="vector"),
     ):
-        inserted, imported = (sorted(map(str, ask(name))) for name in ("inserted", "imported"))
+        inserted, imported = (sorted(map(str, read(name))) for name in ("inserted", "imported"))
         assert inserted == imported
         assert inserted
 

@@ -97,7 +97,7 @@ def test_broken_collection_harms_only_itself(serve, client):
     milvus.stop()
     (milvus.data_dir / "collections" / "c" / "schema.json").write_text("{")
     client = serve()
-    assert "schema.json" in client.ask("/collections/describe", collectionName="c")["message"]
+    assert "schema.json" in client.call("/collections/describe", collectionName="c")["message"]
     write = [{"vector": [1.0] * 4}]
     assert client.post("/entities/insert", collectionName="other", data=write)["insertCount"] == 1
 

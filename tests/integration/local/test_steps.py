@@ -19,8 +19,8 @@ def name(shared_client):
 
 
 @pytest.fixture
-def ask(shared_client, name):
-    return lambda route, **body: shared_client.ask(route, collectionName=name, **body)
+def call(shared_client, name):
+    return lambda route, **body: shared_client.call(route, collectionName=name, **body)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_quick_setup_takes_text_keys_and_other_names(shared_client):
     ],
 )
 def test_collection_that_cannot_be_is_1100(shared_client, body):
-    assert shared_client.ask("/collections/create", collectionName="never", **body)["code"] == 1100
+    assert shared_client.call("/collections/create", collectionName="never", **body)["code"] == 1100
     assert shared_client.post("/collections/has", collectionName="never") == {"has": False}
 
 
@@ -93,7 +93,7 @@ def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, 
         shared_client.post("/collections/drop", collectionName="defaults")
     for value in others:
         fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {**field, "defaultValue": value}]
-        answer = shared_client.ask("/collections/create", collectionName="never", schema={"fields": fields})
+        answer = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
         assert (answer["code"], f"default value {value!r} of field x" in answer["message"]) == (1100, True), answer
 
 
@@ -107,7 +107,7 @@ def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, 
 )
 def test_field_without_its_limit_is_refused(shared_client, field, missing):
     fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {"fieldName": "x", **field}]
-    answer = shared_client.ask("/collections/create", collectionName="never", schema={"fields": fields})
+    answer = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
     assert (answer["code"], f"type param({missing}) should be specified" in answer["message"]) == (1100, True), answer
 
 
@@ -153,7 +153,7 @@ def test_full_text_is_imported_without_its_vectors(shared_client, full_text):
 
 def test_vector_that_a_function_makes_cannot_be_inserted(shared_client, full_text):
     row = {"id": 3, "text": "a red fox", "sparse": {"1": 0.5}}
-    assert shared_client.ask("/entities/insert", collectionName=full_text, data=[row])["code"] == 1804
+    assert shared_client.call("/entities/insert", collectionName=full_text, data=[row])["code"] == 1804
 
 
 def test_two_vectors_of_a_row_are_imported_and_searched(shared_client):
@@ -176,8 +176,8 @@ def test_two_vectors_of_a_row_are_imported_and_searched(shared_client):
     assert [row["id"] for row in found] == [2]
 
 
-def test_collection_is_created_once(ask):
-    assert ask("/collections/create", dimension=4)["code"] == 1100
+def test_collection_is_created_once(call):
+    assert call("/collections/create", dimension=4)["code"] == 1100
 
 
 def test_description_keeps_its_id_through_a_rename(shared_client, post, name):
@@ -185,7 +185,7 @@ def test_description_keeps_its_id_through_a_rename(shared_client, post, name):
     post("/collections/rename", newCollectionName=f"{name}_new")
     after = shared_client.post("/collections/describe", collectionName=f"{name}_new")
     assert after == {**before, "collectionName": f"{name}_new"}
-    assert shared_client.ask("/collections/describe", collectionName=name)["code"] == 100
+    assert shared_client.call("/collections/describe", collectionName=name)["code"] == 100
 
 
 def test_field_description_has_its_parameters(shared_client):
@@ -211,11 +211,11 @@ def test_dropped_collection_is_gone_and_may_be_dropped_again(post):
     assert post("/collections/has") == {"has": False}
 
 
-def test_released_collection_answers_101_until_it_is_loaded(ask, post):
+def test_released_collection_answers_101_until_it_is_loaded(call, post):
     post("/collections/release")
     assert post("/collections/get_load_state") == {"loadState": "LoadStateNotLoad"}
-    assert ask("/entities/query", filter="id >= 0")["code"] == 101
-    assert ask("/collections/refresh_load")["code"] == 101
+    assert call("/entities/query", filter="id >= 0")["code"] == 101
+    assert call("/collections/refresh_load")["code"] == 101
     post("/collections/load")
     post("/collections/refresh_load")
     assert post("/collections/get_load_state") == {"loadState": "LoadStateLoaded", "loadProgress": 100}
@@ -228,7 +228,7 @@ def test_collection_without_index_cannot_be_loaded(shared_client):
         {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": 2}},
     ]
     shared_client.post("/collections/create", collectionName="bare", schema={"fields": fields})
-    answer = shared_client.ask("/collections/load", collectionName="bare")
+    answer = shared_client.call("/collections/load", collectionName="bare")
     assert (answer["code"], "please create index firstly" in answer["message"]) == (700, True)
 
 
@@ -249,7 +249,7 @@ def test_flush_keeps_the_rows(post):
     "route", ["describe", "load", "release", "refresh_load", "get_load_state", "get_stats", "flush"]
 )
 def test_unknown_collection_is_100(shared_client, route):
-    assert shared_client.ask(f"/collections/{route}", collectionName="nowhere")["code"] == 100
+    assert shared_client.call(f"/collections/{route}", collectionName="nowhere")["code"] == 100
 
 
 # -- indexes -----------------------------------------------------------------------------------------------
@@ -261,11 +261,11 @@ def test_index_is_described_as_finished(post):
     assert (found["totalRows"], found["indexedRows"], found["pendingRows"]) == (6, 6, 0)
 
 
-def test_index_is_dropped_and_created(ask, post):
+def test_index_is_dropped_and_created(call, post):
     post("/collections/release")
     post("/indexes/drop", indexName="vector")
     assert post("/indexes/list") == []
-    assert ask("/indexes/describe", indexName="vector")["code"] == 700
+    assert call("/indexes/describe", indexName="vector")["code"] == 700
     index = {
         "fieldName": "vector",
         "indexType": "HNSW",
@@ -285,9 +285,9 @@ def test_sparse_vector_needs_no_index_type(shared_client):
     assert sorted(shared_client.post("/indexes/list", collectionName="sparse")) == ["sparse", "vector"]
 
 
-def test_same_index_again_is_no_error_and_another_is(ask, post):
+def test_same_index_again_is_no_error_and_another_is(call, post):
     post("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "L2"}])
-    answer = ask("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
+    answer = call("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
     assert (answer["code"], "at most one distinct index" in answer["message"]) == (1100, True)
 
 
@@ -311,9 +311,9 @@ def test_partition_comes_and_goes_with_its_rows(post):
     )
 
 
-def test_rows_of_an_unknown_partition_are_200(ask):
-    assert ask("/partitions/get_stats", partitionName="nope")["code"] == 200
-    assert ask("/entities/insert", partitionName="nope", data=ROWS[:1])["code"] == 200
+def test_rows_of_an_unknown_partition_are_200(call):
+    assert call("/partitions/get_stats", partitionName="nope")["code"] == 200
+    assert call("/entities/insert", partitionName="nope", data=ROWS[:1])["code"] == 200
 
 
 def test_alias_leads_to_the_collection_and_can_be_pointed_elsewhere(shared_client, post, name):
@@ -331,24 +331,24 @@ def test_alias_leads_to_the_collection_and_can_be_pointed_elsewhere(shared_clien
     }
     shared_client.post("/aliases/drop", aliasName=alias)
     shared_client.post("/aliases/drop", aliasName=alias)
-    assert shared_client.ask("/aliases/describe", aliasName=alias)["code"] == 1600
+    assert shared_client.call("/aliases/describe", aliasName=alias)["code"] == 1600
 
 
-def test_alias_of_another_collection_or_with_the_name_of_one_is_refused(shared_client, ask, post, name):
+def test_alias_of_another_collection_or_with_the_name_of_one_is_refused(shared_client, call, post, name):
     other = f"{name}_other"
     shared_client.create(other)
     post("/aliases/create", aliasName=f"{name}_alias")
     post("/aliases/create", aliasName=f"{name}_alias")
-    taken = shared_client.ask("/aliases/create", collectionName=other, aliasName=f"{name}_alias")
-    assert (taken["code"], ask("/aliases/create", aliasName=other)["code"]) == (1602, 1601)
-    assert ask("/aliases/alter", aliasName="never_made")["code"] == 1600
+    taken = shared_client.call("/aliases/create", collectionName=other, aliasName=f"{name}_alias")
+    assert (taken["code"], call("/aliases/create", aliasName=other)["code"]) == (1602, 1601)
+    assert call("/aliases/alter", aliasName="never_made")["code"] == 1600
 
 
 @pytest.mark.parametrize("act", ["drop", "truncate", "rename"])
-def test_alias_is_no_way_to_change_the_collection(shared_client, ask, post, name, act):
+def test_alias_is_no_way_to_change_the_collection(shared_client, call, post, name, act):
     alias = f"{name}_alias"
     post("/aliases/create", aliasName=alias)
-    answer = shared_client.ask(f"/collections/{act}", collectionName=alias, newCollectionName=f"{name}_new")
+    answer = shared_client.call(f"/collections/{act}", collectionName=alias, newCollectionName=f"{name}_new")
     assert (answer["code"], f"cannot {act} the collection via alias = {alias}" in answer["message"]) == (1100, True)
     assert post("/collections/get_stats") == {"rowCount": 6}
 
@@ -356,7 +356,7 @@ def test_alias_is_no_way_to_change_the_collection(shared_client, ask, post, name
 def test_collection_with_an_alias_is_dropped_with_it(shared_client, post, name):
     post("/aliases/create", aliasName=f"{name}_alias")
     post("/collections/drop")
-    assert shared_client.ask("/aliases/describe", aliasName=f"{name}_alias")["code"] == 1600
+    assert shared_client.call("/aliases/describe", aliasName=f"{name}_alias")["code"] == 1600
 
 
 def test_import_into_an_alias_names_the_collection(shared_client, name):
@@ -373,13 +373,13 @@ def test_database_comes_and_goes(shared_client):
     assert set(shared_client.post("/databases/list")) == {"default", "passing"}
     shared_client.post("/databases/drop", dbName="passing")
     assert shared_client.post("/databases/list") == ["default"]
-    assert shared_client.ask("/collections/list", dbName="passing")["code"] == 800
+    assert shared_client.call("/collections/list", dbName="passing")["code"] == 800
 
 
 def test_database_with_collections_is_not_dropped(shared_client):
     shared_client.post("/databases/create", dbName="full")
     shared_client.post("/collections/create", dbName="full", collectionName="x", dimension=2)
-    assert shared_client.ask("/databases/drop", dbName="full")["code"] != 0
+    assert shared_client.call("/databases/drop", dbName="full")["code"] != 0
     shared_client.post("/collections/drop", dbName="full", collectionName="x")
     shared_client.post("/databases/drop", dbName="full")
 
@@ -408,19 +408,19 @@ def test_get_takes_keys_as_the_text_that_it_gives_them_as(post):
 
 
 @pytest.mark.parametrize("key", ["one", 1.5, True, None])
-def test_get_refuses_what_is_no_key(ask, key):
-    answer = ask("/entities/get", id=[key])
+def test_get_refuses_what_is_no_key(call, key):
+    answer = call("/entities/get", id=[key])
     assert (answer["code"], f"{key!r} is no primary key" in answer["message"]) == (1806, True)
 
 
 @pytest.mark.parametrize("route", ["query", "search"])
-def test_negative_offset_is_refused(ask, route):
-    answer = ask(f"/entities/{route}", data=[[1.0] * 4], filter="id >= 0", offset=-2)
+def test_negative_offset_is_refused(call, route):
+    answer = call(f"/entities/{route}", data=[[1.0] * 4], filter="id >= 0", offset=-2)
     assert (answer["code"], "offset" in answer["message"], "in range" in answer["message"]) == (1100, True, True)
 
 
-def test_search_with_another_metric_than_that_of_the_index_is_refused(ask):
-    answer = ask("/entities/search", data=[[1.0] * 4], searchParams={"metricType": "COSINE"})
+def test_search_with_another_metric_than_that_of_the_index_is_refused(call):
+    answer = call("/entities/search", data=[[1.0] * 4], searchParams={"metricType": "COSINE"})
     assert (answer["code"], "metric type not match" in answer["message"]) == (1100, True)
 
 
@@ -429,7 +429,7 @@ def test_output_field_that_is_nowhere_is_refused(shared_client, route):
     name = f"steps_{next(NUMBERS)}"
     shared_client.create(name)
     body = {"data": [[1.0] * 4], "id": [1], "filter": "id >= 0", "outputFields": ["id", "colour"]}
-    answer = shared_client.ask(f"/entities/{route}", collectionName=name, **body)
+    answer = shared_client.call(f"/entities/{route}", collectionName=name, **body)
     assert (answer["code"], "field colour not exist" in answer["message"]) == (1100, True)
 
 
@@ -446,13 +446,13 @@ def test_filter_takes_values_for_names_in_braces(post, filter, parameters, found
     assert [row["id"] for row in rows] == found
 
 
-def test_name_in_braces_without_a_value_is_refused(ask):
-    answer = ask("/entities/query", filter="id in {keys}", exprParams={"key": [1]})
+def test_name_in_braces_without_a_value_is_refused(call):
+    answer = call("/entities/query", filter="id in {keys}", exprParams={"key": [1]})
     assert (answer["code"], "{keys} is not found" in answer["message"]) == (1100, True)
 
 
-def test_delete_from_an_unknown_partition_is_refused(ask):
-    assert ask("/entities/delete", filter="id >= 0", partitionName="nowhere")["code"] == 200
+def test_delete_from_an_unknown_partition_is_refused(call):
+    assert call("/entities/delete", filter="id >= 0", partitionName="nowhere")["code"] == 200
 
 
 def test_search_finds_the_nearest_rows_of_every_vector(post):
@@ -482,8 +482,8 @@ def test_deleted_rows_are_gone(post):
         ("delete", {"filter": "id >>> 3"}),
     ],
 )
-def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
-    assert ask(f"/entities/{route}", **body)["code"] == 1100
+def test_entity_request_that_makes_no_sense_is_1100(call, post, route, body):
+    assert call(f"/entities/{route}", **body)["code"] == 1100
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
@@ -498,15 +498,15 @@ def test_entity_request_that_makes_no_sense_is_1100(ask, post, route, body):
     ],
 )
 @pytest.mark.parametrize("route", ["insert", "upsert"])
-def test_rows_that_do_not_fit_are_1804(ask, post, route, data):
-    assert ask(f"/entities/{route}", data=[data])["code"] == 1804
+def test_rows_that_do_not_fit_are_1804(call, post, route, data):
+    assert call(f"/entities/{route}", data=[data])["code"] == 1804
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
 @pytest.mark.parametrize("data", [["x"], [[1]], {"id": 9, "vector": [0, 0, 0, 0]}, "x", 5])
 @pytest.mark.parametrize("route", ["insert", "upsert"])
-def test_data_that_is_no_list_of_rows_is_1801(ask, post, route, data):
-    assert ask(f"/entities/{route}", data=data)["code"] == 1801
+def test_data_that_is_no_list_of_rows_is_1801(call, post, route, data):
+    assert call(f"/entities/{route}", data=data)["code"] == 1801
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
@@ -516,7 +516,7 @@ def test_number_that_is_too_great_for_its_field_is_1804_and_named(shared_client,
     shared_client.create("singles", auto_id=False, fields=fields)
     wrap = list if field["dataType"] == "Array" else max
     rows = [{"id": n, "vector": [0] * 4, "x": wrap([number])} for n, number in enumerate([3.4e38, 1e39])]
-    answer = shared_client.ask("/entities/insert", collectionName="singles", data=rows)
+    answer = shared_client.call("/entities/insert", collectionName="singles", data=rows)
     assert (answer["code"], "row 1 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
     shared_client.post("/entities/insert", collectionName="singles", data=rows[:1])
     shared_client.post("/collections/drop", collectionName="singles")
@@ -528,7 +528,7 @@ def test_array_that_does_not_fit_is_1804_and_named(shared_client, elements):
     fields = [{"fieldName": "x", "dataType": "Array", "elementDataType": "Int64", "elementTypeParams": capacity}]
     shared_client.create("arrays", auto_id=False, fields=fields)
     row = {"id": 1, "vector": [0] * 4, "x": elements}
-    answer = shared_client.ask("/entities/insert", collectionName="arrays", data=[row])
+    answer = shared_client.call("/entities/insert", collectionName="arrays", data=[row])
     assert (answer["code"], "row 0 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
     shared_client.post("/collections/drop", collectionName="arrays")
 

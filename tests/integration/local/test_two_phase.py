@@ -92,19 +92,19 @@ def test_running_job_can_be_aborted(serve, client):
 def test_running_job_cannot_be_committed(serve, client):
     client = serve(min_job_seconds=20)
     job_id = client.start("rows.parquet", **TWO_PHASE)
-    answer = client.ask("/jobs/import/commit", jobId=job_id)
+    answer = client.call("/jobs/import/commit", jobId=job_id)
     assert (answer["code"], "expected Uncommitted" in answer["message"]) == (2100, True)
 
 
 def test_aborted_job_cannot_be_committed(client, resting):
     client.post("/jobs/import/abort", jobId=resting)
-    assert client.ask("/jobs/import/commit", jobId=resting)["code"] == 2100
+    assert client.call("/jobs/import/commit", jobId=resting)["code"] == 2100
 
 
 def test_committed_job_cannot_be_aborted(client, resting):
     client.post("/jobs/import/commit", jobId=resting)
     client.wait(resting)
-    answer = client.ask("/jobs/import/abort", jobId=resting)
+    answer = client.call("/jobs/import/abort", jobId=resting)
     assert (answer["code"], "abort not allowed" in answer["message"], client.rows()) == (2100, True, 10)
 
 
@@ -112,26 +112,26 @@ def test_committed_job_cannot_be_aborted(client, resting):
 def test_ordinary_job_can_be_neither_committed_nor_aborted(serve, client, action):
     client = serve(min_job_seconds=60)
     job_id = client.start("rows.parquet")
-    assert client.ask(f"/jobs/import/{action}", jobId=job_id)["code"] == 2100
+    assert client.call(f"/jobs/import/{action}", jobId=job_id)["code"] == 2100
 
 
 def test_completed_ordinary_job_is_committed_already(client):
     job_id = client.start("rows.parquet")
     client.wait(job_id)
     assert client.post("/jobs/import/commit", jobId=job_id) == {}
-    assert client.ask("/jobs/import/abort", jobId=job_id)["code"] == 2100
+    assert client.call("/jobs/import/abort", jobId=job_id)["code"] == 2100
     assert client.rows() == 10
 
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
 def test_unknown_job_is_not_found(client, action):
-    answer = client.ask(f"/jobs/import/{action}", jobId="1")
+    answer = client.call(f"/jobs/import/{action}", jobId="1")
     assert (answer["code"], "not found" in answer["message"]) == (2100, True)
 
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
 def test_job_id_that_is_no_number_is_an_invalid_parameter(client, action):
-    assert client.ask(f"/jobs/import/{action}", jobId="x")["code"] == 1100
+    assert client.call(f"/jobs/import/{action}", jobId="x")["code"] == 1100
 
 
 @pytest.mark.parametrize("text", ["False", "FALSE"])
@@ -141,7 +141,7 @@ def test_option_is_read_in_any_case(client, text):
 
 
 def test_option_that_is_neither_true_nor_false_is_refused(client):
-    answer = client.ask(
+    answer = client.call(
         "/jobs/import/create", collectionName="c", files=[["rows.parquet"]], options={"auto_commit": "no"}
     )
     assert (answer["code"], "options.auto_commit" in answer["message"]) == (1801, True)
@@ -234,7 +234,7 @@ def test_commit_finds_a_collection_by_its_id(client, resting):
 def test_resting_job_of_a_dropped_collection_fails_and_cannot_be_committed(client, resting):
     client.post("/collections/drop", collectionName="c")
     client.create()
-    assert client.ask("/jobs/import/commit", jobId=resting)["code"] == 2100
+    assert client.call("/jobs/import/commit", jobId=resting)["code"] == 2100
     assert re.fullmatch(r"collection \d+ dropped", client.wait(resting)["reason"])
     assert not (client.milvus.data_dir / "import" / resting).exists()
     assert client.rows() == 0
@@ -260,7 +260,7 @@ def test_only_one_of_commit_and_abort_wins(client):
                 pool.map(
                     lambda action, job_id=job_id: (
                         action,
-                        client.ask(f"/jobs/import/{action}", jobId=job_id)["code"],
+                        client.call(f"/jobs/import/{action}", jobId=job_id)["code"],
                     ),
                     ["commit", "abort"] * 4,
                 )
@@ -290,7 +290,7 @@ def test_job_that_failed_on_its_own_may_be_aborted_and_keeps_its_reason(client):
 def test_job_that_failed_on_its_own_cannot_be_committed(client):
     job_id = client.start("missing.parquet", **TWO_PHASE)
     client.wait(job_id)
-    assert client.ask("/jobs/import/commit", jobId=job_id)["code"] == 2100
+    assert client.call("/jobs/import/commit", jobId=job_id)["code"] == 2100
 
 
 def test_ended_job_leaves_no_staged_file(client):

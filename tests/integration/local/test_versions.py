@@ -38,20 +38,20 @@ def test_older_version_ignores_the_idempotency_key(serve, client, version):
 
 def test_first_builds_of_2_4_spell_success_and_job_id_their_own_way(serve, client):
     client = serve(milvus_version="2.4.0")
-    answer = client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])
+    answer = client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])
     assert (answer["code"], list(answer["data"])) == (200, ["jobID"])
 
 
 def test_first_builds_of_2_4_know_get_progress_alone(serve, client):
     client = serve(milvus_version="2.4.0")
     assert client.send("/jobs/import/describe", {"jobId": "1"})[0] == 404
-    assert client.ask("/jobs/import/get_progress", jobId="1")["code"] == 2100
+    assert client.call("/jobs/import/get_progress", jobId="1")["code"] == 2100
 
 
 def test_first_builds_of_2_4_list_one_collection_only(serve, client):
     client = serve(milvus_version="2.4.0")
-    assert client.ask("/jobs/import/list")["code"] == 1802
-    assert client.ask("/jobs/import/list", collectionName="c")["code"] == 200
+    assert client.call("/jobs/import/list")["code"] == 1802
+    assert client.call("/jobs/import/list", collectionName="c")["code"] == 200
 
 
 def test_last_build_of_2_4_spells_all_as_its_successors_do(serve, client):
@@ -63,28 +63,28 @@ def test_last_build_of_2_4_spells_all_as_its_successors_do(serve, client):
 
 def test_newest_version_refuses_a_missing_file_at_once(serve, client):
     client = serve(milvus_version="3.1-dev")
-    answer = client.ask("/jobs/import/create", collectionName="c", files=[["rows.parquet"], ["missing.json"]])
+    answer = client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"], ["missing.json"]])
     assert (answer["code"], "'missing.json'" in answer["message"]) == (2100, True)
     assert client.post("/jobs/import/list")["records"] == []
 
 
-@pytest.mark.parametrize(("version", "tells"), [("2.5", False), ("2.6", True), ("3.0", True)])
-def test_time_of_creation_is_shown_from_2_6_on(serve, client, version, tells):
+@pytest.mark.parametrize(("version", "is_shown"), [("2.5", False), ("2.6", True), ("3.0", True)])
+def test_time_of_creation_is_shown_from_2_6_on(serve, client, version, is_shown):
     client = serve(milvus_version=version)
     job = client.post("/jobs/import/describe", jobId=client.start("rows.parquet"))
-    assert ("createTime" in job) is tells
+    assert ("createTime" in job) is is_shown
 
 
 @pytest.mark.parametrize(("version", "file"), [("2.4", "a.csv"), ("2.4", "a.jsonl"), ("2.5", "a.jsonl")])
 def test_newer_file_types_are_refused(serve, client, version, file):
     client = serve(milvus_version=version)
-    assert client.ask("/jobs/import/create", collectionName="c", files=[[file]])["code"] == 2100
+    assert client.call("/jobs/import/create", collectionName="c", files=[[file]])["code"] == 2100
 
 
 def test_ended_job_is_forgotten_after_its_retention(serve, client):
     client = serve(retention_seconds=0.0)
     job_id = client.start("rows.parquet")
-    while (answer := client.ask("/jobs/import/describe", jobId=job_id))["code"] == 0:
+    while (answer := client.call("/jobs/import/describe", jobId=job_id))["code"] == 0:
         pass
     assert (answer["code"], "does not exist" in answer["message"]) == (2100, True)
     assert client.post("/jobs/import/list")["records"] == []
@@ -100,14 +100,14 @@ def test_versions_keep_ended_jobs_for_their_own_time(monkeypatch, serve, client,
     client.wait(job_id)
     later = time.time() + hours * 3600
     monkeypatch.setattr(time, "time", lambda: later)
-    assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == code
+    assert client.call("/jobs/import/describe", jobId=job_id)["code"] == code
 
 
 def test_job_at_rest_is_never_forgotten(serve, client):
     client = serve(retention_seconds=0)
     job_id = client.start("rows.parquet", options={"auto_commit": "false"})
     client.wait(job_id, "Uncommitted")
-    assert client.ask("/jobs/import/describe", jobId=job_id)["code"] == 0
+    assert client.call("/jobs/import/describe", jobId=job_id)["code"] == 0
 
 
 def test_unknown_version_is_refused(tmp_path):

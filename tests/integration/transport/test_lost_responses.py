@@ -1,4 +1,4 @@
-"""Whether a request may have been carried out, as far as its connection tells: on every way to a server."""
+"""Whether a request may have been carried out, as far as its connection shows: on every way to a server."""
 
 import socket
 

@@ -22,7 +22,7 @@ def extras(triggering_asset_events: dict) -> list[dict]:
     ]
 
 
-with DAG("assets_told", schedule=None, catchup=False):
+with DAG("assets_reported", schedule=None, catchup=False):
     MilvusBulkImportOperator(task_id="load", collection_name="updated", files=VECTORS, asset_outlet=True)
 
 with DAG("assets_after_update", schedule=[Asset(f"{SERVER}/default/updated")], catchup=False):

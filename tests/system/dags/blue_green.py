@@ -1,4 +1,4 @@
-"""A version of a collection for each run; the campaign kills its tasks, and readers look for gaps and mixtures.
+"""A version of a collection for each run; the campaign kills its tasks, and readers check for gaps and mixtures.
 
 Each process that works on a task signs a file in the run's folder, so that the campaign knows what to kill.
 """

@@ -77,12 +77,12 @@ API, API_OF_CHINA = "https://api.cloud.zilliz.com", "https://api.cloud.zilliz.co
         ("https://in03-0a1.serverless.ali-cn-hangzhou.cloud.zilliz.com.cn", "in03-0a1", API_OF_CHINA),
     ],
 )
-def test_endpoint_of_a_cloud_cluster_tells_the_cluster_and_the_control_plane(settings, host, cluster_id, import_url):
+def test_endpoint_of_a_cloud_cluster_names_the_cluster_and_the_control_plane(settings, host, cluster_id, import_url):
     found = settings(host=host)
     assert (found.base_url, found.cluster_id, found.import_url) == (host, cluster_id, import_url)
 
 
-def test_endpoint_of_a_cloud_project_tells_the_project_and_serves_its_imports(settings):
+def test_endpoint_of_a_cloud_project_names_it_and_serves_its_imports(settings):
     host = "https://proj-0a1.aws-us-west-2.api.zillizcloud.com"
     found = settings(host=host)
     assert (found.project_id, found.region_id, found.cluster_id) == ("proj-0a1", "aws-us-west-2", None)
@@ -96,7 +96,7 @@ def test_other_hosts_are_not_the_cloud(settings, host):
     assert settings(host=host).on_zilliz_cloud is False
 
 
-def test_what_the_connection_says_comes_before_what_the_host_tells(settings):
+def test_fields_of_the_connection_take_precedence_over_its_host(settings):
     extra = {"cluster_id": "in01-other", "import_endpoint": "https://proxy.example.org"}
     found = settings(host="https://in01-0a1.aws-us-west-2.vectordb.zillizcloud.com", extra=extra)
     assert (found.cluster_id, found.import_url) == ("in01-other", "https://proxy.example.org")
@@ -111,7 +111,7 @@ def test_what_the_connection_says_comes_before_what_the_host_tells(settings):
         ({"project_id": "p", "region_id": "r"}, None, None),
     ],
 )
-def test_cloud_is_not_told_the_name_of_the_default_database(settings, extra, schema, name):
+def test_cloud_is_not_sent_the_name_of_the_default_database(settings, extra, schema, name):
     assert settings(extra=extra, schema=schema).named_database == name
 
 

@@ -86,7 +86,7 @@ def test_what_cannot_be_found_is_one_error_that_says_why(files_from, files_root,
         BucketFiles(files_from, files_root).sets()
 
 
-def test_only_parquet_files_tell_their_rows(bucket):
+def test_only_parquet_files_report_their_rows(bucket):
     (bucket / "broken.parquet").write_text("no footer")
     files = BucketFiles(f"file://{bucket}/*", f"file://{bucket}")
     with pytest.raises(ValueError, match=r"'a\.csv' is none"):

@@ -1,4 +1,4 @@
-"""How a request goes out and what becomes of trouble on its way, on workers and in the triggerer alike."""
+"""How a request goes out and which error a failure on its way becomes, on workers and in the triggerer alike."""
 
 import json
 import ssl
@@ -92,7 +92,7 @@ async def test_idempotency_key_goes_out_with_its_request_alone(milvus, call):
     assert [header(sent, "Idempotency-Key") for sent in milvus.sent] == ["k", None]
 
 
-async def test_import_requests_of_the_cloud_go_to_its_control_plane_and_name_the_cluster(milvus, connection, call):
+async def test_cloud_imports_go_to_its_control_plane_and_name_the_cluster(milvus, connection, call):
     connection(
         host="https://in03-1.example.org", extra={"cluster_id": "in03-1", "import_endpoint": "api.example.org:443"}
     )
@@ -123,7 +123,7 @@ async def test_answer_that_quotes_secrets_is_not_passed_on_with_them(milvus, con
     assert [secret for secret in secrets if secret in str(caught.value)] == []
 
 
-async def test_server_that_does_not_know_describe_is_asked_for_get_progress_from_then_on(milvus, call):
+async def test_server_without_describe_gets_get_progress_from_then_on(milvus, call):
     milvus.answers(OLD_DESCRIBE, RUNNING)
     await call(import_jobs.describe("1"), import_jobs.describe("1"))
     assert milvus.routes == [DESCRIBE, OLD_DESCRIBE, OLD_DESCRIBE]
@@ -142,7 +142,7 @@ async def test_redirect_is_not_followed(milvus, call, package_clock):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind", "maybe_done"),
+    ("failure", "kind", "maybe_done"),
     [
         (requests.exceptions.ConnectTimeout("slow"), errors.MilvusConnectionError, False),
         (
@@ -171,15 +171,15 @@ async def test_redirect_is_not_followed(milvus, call, package_clock):
         (requests.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")), errors.MilvusTLSError, False),
     ],
 )
-def test_trouble_of_requests_becomes_ours(milvus, trouble, kind, maybe_done):
-    milvus.answers(CREATE, trouble)
+def test_errors_of_requests_become_ours(milvus, failure, kind, maybe_done):
+    milvus.answers(CREATE, failure)
     with pytest.raises(errors.MilvusConnectionError) as caught:
         MilvusHook().call(create(), retries=0)
     assert (type(caught.value), caught.value.maybe_done) == (kind, maybe_done)
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind", "maybe_done"),
+    ("failure", "kind", "maybe_done"),
     [
         (httpx.ConnectError("refused"), errors.MilvusConnectionError, False),
         (httpx.ConnectTimeout("slow"), errors.MilvusConnectionError, False),
@@ -193,8 +193,8 @@ def test_trouble_of_requests_becomes_ours(milvus, trouble, kind, maybe_done):
         (ssl.SSLError("an alert"), errors.MilvusConnectionError, True),
     ],
 )
-async def test_trouble_of_httpx_becomes_ours(milvus, trouble, kind, maybe_done):
-    milvus.answers(CREATE, trouble)
+async def test_errors_of_httpx_become_ours(milvus, failure, kind, maybe_done):
+    milvus.answers(CREATE, failure)
     with pytest.raises(errors.MilvusConnectionError) as caught:
         async with MilvusAsyncHook("milvus_default") as hook:
             await hook._transport.call(create())
@@ -209,10 +209,10 @@ def test_tls_connection_that_breaks_off_is_no_matter_of_certificates(milvus, cau
     assert (caught.value.retryable, caught.value.maybe_done) == (True, True)
 
 
-async def test_tls_handshake_that_breaks_off_in_the_triggerer_is_no_matter_of_certificates(milvus):
-    trouble = httpx.ConnectError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
-    trouble.__cause__ = ssl.SSLEOFError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
-    milvus.answers(DESCRIBE, trouble)
+async def test_broken_tls_handshake_in_the_triggerer_is_no_certificate_error(milvus):
+    failure = httpx.ConnectError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
+    failure.__cause__ = ssl.SSLEOFError("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred")
+    milvus.answers(DESCRIBE, failure)
     with pytest.raises(errors.MilvusConnectionError) as caught:
         async with MilvusAsyncHook("milvus_default") as hook:
             await hook.get_import_progress("1")
@@ -255,7 +255,7 @@ def test_refusal_is_not_repeated(milvus, package_clock):
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         requests.exceptions.ReadTimeout("slow"),
         requests.exceptions.ConnectionError("reset"),
@@ -265,16 +265,16 @@ def test_refusal_is_not_repeated(milvus, package_clock):
         (200, '{"code":10001,"message":"request timeout"}'),
     ],
 )
-def test_create_that_may_have_been_done_is_not_repeated(milvus, trouble, package_clock):
-    milvus.answers(CREATE, trouble, {"jobId": "1"})
+def test_create_that_may_have_been_done_is_not_repeated(milvus, failure, package_clock):
+    milvus.answers(CREATE, failure, {"jobId": "1"})
     with pytest.raises(errors.MilvusError) as caught:
         MilvusHook().bulk_import("c", ["a.parquet"])
     assert (len(milvus.sent), caught.value.maybe_done) == (1, True)
 
 
-@pytest.mark.parametrize("trouble", [requests.exceptions.ConnectTimeout("slow"), BUSY])
-def test_create_that_was_certainly_not_done_is_repeated(milvus, trouble, package_clock):
-    milvus.answers(CREATE, trouble, {"jobId": "1"})
+@pytest.mark.parametrize("failure", [requests.exceptions.ConnectTimeout("slow"), BUSY])
+def test_create_that_was_certainly_not_done_is_repeated(milvus, failure, package_clock):
+    milvus.answers(CREATE, failure, {"jobId": "1"})
     assert MilvusHook().bulk_import("c", ["a.parquet"]) == "1"
 
 

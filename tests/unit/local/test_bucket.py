@@ -113,7 +113,7 @@ def test_url_says_where_the_bucket_is(url, location):
         ("gs://data", "not a 'gs' URL"),
     ],
 )
-def test_url_that_cannot_be_read_is_refused_without_telling_a_secret(url, message):
+def test_url_that_cannot_be_read_is_refused_without_revealing_a_secret(url, message):
     with pytest.raises(ValueError, match=message) as caught:
         open_bucket(url)
     assert "secret@" not in str(caught.value)

@@ -128,7 +128,7 @@ def test_optional_column_of_csv_may_be_missing_until_2_5_beside_auto_id(field):
     assert load([AUTO_ID, VECTOR, field], [{"v": [1, 2]}], "csv", rules=UNTIL_2_5)["x"] == [field.default_value]
 
 
-# csv/row_parser.go:416 asks for a default value first, that of 2.5 for nullable alone
+# csv/row_parser.go:416 requires a default value first, that of 2.5 for nullable alone
 def test_null_key_of_csv_stands_for_a_default_value_since_2_6():
     rows = [{"id": 1, "v": [1, 2], "x": ""}]
     assert load([ID, VECTOR, OPTIONAL[1]], rows, "csv")["x"] == [9]

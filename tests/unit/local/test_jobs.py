@@ -42,7 +42,7 @@ def test_ids_grow_across_restarts_and_clocks(path, monkeypatch):
     assert JobTable(path).next_id() > first.id > 2**53
 
 
-def test_ids_asked_at_once_differ(path):
+def test_ids_requested_at_once_differ(path):
     table = JobTable(path)
     assert len({table.next_id() for _ in range(1000)}) == 1000
 

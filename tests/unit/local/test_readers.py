@@ -18,7 +18,7 @@ from airflow_provider_milvus.local.importing.readers import csv_records, limits
 
 
 def read(*paths, **options):
-    """The rows of a file, by the reader that its extension asks for."""
+    """The rows of a file, by the reader of its extension."""
     reader = readers.open_reader(list(paths), options)
     rows = [row for batch in reader.batches() for row in rows_of(batch)]
     assert reader.count_rows() == len(rows)

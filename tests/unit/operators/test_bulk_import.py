@@ -407,7 +407,7 @@ def test_progress_of_a_failed_job_is_pushed(context, milvus, ti):
     assert ti.xcoms["import_progress"]["reason"] == "bad row"
 
 
-def test_failure_that_time_heals_is_retried(context, milvus):
+def test_transient_failure_is_retried(context, milvus):
     milvus.answers(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
     with pytest.raises(exceptions.MilvusImportFailedForNow):
         operator().execute(context)
@@ -656,7 +656,7 @@ def two_phases(milvus):
     milvus.answers(DESCRIBE, UNCOMMITTED, UNCOMMITTED, DONE)
 
 
-def test_two_phase_import_asks_the_server_not_to_commit(context, milvus, two_phases):
+def test_two_phase_import_requests_no_auto_commit(context, milvus, two_phases):
     operator(two_phase=True, options={"timeout": "90m"}).execute(context)
     assert sent(milvus, CREATE)[0].body["options"] == {"timeout": "90m", "auto_commit": "false"}
 

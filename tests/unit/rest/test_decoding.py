@@ -135,7 +135,7 @@ def test_failed_files_come_first_where_there_are_too_many():
     assert (len(files), files[0].name, files[1].name) == (2048, "4999.parquet", "0.parquet")
 
 
-def test_files_stay_in_the_servers_order_where_there_are_as_many_as_milvus_takes():
+def test_as_many_files_as_milvus_takes_stay_in_the_servers_order():
     details = [{"fileName": f"{n}.parquet", "state": "Completed"} for n in range(1024)]
     details[5]["state"] = "Failed"
     names = [file.name for file in progress_of(details=json.dumps(details)).files]

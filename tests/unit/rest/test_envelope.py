@@ -223,7 +223,7 @@ def test_senseless_retry_after_is_ignored(value):
         (errors.MilvusServerError("x"), False, False),
     ],
 )
-def test_error_knows_whether_asking_again_is_safe(error, retryable, maybe_done):
+def test_error_knows_whether_a_retry_is_safe(error, retryable, maybe_done):
     assert (error.retryable, error.maybe_done) == (retryable, maybe_done)
 
 

@@ -74,7 +74,7 @@ def test_retry_sends_the_same_key_whatever_retries_was_edited_to(bare, milvus, r
 
 
 @pytest.mark.parametrize("retries", [1, 2])
-def test_retry_adopts_its_job_where_airflow_does_not_say_how_the_try_before_ended(bare, milvus, retries):
+def test_retry_adopts_its_job_where_the_end_of_the_last_try_is_unknown(bare, milvus, retries):
     fail(bare, milvus)
     milvus.answers(LIST, THERE)
     milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7"})

@@ -142,7 +142,7 @@ def test_job_whose_record_expired_is_an_unknown_outcome(task):
     assert "the server has no record of import job 1" in found.message
 
 
-def test_job_whose_record_expired_is_submitted_again_where_asked_to(task):
+def test_job_whose_record_expired_is_submitted_again_where_configured(task):
     task.run()
     task.expires()
     assert task.run(resubmit_unknown=True) == Submission("2", By.RESUBMITTED)
@@ -170,7 +170,7 @@ def test_intent_that_was_never_sent_is_sent_with_the_same_key(task):
     assert task.keys == [key]
 
 
-def test_lost_answer_is_looked_for_in_the_same_try(task):
+def test_job_of_a_lost_response_is_adopted_in_the_same_try(task):
     assert task.run("lost") == Submission("1", By.ADOPTED)
 
 
@@ -178,7 +178,7 @@ def test_submit_that_is_carried_out_late_is_waited_for(task):
     assert task.run("late") == Submission("1", By.ADOPTED)
 
 
-def test_lost_request_is_sent_again_with_the_same_key_once_it_cannot_arrive_any_more(task):
+def test_lost_request_is_sent_again_with_its_key_once_it_cannot_arrive(task):
     began = task.server.now
     assert task.run("dropped") == Submission("1", By.NEW)
     assert task.server.now - began >= LATE_CREATE_SECONDS
@@ -205,7 +205,7 @@ def test_failed_job_of_the_same_files_is_not_adopted(keyless):
     assert keyless.run() == Submission("2", By.NEW)
 
 
-def test_job_is_matched_whatever_the_order_and_the_leading_slashes_of_its_files(keyless):
+def test_job_is_matched_whatever_the_order_and_leading_slashes_of_files(keyless):
     keyless.load = replace(keyless.load, files=("/b.parquet", "a.parquet"))
     with pytest.raises(Crash):
         keyless.run(dies_at=5)
@@ -251,7 +251,7 @@ def test_import_that_was_only_ever_refused_is_submitted_without_a_wait(task):
     assert task.server.now == began
 
 
-def test_request_that_was_lost_and_looked_for_is_no_unknown_outcome(task):
+def test_lost_request_whose_job_was_searched_for_is_no_unknown_outcome(task):
     with pytest.raises(errors.MilvusBusyError):
         task.run("dropped", *["busy"] * 9, max_failures=3)
     task.server.sleep(SECONDS_KEPT + 1)
@@ -270,7 +270,7 @@ def test_clear_of_a_success_loads_again_under_another_key(task):
     assert len(set(task.keys)) == 2
 
 
-def test_retry_after_the_last_record_but_before_the_end_of_the_process_loads_nothing(task):
+def test_retry_after_the_last_record_loads_nothing(task):
     task.run()
     task.ends()
     finish(task.store, task.clear_count)
@@ -436,7 +436,7 @@ def test_submission_that_is_not_durable_submits_every_time_without_a_key(task):
         ("a\nb", "\x00", "🙂", "-1"),
     ],
 )
-def test_key_is_printable_ascii_of_at_most_256_bytes(task, identity):
+def test_key_is_printable_ascii_of_256_bytes_or_fewer(task, identity):
     key = replace(task.load, identity=identity).key(10**6)
     assert len(key.encode("ascii")) <= 256
     assert key.isprintable()
@@ -654,7 +654,7 @@ def test_process_waits_out_a_busy_list_and_takes_the_job_of_another(task, mocker
     assert task.run() == Submission("1", By.REATTACHED)
 
 
-def test_two_processes_that_both_saw_no_job_get_one_by_its_key(mocker):
+def test_two_processes_that_both_found_no_job_get_one_by_its_key(mocker):
     task = Task(knows_keys=True)
     server_create = task.server.create
 
@@ -717,7 +717,7 @@ def test_clear_that_died_on_its_way_loads_the_rest_again_and_nothing_twice(task)
     assert [task.run(), other.run()] == [Submission("3", By.REATTACHED), Submission("4", By.NEW)]
 
 
-def test_import_that_was_seen_to_complete_is_taken_when_its_record_has_expired(task):
+def test_completed_import_is_taken_when_its_record_has_expired(task):
     other = task.batch(2)
     task.run()
     other.run()
@@ -729,7 +729,7 @@ def test_import_that_was_seen_to_complete_is_taken_when_its_record_has_expired(t
     ]
 
 
-def test_import_that_was_seen_to_fail_is_submitted_again_when_its_record_has_expired(task):
+def test_failed_import_is_submitted_again_when_its_record_has_expired(task):
     task.run()
     record_results(task.store, [{"job_id": "1", "state": "Failed", "reason": "bad row"}])
     task.expires()

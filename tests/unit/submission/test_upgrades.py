@@ -72,7 +72,7 @@ def test_jobs_that_release_0_1_submitted_are_gone_on_with(after, milvus):
     assert keys_sent(milvus) == []
 
 
-def test_job_that_release_0_1_saw_fail_gets_its_next_key(after, milvus):
+def test_job_that_release_0_1_recorded_as_failed_gets_its_next_key(after, milvus):
     assert operator().execute(after("failed")) == "20"
     assert keys_sent(milvus) == [WITH_STORE["second_attempt"]["idempotency_keys"][1]]
 

@@ -59,7 +59,7 @@ async def test_trigger_fires_once_when_all_indexes_are_built(milvus):
     assert [sent.body["indexName"] for sent in milvus.sent] == ["a", "b", "a", "b"]
 
 
-async def test_trigger_does_not_fire_before_the_executor_has_told_of_the_deferral(milvus, time):
+async def test_trigger_does_not_fire_before_the_executor_reported_the_deferral(milvus, time):
     milvus.answers(LOAD_STATE, LOADED)
     await events(trigger())
     assert time.now == 1_000 + MIN_AGE_SECONDS

@@ -26,19 +26,19 @@ async def payloads(stream, number):
     return found
 
 
-async def looks(*found):
-    for look in found:
-        yield look
+async def polls(*found):
+    for poll in found:
+        yield poll
 
 
-async def test_import_that_completes_is_an_event_with_its_figures(milvus):
+async def test_import_that_completes_is_an_event_with_its_metrics(milvus):
     milvus.answers(LIST, listed("1"), listed("1", "2"))
     milvus.answers(DESCRIBE, {**DONE, "jobId": "2"})
     (payload,) = await payloads(MilvusImportEventTrigger("docs").run(), 1)
     assert (payload["job_id"], payload["imported_rows"], payload["database"]) == ("2", 5, "default")
 
 
-async def test_first_look_says_what_will_not_be_an_event(milvus, logged):
+async def test_first_poll_logs_what_will_not_be_an_event(milvus, logged):
     milvus.answers(LIST, listed("1", "2"), listed("1", "2", "3"))
     milvus.answers(DESCRIBE, {**DONE, "jobId": "3"})
     await payloads(MilvusImportEventTrigger("docs").run(), 1)
@@ -54,10 +54,10 @@ async def test_each_import_is_one_event(milvus):
     assert [payload["job_id"] for payload in found] == ["1", "2", "3"]
 
 
-async def test_last_of_imports_that_complete_together_is_told_apart(milvus, time):
+async def test_last_of_imports_that_complete_together_is_marked(milvus, time):
     milvus.answers(LIST, listed("1", "2", "3"))
     milvus.answers(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(looks({}, {"docs": ["1", "2", "3"]}))
+    stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls({}, {"docs": ["1", "2", "3"]}))
     times = []
     async for event in stream:
         times.append((event.payload["job_id"], time() - 1_000))
@@ -70,19 +70,19 @@ async def test_imports_into_another_collection_are_no_events(milvus):
     milvus.answers(LIST, listed("2"))
     milvus.answers(DESCRIBE, {**DONE, "jobId": "2"})
     stream = MilvusImportEventTrigger("docs").filter_shared_stream(
-        looks({"docs": []}, {"others": ["1"]}, {"others": ["1"], "docs": ["2"]})
+        polls({"docs": []}, {"others": ["1"]}, {"others": ["1"], "docs": ["2"]})
     )
     assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["2"]
 
 
-async def test_import_that_cannot_be_looked_at_is_an_event_later(milvus):
+async def test_import_that_cannot_be_described_is_an_event_later(milvus):
     milvus.answers(LIST, DOWN, listed("1"))
     milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(looks({}, {"docs": ["1"]}, {"docs": ["1"]}))
+    stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls({}, {"docs": ["1"]}, {"docs": ["1"]}))
     assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
 
 
-async def test_look_at_a_server_is_the_same_for_all_its_watchers(milvus):
+async def test_poll_of_a_server_is_shared_by_all_its_watchers(milvus):
     milvus.answers(LIST, listed("1"))
     _, arguments = MilvusImportEventTrigger("docs").serialize()
     shared = MilvusImportEventTrigger.open_shared_stream(arguments)
@@ -103,12 +103,12 @@ async def test_two_watchers_of_one_server_make_one_poll(milvus):
     milvus.answers(LIST, listed("1"), listed("1"), listed("1"))
     manager = SharedStreamManager()
     watchers = enumerate([MilvusImportEventTrigger("docs"), MilvusImportEventTrigger("images")])
-    looks = [
+    streams = [
         manager.subscribe(trigger_id=number, trigger=watcher, key=watcher.shared_stream_key())
         for number, watcher in watchers
     ]
     for _ in range(3):
-        assert [await anext(look) for look in looks] == [{"docs": ["1"]}] * 2
+        assert [await anext(stream) for stream in streams] == [{"docs": ["1"]}] * 2
     await manager.stop_all()
     assert milvus.routes == [LIST] * 3
 
@@ -128,7 +128,7 @@ async def test_store_of_two_assets_is_not_used(milvus, logged):
     milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
     watcher = MilvusImportEventTrigger("docs")
     watcher.asset_state_store = TwoAssets()
-    (payload,) = await payloads(watcher.filter_shared_stream(looks({}, {"docs": ["1"]})), 1)
+    (payload,) = await payloads(watcher.filter_shared_stream(polls({}, {"docs": ["1"]})), 1)
     assert payload["job_id"] == "1"
     assert "watch one asset only" in logged()
 
@@ -145,8 +145,8 @@ async def test_connection_that_breaks_ends_no_watcher(milvus, monkeypatch, logge
         return await opened(self)
 
     monkeypatch.setattr(MilvusAsyncHook, "__aenter__", fail_at_first)
-    polls = looks({}, *[{"docs": ["1"]}] * 3)
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls)
+    failing = polls({}, *[{"docs": ["1"]}] * 3)
+    stream = MilvusImportEventTrigger("docs").filter_shared_stream(failing)
     assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
     assert "the connection is gone" in logged()
 
@@ -168,14 +168,14 @@ async def test_store_that_fails_ends_no_watcher(milvus, logged):
     milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
     watcher = MilvusImportEventTrigger("docs")
     watcher.asset_state_store = Broken()
-    stream = watcher.filter_shared_stream(looks({}, {}, {"docs": ["1"]}, {"docs": ["1"]}))
+    stream = watcher.filter_shared_stream(polls({}, {}, {"docs": ["1"]}, {"docs": ["1"]}))
     assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
 
 
 async def test_job_that_cannot_be_described_delays_the_event_of_no_other(milvus):
     milvus.answers(LIST, listed("1", "2"))
     milvus.answers(DESCRIBE, DOWN, {**DONE, "jobId": "2"}, {**DONE, "jobId": "1"})
-    stream = MilvusImportEventTrigger("docs").filter_shared_stream(looks({}, *[{"docs": ["1", "2"]}] * 2))
+    stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls({}, *[{"docs": ["1", "2"]}] * 2))
     assert [payload["job_id"] for payload in await payloads(stream, 2)] == ["2", "1"]
 
 

@@ -29,7 +29,7 @@ async def events(trigger):
     return [event.payload async for event in trigger.run()]
 
 
-async def test_trigger_fires_once_with_the_final_figures(milvus):
+async def test_trigger_fires_once_with_the_final_metrics(milvus):
     milvus.answers(DESCRIBE, RUNNING, DONE)
     found = await events(trigger())
     assert [(event["status"], event["job_id"], event["imports"][0]["imported_rows"]) for event in found] == [
@@ -42,7 +42,7 @@ async def test_trigger_fires_once_for_a_list(milvus):
     assert [event["job_id"] for event in await events(trigger(job_id=["7", "8"]))] == [["7", "8"]]
 
 
-async def test_trigger_does_not_fire_before_the_executor_has_told_of_the_deferral(milvus, time):
+async def test_trigger_does_not_fire_before_the_executor_reported_the_deferral(milvus, time):
     milvus.answers(DESCRIBE, DONE)
     await events(trigger())
     assert time.now == 1_000 + MIN_AGE_SECONDS
@@ -51,8 +51,8 @@ async def test_trigger_does_not_fire_before_the_executor_has_told_of_the_deferra
 async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
     milvus.answers(DESCRIBE, *[RUNNING] * 10, DONE)
     await events(trigger())
-    asked = time.now
-    assert asked > 1_000 + MIN_AGE_SECONDS
+    fired = time.now
+    assert fired > 1_000 + MIN_AGE_SECONDS
     assert milvus.routes == [DESCRIBE] * 11
 
 
@@ -69,12 +69,12 @@ async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
         ([DOWN, DOWN, DONE], {}, "success"),
     ],
 )
-async def test_event_tells_how_the_wait_ended(milvus, answers, parameters, status):
+async def test_event_reports_how_the_wait_ended(milvus, answers, parameters, status):
     milvus.answers(DESCRIBE, *answers)
     assert [event["status"] for event in await events(trigger(**parameters))] == [status]
 
 
-async def test_trigger_asks_in_its_own_database(milvus, connection):
+async def test_trigger_polls_in_its_own_database(milvus, connection):
     connection(schema="maps")
     milvus.answers(DESCRIBE, DONE)
     await events(trigger(database="books"))
@@ -229,11 +229,11 @@ async def test_kill_of_a_task_that_goes_on_elsewhere_aborts_nothing(milvus, stat
     assert milvus.sent == []
 
 
-async def test_airflow_is_asked_once_beforehand_so_that_its_slow_first_answer_is_not_the_kills(milvus, monkeypatch):
-    asked = []
+async def test_slow_first_response_of_airflow_comes_before_the_kill(milvus, monkeypatch):
+    requested = []
 
     async def slow_answer(self):
-        asked.append(self.job_id)
+        requested.append(self.job_id)
         raise OSError("of no interest")
 
     monkeypatch.setattr(MilvusImportTrigger, "_task_has_ended", slow_answer)
@@ -242,7 +242,7 @@ async def test_airflow_is_asked_once_beforehand_so_that_its_slow_first_answer_is
     milvus.answers(DESCRIBE, DONE, DONE, DONE)
     for job_id, abort_on_kill in (("6", False), ("7", True), ("8", True)):
         await events(trigger(job_id=job_id, abort_on_kill=abort_on_kill))
-    assert asked == ["7"]
+    assert requested == ["7"]
 
 
 async def test_kill_that_airflow_itself_cancels_goes_on(milvus, state, monkeypatch):

@@ -1,4 +1,4 @@
-"""Imports that complete: what a look finds, and what was announced already."""
+"""Imports that complete: what a poll finds, and what was announced already."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, clock, *script):
         self.clock, self.script = clock, list(script)
-        self.opened, self.asked, self.described = 0, [], []
+        self.opened, self.requests, self.described = 0, [], []
         self.seconds = 0.0
         self.describe_seconds = {}
 
@@ -39,7 +39,7 @@ class Server:
         yield self
 
     async def list_import_records(self, collection_name):
-        self.asked.append((self.clock(), collection_name))
+        self.requests.append((self.clock(), collection_name))
         await asyncio.sleep(self.seconds)
         found = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(found, Exception):
@@ -65,17 +65,17 @@ def in_virtual_time(clock_loop):
 
 
 @pytest.fixture
-def looks(in_virtual_time):
-    """The first looks of a poll."""
+def polls(in_virtual_time):
+    """The results of the first polls."""
 
     def take(server, number, log=None, **parameters):
         async def collect():
-            poll = completions.poll(server.open_client, 10.0, log or Log(), **parameters)
+            stream = completions.poll(server.open_client, 10.0, log or Log(), **parameters)
             found = []
-            async for look in poll:
-                found.append(look)
+            async for poll in stream:
+                found.append(poll)
                 if len(found) == number:
-                    await poll.aclose()
+                    await stream.aclose()
             return found
 
         return in_virtual_time(collect())
@@ -83,42 +83,42 @@ def looks(in_virtual_time):
     return take
 
 
-def test_look_finds_what_is_completed_by_collection(clock, looks):
+def test_poll_finds_what_is_completed_by_collection(clock, polls):
     server = Server(
         clock, {"1": ("a", "Completed"), "2": ("b", "Completed"), "3": ("a", "Failed"), "4": ("a", "Pending")}
     )
-    assert looks(server, 1) == [{"a": ["1"], "b": ["2"]}]
+    assert polls(server, 1) == [{"a": ["1"], "b": ["2"]}]
 
 
-def test_looks_are_an_interval_apart(clock, looks):
+def test_polls_are_an_interval_apart(clock, polls):
     server = Server(clock, {})
-    looks(server, 4)
-    times = [time for time, _ in server.asked]
+    polls(server, 4)
+    times = [time for time, _ in server.requests]
     assert all(9 <= later - sooner <= 11 for sooner, later in pairwise(times))
 
 
-def test_slow_list_is_asked_for_less_often(clock, looks):
+def test_slow_list_is_requested_less_often(clock, polls):
     server = Server(clock, {})
     server.seconds = 2.0
-    looks(server, 3)
-    (first, _), (second, _), _ = server.asked
+    polls(server, 3)
+    (first, _), (second, _), _ = server.requests
     assert second - first == pytest.approx(20.0, abs=0.1)
 
 
-def test_trouble_is_ridden_out_and_told_once_a_minute(clock, looks):
+def test_outage_is_retried_and_logged_once_a_minute(clock, polls):
     log = Log()
     server = Server(clock, *[DOWN] * 5, {"1": ("a", "Completed")})
-    assert looks(server, 1, log) == [{"a": ["1"]}]
+    assert polls(server, 1, log) == [{"a": ["1"]}]
     assert len(log.lines) == 1
 
 
-def test_connection_is_read_anew_after_trouble(clock, looks):
+def test_connection_is_read_again_after_an_error(clock, polls):
     server = Server(clock, {}, errors.MilvusAuthError("wrong password", code=1800), {})
-    looks(server, 2)
+    polls(server, 2)
     assert server.opened == 2
 
 
-def test_connection_that_is_missing_is_waited_for(clock, looks):
+def test_connection_that_is_missing_is_waited_for(clock, polls):
     server = Server(clock, {})
     opened = server.open_client
 
@@ -130,16 +130,16 @@ def test_connection_that_is_missing_is_waited_for(clock, looks):
             yield client
 
     server.open_client = open_client
-    assert looks(server, 1) == [{}]
+    assert polls(server, 1) == [{}]
 
 
-def test_server_that_lists_only_by_collection_gives_no_look_at_all_of_them(clock, looks):
-    assert looks(Server(clock, NEEDS_A_NAME), 1) == [None]
+def test_server_that_lists_only_by_collection_gives_no_poll_of_all_of_them(clock, polls):
+    assert polls(Server(clock, NEEDS_A_NAME), 1) == [None]
 
 
-def test_collection_that_does_not_exist_yet_has_no_imports(clock, looks):
+def test_collection_that_does_not_exist_yet_has_no_imports(clock, polls):
     server = Server(clock, errors.MilvusCollectionNotFound("no", code=100), {"1": ("a", "Completed")})
-    assert looks(server, 2, collection_name="a") == [{}, {"a": ["1"]}]
+    assert polls(server, 2, collection_name="a") == [{}, {"a": ["1"]}]
 
 
 def test_only_completed_jobs_of_the_collection_are_confirmed(clock, in_virtual_time):
@@ -174,7 +174,7 @@ class Store(dict):
 
 
 @pytest.mark.parametrize("store", [None, Store()])
-async def test_what_was_completed_before_the_first_look_is_no_news(store):
+async def test_what_was_completed_before_the_first_poll_is_no_news(store):
     announced = completions.Announced(store)
     assert await announced.unannounced(["1", "2"]) == []
     assert await announced.unannounced(["1", "2", "3"]) == ["3"]

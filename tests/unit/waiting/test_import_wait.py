@@ -37,21 +37,21 @@ def drive(request, clock, clock_loop):
     def run(wait, *answers):
         script = {job_id: list(answers) for job_id in job_ids.as_list(wait.job_ids)}
 
-        def ask(job_id):
+        def describe(job_id):
             found = script[job_id].pop(0) if len(script[job_id]) > 1 else script[job_id][0]
             if isinstance(found, Exception):
                 raise found
             return found
 
         if request.param == "synchronous":
-            return import_wait.wait_for(wait, ask, sleep=clock.sleep)
+            return import_wait.wait_for(wait, describe, sleep=clock.sleep)
 
-        async def ask_later(job_id):
-            return ask(job_id)
+        async def describe_later(job_id):
+            return describe(job_id)
 
         @asynccontextmanager
         async def open_client():
-            yield SimpleNamespace(get_import_progress=ask_later)
+            yield SimpleNamespace(get_import_progress=describe_later)
 
         with asyncio.Runner(loop_factory=clock_loop) as runner:
             return runner.run(poller.watch("server", open_client, wait))
@@ -83,11 +83,11 @@ def test_failed_job_is_a_failure_with_its_reason_and_files(wait, drive, progress
 @pytest.mark.parametrize(
     ("reason", "transient"), [("import timeout", True), ("disk quota exceeded", True), ("bad row", False), ("", False)]
 )
-def test_only_some_reasons_heal_with_time(wait, drive, progress, reason, transient):
+def test_only_some_reasons_are_transient(wait, drive, progress, reason, transient):
     assert drive(wait(), progress("Failed", reason=reason))["transient"] is transient
 
 
-def test_list_with_one_failure_that_time_does_not_heal_is_not_healable(wait, progress):
+def test_list_with_one_permanent_failure_is_not_transient(wait, progress):
     found = wait(["1", "2"])
     found.record_status("1", progress("Failed", reason="import timeout"))
     found.record_status("2", progress("Failed", "2", reason="bad row"))
@@ -106,7 +106,7 @@ def test_list_of_jobs_succeeds_when_all_have(wait, clock, progress):
     assert found.event()["job_id"] == ["1", "2"]
 
 
-def test_failed_job_of_a_list_is_told_of_when_it_fails(wait, progress, log):
+def test_failed_job_of_a_list_is_logged_when_it_fails(wait, progress, log):
     wait(["1", "2"], fail_fast=False).record_status("2", progress("Failed", "2", reason="bad row"))
     assert "Import job 2 failed: bad row" in log
 
@@ -187,7 +187,7 @@ def test_not_found_counts_as_an_answer(wait, drive, progress):
     assert drive(wait(max_poll_failures=3), *answers)["status"] == "success"
 
 
-def test_refusal_that_time_does_not_heal_ends_the_wait_at_once(wait, drive, clock):
+def test_permanent_refusal_ends_the_wait_at_once(wait, drive, clock):
     event = drive(wait(), errors.MilvusAuthError("no", code=1800))
     assert (event["status"], clock.sleeps) == ("unreachable", [])
 
@@ -244,20 +244,20 @@ def test_nothing_is_logged_where_nothing_changed(wait, clock, log, progress):
     assert len(log) == 1
 
 
-def test_glimpse_in_a_list_is_logged_like_an_answer(wait, log):
+def test_summary_in_a_list_is_logged_like_a_description(wait, log):
     found = wait()
     for percent in (40, 41, 50):
         found.record_summary("1", parse_job({"jobId": "1", "state": "Importing", "progress": percent}))
     assert log == ["Import job 1: Importing, 40 %", "Import job 1: Importing, 50 %"]
 
 
-def test_glimpse_ends_no_wait(wait):
+def test_summary_ends_no_wait(wait):
     found = wait()
     found.record_summary("1", parse_job({"jobId": "1", "state": "Completed", "progress": 100}))
     assert (found.event(), found.pending) == (None, ["1"])
 
 
-def test_trouble_is_logged_once_a_minute(wait, clock, log):
+def test_failed_polls_are_logged_once_a_minute(wait, clock, log):
     found = wait()
     for _ in range(130):
         found.record_error("1", DOWN)
@@ -285,13 +285,13 @@ def test_end_of_each_job_of_a_list_is_logged(wait, log, progress):
     assert log == ["Import job 2: Completed, 100 %, 0 rows"]
 
 
-def test_summary_tells_rows_bytes_files_and_seconds(wait, drive, progress):
+def test_summary_reports_rows_bytes_files_and_seconds(wait, drive, progress):
     times = {"createTime": "2026-11-24T12:00:00Z", "completeTime": "2026-11-24T12:01:30Z"}
     event = drive(wait(), progress("Completed", importedRows=20, fileSize=1000, details=[{}], **times))
     assert event["message"] == "Import job 1 Completed: 20 rows, 1,000 bytes, 1 file(s) into c in 90 s"
 
 
-def test_young_jobs_are_looked_at_every_second_and_old_ones_every_interval(wait, clock, progress):
+def test_young_jobs_are_polled_every_second_and_old_ones_every_interval(wait, clock, progress):
     found = wait(poll_interval=10)
     found.record_status("1", progress("Importing"))
     delays = []
@@ -301,32 +301,32 @@ def test_young_jobs_are_looked_at_every_second_and_old_ones_every_interval(wait,
     assert delays == pytest.approx([1.0, 3.0, 10.0])
 
 
-def test_wait_leaves_off_when_asked_to(wait, clock, progress):
+def test_wait_returns_none_at_until(wait, clock, progress):
     assert import_wait.wait_for(wait(), lambda job_id: progress("Importing"), until=0, sleep=clock.sleep) is None
 
 
-def test_missing_job_does_not_hold_up_who_wants_to_leave_off_while_the_server_is_away(wait, clock, progress):
+def test_missing_job_does_not_delay_the_end_of_a_wait_during_an_outage(wait, clock, progress):
     script = {"1": [progress("Importing"), DOWN], "2": [GONE]}
 
-    def ask(job_id):
+    def describe(job_id):
         answer = script[job_id].pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    assert import_wait.wait_for(wait(["1", "2"]), ask, until=0, sleep=clock.sleep) is None
+    assert import_wait.wait_for(wait(["1", "2"]), describe, until=0, sleep=clock.sleep) is None
     assert script == {"1": [], "2": []}
 
 
-def test_trouble_of_the_server_ends_the_round(wait, clock):
-    asked = []
+def test_server_error_ends_the_round(wait, clock):
+    described = []
 
-    def ask(job_id):
-        asked.append(job_id)
+    def describe(job_id):
+        described.append(job_id)
         raise DOWN
 
-    import_wait.wait_for(wait(["1", "2", "3"]), ask, until=0, sleep=clock.sleep)
-    assert asked == ["1"]
+    import_wait.wait_for(wait(["1", "2", "3"]), describe, until=0, sleep=clock.sleep)
+    assert described == ["1"]
 
 
 def test_every_event_is_plain_json(wait, drive, progress):

@@ -34,5 +34,5 @@ def test_job_that_nobody_knows_is_unknown():
 
 @given(st.sampled_from(["Pending", "Importing", "Uncommitted", "Completed", "Failed"]), st.integers(), st.integers())
 def test_percent_and_rows_never_decide(state, percent, rows):
-    figures = {"progress": percent, "importedRows": rows, "totalRows": rows}
-    assert outcome(parse_progress({"state": state, **figures})) is outcome(parse_progress({"state": state}))
+    counts = {"progress": percent, "importedRows": rows, "totalRows": rows}
+    assert outcome(parse_progress({"state": state, **counts})) is outcome(parse_progress({"state": state}))

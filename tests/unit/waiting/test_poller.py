@@ -1,4 +1,4 @@
-"""One loop for all waits on a server: what it asks, and whom trouble touches."""
+"""One loop for all waits on a server: what it requests, and which waits an error concerns."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ REFUSED = errors.MilvusServerError("no such parameter", code=1802)
 
 
 class Server:
-    """Jobs by id, each with the time at which it ends; counts what it is asked."""
+    """Jobs by id, each with the time at which it ends; counts the requests it gets."""
 
     def __init__(self, clock):
         self.clock = clock
@@ -161,7 +161,7 @@ def test_jobs_that_are_too_young_to_be_listed_are_listed_later(run, server, cloc
     assert len(server.listed) > 10
 
 
-def test_list_that_is_refused_is_not_asked_for_again(run, server):
+def test_list_that_is_refused_is_not_requested_again(run, server):
     server.list_error = REFUSED
     events = run(many(20))
     assert {event["status"] for event, _ in events.values()} == {"success"}
@@ -191,10 +191,10 @@ def test_one_list_serves_those_who_came_at_other_times(server, clock, clock_loop
     assert len(grown_up) <= 250 / 4.5 + 1
 
 
-def test_running_job_is_told_of_once_a_minute(run, server):
+def test_running_job_is_logged_once_a_minute(run, server):
     class Lines(list):
-        def info(self, line, job_id, *figures):
-            self.append((job_id, figures))
+        def info(self, line, job_id, *values):
+            self.append((job_id, values))
 
         warning = info
 
@@ -216,7 +216,7 @@ def test_job_that_the_server_stumbles_over_holds_nobody_up(run, server):
     assert [event["status"] for event, _ in events.values()] == ["unreachable", "success", "success"]
 
 
-def test_server_that_is_down_is_asked_seldom_and_served_within_an_interval(run, server, clock):
+def test_server_that_is_down_is_polled_seldom_and_served_within_an_interval(run, server, clock):
     server.down = (clock() + 20, clock() + 80)
     events = run(many(1_000, seconds=40.0))
     assert {event["status"] for event, _ in events.values()} == {"success"}
@@ -252,7 +252,7 @@ def test_one_client_serves_all_and_is_closed_by_the_last(run, server):
     assert (server.opened, server.closed) == (1, 1)
 
 
-def test_job_that_ended_is_not_asked_for_again_while_its_waiter_waits_for_others(server, clock, clock_loop):
+def test_job_that_ended_is_not_polled_again_while_its_wait_goes_on(server, clock, clock_loop):
     server.ends = {job_id: clock() + 20.0 + 20.0 * int(job_id) for job_id in many(8)}
     wait = ImportWait(list(server.ends), poll_interval=5.0, clock=clock)
     with asyncio.Runner(loop_factory=clock_loop) as runner:
@@ -261,7 +261,7 @@ def test_job_that_ended_is_not_asked_for_again_while_its_waiter_waits_for_others
     assert [server.described.count(job_id) for job_id in "012"] == [1, 1, 1]
 
 
-def test_waiter_that_is_cancelled_disturbs_no_other(server, clock, clock_loop):
+def test_cancelled_wait_disturbs_no_other(server, clock, clock_loop):
     server.ends = {"1": clock() + 60, "2": clock() + 60}
 
     async def leave():
@@ -276,7 +276,7 @@ def test_waiter_that_is_cancelled_disturbs_no_other(server, clock, clock_loop):
     assert server.closed == 1
 
 
-def test_client_that_cannot_be_opened_fails_every_waiter(clock, clock_loop):
+def test_client_that_cannot_be_opened_fails_every_wait(clock, clock_loop):
     @asynccontextmanager
     async def open_client():
         raise ValueError("no host")
@@ -292,7 +292,7 @@ def test_client_that_cannot_be_opened_fails_every_waiter(clock, clock_loop):
         assert [str(error) for error in runner.run(two())] == ["no host", "no host"]
 
 
-def test_refused_credentials_are_read_anew(run, server, clock):
+def test_refused_credentials_are_read_again(run, server, clock):
     class Expired(dict):
         def __contains__(self, job_id):
             return server.opened < 2 and clock() > 1_000 + poller.MIN_CREDENTIALS_AGE_SECONDS

@@ -1,4 +1,4 @@
-"""The wait until something is ready: how it ends, and when it looks again."""
+"""The wait until something is ready: how it ends, and when it polls again."""
 
 from types import SimpleNamespace
 
@@ -23,17 +23,17 @@ def wait(clock):
     return make
 
 
-def looks(*answers):
-    """Asks in turn; the last answer is repeated."""
-    left = list(answers)
+def polls(*responses):
+    """Gives these responses in turn; the last one is repeated."""
+    left = list(responses)
 
-    def ask():
+    def poll():
         found = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(found, Exception):
             raise found
         return found
 
-    return ask
+    return poll
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def looks(*answers):
     ],
 )
 def test_wait_ends_with_what_was_seen(wait, clock, answers, status, words):
-    event = wait_for(wait(max_poll_failures=3), looks(*answers), sleep=clock.sleep)
+    event = wait_for(wait(max_poll_failures=3), polls(*answers), sleep=clock.sleep)
     assert (event["status"], words in event["message"]) == (status, True), event
 
 
 def test_all_parts_must_be_ready(wait, clock):
-    asked = looks([LOADED, index("InProgress")], [LOADED, index("Finished")])
-    event = wait_for(wait(), asked, sleep=clock.sleep)
+    scripted = polls([LOADED, index("InProgress")], [LOADED, index("Finished")])
+    event = wait_for(wait(), scripted, sleep=clock.sleep)
     assert [state["state"] for state in event["states"]] == ["Loaded", "Finished"]
     assert len(clock.sleeps) == 1
 
@@ -66,21 +66,21 @@ def test_one_failed_part_ends_the_wait_for_the_others(wait):
 
 
 def test_deadline_ends_the_wait_with_what_was_seen_last(wait, clock):
-    event = wait_for(wait(deadline=clock.now + 30), looks([LOADING]), sleep=clock.sleep)
+    event = wait_for(wait(deadline=clock.now + 30), polls([LOADING]), sleep=clock.sleep)
     assert (event["status"], "Loading, 40 %" in event["message"], clock.now) == ("timeout", True, 1_030)
 
 
 def test_deadline_of_a_server_that_never_answered_says_so(wait, clock):
-    event = wait_for(wait(deadline=clock.now + 30), looks(MilvusConnectionError("down")), sleep=clock.sleep)
+    event = wait_for(wait(deadline=clock.now + 30), polls(MilvusConnectionError("down")), sleep=clock.sleep)
     assert (event["status"], "no poll has succeeded" in event["message"]) == ("timeout", True)
 
 
 def test_wait_that_is_left_off_has_no_event(wait, clock, package_clock):
-    assert wait_for(wait(), looks([LOADING]), until=clock.now + 5, sleep=clock.sleep) is None
+    assert wait_for(wait(), polls([LOADING]), until=clock.now + 5, sleep=clock.sleep) is None
     assert clock.now <= 1_005
 
 
-def test_young_wait_looks_every_second_and_an_old_one_every_poll_interval(wait, clock):
+def test_young_wait_polls_every_second_and_an_old_one_every_poll_interval(wait, clock):
     found = wait(poll_interval=10)
     found.record_status([LOADING])
     assert found.delay() == 1
@@ -88,7 +88,7 @@ def test_young_wait_looks_every_second_and_an_old_one_every_poll_interval(wait, 
     assert found.delay() == 10
 
 
-def test_trouble_backs_off_and_heeds_what_the_server_asks_for(wait):
+def test_failed_polls_back_off_and_honour_retry_after(wait):
     found = wait()
     found.record_error(MilvusConnectionError("down"))
     assert found.delay() == 1
@@ -96,7 +96,7 @@ def test_trouble_backs_off_and_heeds_what_the_server_asks_for(wait):
     assert found.delay() == 45
 
 
-def test_what_is_seen_again_and_again_is_told_once(wait):
+def test_unchanged_status_is_logged_once(wait):
     lines = []
     found = wait(log=SimpleNamespace(info=lambda text, *arguments: lines.append(text % arguments)))
     for _ in range(5):
