@@ -21,6 +21,12 @@ SHORTEST_PART = 4
 LONGEST_WORD = 16
 _ESCAPE_LETTERS = {"\t": "t", "\r": "r", "\n": "n", "\f": "f", "\b": "b"}
 _CORE = re.compile("[A-Za-z0-9]+")
+# What begins an escape of a letter or a digit, and such an escape: of JSON, Python, URLs or HTML.
+_MARKERS = ("\\u", "\\x", "%", "&#")
+_ESCAPED = re.compile(
+    r"[\\%&](?:(?:(?<=%)|(?<=(?<!\\)\\)\\*+(?:u00|x))([3-7][0-9A-Fa-f])"
+    r"|(?<=&)#(?:[xX]0*+([3-7][0-9A-Fa-f])|0*+([0-9]{2,3}+));?)"
+)
 _ALONE_LEFT = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
 _ALONE_RIGHT = "(?![A-Za-z0-9])"
 
@@ -47,21 +53,31 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without any secret."""
-        return self._in_text.sub(MASK, text) if self._has_core(text) else text
+        return self._redacted(text, self._in_text)
 
     def name(self, text: str) -> str:
         """A name of a job, a collection or a file without secrets.
 
         By it jobs are recognised, so a password that is an ordinary word stays: it discloses nothing there.
         """
-        return self._in_name.sub(MASK, text) if self._has_core(text) else text
+        return self._redacted(text, self._in_name)
 
     def may_occur(self, text: str) -> bool:
         """Whether a secret may occur in a JSON text, in which any character can be escaped."""
-        return bool(self.secrets) and ("\\u" in text or self._has_core(text))
+        return bool(self.secrets) and (_may_have_escapes(text) or self._has_core(text))
+
+    def _redacted(self, text: str, pattern: re.Pattern[str]) -> str:
+        if self._has_core(text):
+            text = pattern.sub(MASK, text)
+        if self.secrets and _may_have_escapes(text):
+            unescaped = _ESCAPED.sub(_unescaped, text)
+            # Without a secret the text stays as it was written.
+            if unescaped != text and self._has_core(unescaped) and pattern.search(unescaped):
+                return pattern.sub(MASK, unescaped)
+        return text
 
     def _has_core(self, text: str) -> bool:
-        # Letters and digits are escaped by nobody but JSON encoders, so that this quick search misses nothing.
+        # A quick search, which misses only letters and digits that are escaped.
         return any(core in text for core in self._cores)
 
 
@@ -87,6 +103,17 @@ def _base64(token: str) -> set[str]:
     return {encode(token.encode()).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode)}
 
 
+def _may_have_escapes(text: str) -> bool:
+    return any(marker in text for marker in _MARKERS)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """The letter or digit that is escaped; anything else stays, as patterns know its escapes."""
+    hexadecimal, html_hexadecimal, html_decimal = escape.groups()
+    character = chr(int(html_decimal) if html_decimal else int(hexadecimal or html_hexadecimal, 16))
+    return character if character.isascii() and character.isalnum() else escape[0]
+
+
 def _is_word(secret: str) -> bool:
     return len(secret) < LONGEST_WORD and (secret.isalpha() or secret.isdigit())
 
@@ -98,7 +125,9 @@ def _pattern(secrets: Iterable[str]) -> re.Pattern[str]:
 
 
 def _one(secret: str) -> str:
-    pattern = "".join(map(_character, secret))
+    # Within a run of backslashes the search begins once, or it would take hours for a long one.
+    first = _character(secret[0]).replace(r"\\*", r"(?<!\\)\\*").replace(r"\\+", r"(?<!\\)\\+")
+    pattern = first + "".join(map(_character, secret[1:]))
     if len(secret) < SHORTEST_PART:
         return f"{_ALONE_LEFT}{pattern}{_ALONE_RIGHT}"
     # A number may be a part of a job's id.

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import traceback
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ ESCAPED = [
 
 def leaks(text):
     """The parts of the password that a text holds, in whatever escape."""
+    text = re.sub(r"\\+u([0-9a-f]{4})", lambda escape: chr(int(escape[1], 16)), text)
     plain = text.replace("\\", "").replace("u0026", "&").replace("%26", "&").replace("%2F", "/").replace("%22", '"')
     return [part for part in (PASSWORD, base64.b64encode(TOKEN.encode()).decode()) if part in plain]
 

@@ -54,6 +54,45 @@ def test_secret_is_replaced_in_every_escape(secret, escape):
     assert Redactor([secret]).text(text) == "you sent '***' to us"
 
 
+def each(form):
+    return lambda text: "".join(form.format(ord(character)) for character in text)
+
+
+ESCAPES_OF_ALL = [
+    each("\\u{:04x}"),
+    each("\\u{:04X}"),
+    each("\\\\\\u{:04x}"),
+    each("\\x{:02x}"),
+    each("%{:02X}"),
+    each("&#x{:x};"),
+    each("&#{};"),
+    each("&#0{};"),
+    lambda text: text[:4] + each("\\u{:04x}")(text[4:]),
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPES_OF_ALL)
+@pytest.mark.parametrize("secret", ["root:Milvus", 's3cr&t/k"y', "0123abcdXYZ.token_~"])
+def test_secret_is_replaced_where_letters_and_digits_are_escaped(secret, escape):
+    redactor = Redactor([secret])
+    text = f"you sent {escape(secret)} to us"
+    assert [secret[-4:] in redactor.text(text), "***" in redactor.text(text)] == [False, True]
+    assert escape(secret)[-6:] not in redactor.text(text)
+    assert redactor.may_occur(json.dumps(text))
+
+
+@pytest.mark.parametrize("text", ["a\\u0062c.parquet", "50%61", "&#97;", "C:\\x61"])
+def test_escapes_stay_where_there_is_no_secret(text):
+    redactor = Redactor(["s3cr&t"])
+    assert (redactor.text(text), redactor.name(text)) == (text, text)
+
+
+@pytest.mark.parametrize("secret", ['"s3cret"', "\\s3cret", "s3cret\\"])
+def test_long_run_of_backslashes_is_searched_once(secret):
+    text = "s3cret " + "\\" * 200_000 + "u"
+    assert Redactor([secret]).text(f"{text} {secret}").endswith("***")
+
+
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=8).filter(lambda secret: not secret.isdigit()))
 def test_any_long_secret_is_replaced(secret):
     for form in (secret, quote(secret), json.dumps(secret)[1:-1]):
