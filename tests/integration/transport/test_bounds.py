@@ -56,6 +56,7 @@ FLOODS = {
     "headers": flood(JSON_HEADERS, b"X-More: x\r\n"),
     "header": flood(JSON_HEADERS + b"X-More: ", b"x" * 1000),
     "continue": flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "early hints": flood(b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
     "body": flood(JSON_HEADERS + b"Content-Length: 1000000000\r\n\r\n", b" " * 1000),
     "chunks": flood(CHUNKED, b"3e8\r\n" + b" " * 1000 + b"\r\n"),
     "tiny chunks": flood(CHUNKED, b"1\r\n \r\n"),
@@ -99,6 +100,14 @@ async def test_flood_is_an_error(reach, call, behave):
     reach(behave, extra={"timeout": 3})
     with pytest.raises(errors.MilvusError):
         await call(DESCRIBE)
+
+
+@pytest.mark.parametrize("name", ["continue", "early hints"])
+async def test_flood_of_informational_responses_is_given_up_early(reach, name):
+    reach(FLOODS[name], extra={"timeout": 60})
+    with pytest.raises(errors.MilvusConnectionError, match="more than 256,000 bytes before its body"):
+        async with MilvusAsyncHook("milvus_default") as hook:
+            await hook.call(DESCRIBE)
 
 
 def test_wait_for_an_import_ends_in_time_before_a_trickling_server(reach):
