@@ -16,6 +16,8 @@ SMALL_BODY = 64_000
 # So many chunks may be of any size; a server that sends more of them with a few bytes each wastes its reader's time.
 MAX_CHUNKS = 10_000
 MIN_CHUNK = 64
+# Bytes that are decompressed at a time.
+PIECE_SIZE = 256_000
 
 
 class Body:
@@ -59,21 +61,25 @@ class Body:
 
         :raises MilvusProtocolError: where it cannot be decompressed, or is too large then.
         """
-        body, self._chunks = b"".join(self._chunks), []
+        chunks, self._chunks = self._chunks, []
         if self._encoding in ("", "identity"):
-            return body
+            return b"".join(chunks)
         if self._encoding not in ("gzip", "x-gzip"):
             raise MilvusProtocolError(f"the response has a Content-Encoding other than {ACCEPT_ENCODING}")
-        decompress = zlib.decompressobj(wbits=31)
+        decompressor, decoded = zlib.decompressobj(wbits=31), bytearray()
         try:
-            decoded = decompress.decompress(body, self._limit + 1)
+            for chunk in chunks:
+                # Piece by piece, as zlib would take twice the memory of what it returns.
+                while chunk and not decompressor.eof and len(decoded) <= self._limit:
+                    decoded += decompressor.decompress(chunk, PIECE_SIZE)
+                    chunk = decompressor.unconsumed_tail
         except zlib.error as error:
             raise MilvusProtocolError(f"the response is no valid gzip: {error}") from None
         if len(decoded) > self._limit:
             self._too_large()
-        elif not decompress.eof and not self._is_error:
+        elif not decompressor.eof and not self._is_error:
             raise MilvusProtocolError("the response ends in the middle of its gzip data")
-        return decoded
+        return bytes(decoded)
 
     def _too_large(self) -> bool:
         """``False`` for an error, of which enough is there."""
