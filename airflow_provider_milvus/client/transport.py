@@ -6,7 +6,7 @@ import asyncio
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
@@ -76,10 +76,13 @@ class Transport:
         return request.encode(**where)
 
     def _exchange(self, request: Request[T], timeout: float) -> Exchange:
-        # Kept for the life of the transport: a later response may quote the keys of an earlier request.
-        if self.redactor.add(request.secrets):
-            self.mask()
+        self.add_secrets(request.secrets)
         return Exchange(timeout, self.redactor)
+
+    def add_secrets(self, secrets: Iterable[str]) -> None:
+        """Redact and mask these from now on as well, as any later response may quote them."""
+        if self.redactor.add(secrets):
+            self.mask()
 
     def mask(self) -> None:
         """Let Airflow mask this connection's secrets in every log."""

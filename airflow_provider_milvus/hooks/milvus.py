@@ -237,7 +237,9 @@ class MilvusHook(CollectionCalls, BaseHook):
             raise ValueError(f"storage_conn_id={storage_conn_id!r} goes with object_urls, which are not given")
 
     def storage_fields(self, storage_conn_id: str | None) -> dict[str, str]:
-        """Zilliz Cloud: the keys of the object storage as fields of a create request. They are secrets.
+        """Zilliz Cloud: the keys of the object storage as fields of a create request.
+
+        They are secrets: from now on this hook redacts them in all that the server says, and Airflow masks them.
 
         :raises ValueError: where the connection has no keys, or keys that cannot be right; it quotes none.
         """
@@ -259,7 +261,9 @@ class MilvusHook(CollectionCalls, BaseHook):
             )
         for (name, value), field in zip(keys.items(), ("login", "password", "token"), strict=True):
             fields.check_secret(value, f"{field} ({name})", whose)
-        return {name: str(value) for name, value in keys.items() if value}
+        found = {name: str(value) for name, value in keys.items() if value}
+        self._transport.add_secrets(found.values())
+        return found
 
     # -- the connection ------------------------------------------------------------------------------------------
 

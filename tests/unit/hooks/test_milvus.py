@@ -51,6 +51,19 @@ def test_keys_of_the_object_storage_go_out_in_the_body_alone(milvus, connection,
     assert "t0ken" not in elsewhere
 
 
+def test_keys_of_the_object_storage_are_redacted_as_soon_as_they_are_read(milvus, connection, monkeypatch, mocker):
+    mask = mocker.patch("airflow.providers.common.compat.sdk.mask_secret")
+    connection(extra={"cluster_id": "in03-1"})
+    storage = {"conn_type": "aws", "login": "access-key", "password": "s3cret-key"}
+    monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps(storage))
+    milvus.answers(LIST, failure(1100, "you are access-key with s3cret-key"))
+    hook = MilvusHook()
+    hook.storage_fields("storage")
+    with pytest.raises(errors.MilvusServerError, match=r"you are \*\*\* with \*\*\*"):
+        hook.list_import_jobs()
+    assert {call.args[0] for call in mask.call_args_list} >= {"access-key", "s3cret-key"}
+
+
 @pytest.mark.parametrize("keys", [{}, {"login": "access"}, {"password": "s3cret"}])
 def test_storage_connection_without_keys_is_refused(milvus, connection, monkeypatch, keys):
     connection(extra={"cluster_id": "in03-1"})
