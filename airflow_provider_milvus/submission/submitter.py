@@ -56,8 +56,8 @@ LIST_INTERVAL_SECONDS = 2.0
 # an empty list proves nothing.
 JOB_RETENTION_SECONDS = 3 * 3600.0 - 2 * CREATE_TIMEOUT_SECONDS
 CLOCK_SKEW_SECONDS = 5.0
-# A server that responds to so many keys with jobs from before is not to be believed.
-MAX_KEYS_OF_OTHER_LOADS = 20
+# A server that responds to so many keys with jobs from before is not to be believed, and may load the rows each time.
+MAX_KEYS_OF_OTHER_LOADS = 3
 
 
 class Client(Protocol):
