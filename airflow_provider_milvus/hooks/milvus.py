@@ -239,7 +239,7 @@ class MilvusHook(CollectionCalls, BaseHook):
     def storage_fields(self, storage_conn_id: str | None) -> dict[str, str]:
         """Zilliz Cloud: the keys of the object storage as fields of a create request.
 
-        They are secrets: from now on this hook redacts them in all that the server says, and Airflow masks them.
+        They are secrets: from now on this hook redacts them in all that the server sends, and Airflow masks them.
 
         :raises ValueError: where the connection has no keys, or keys that cannot be right; it quotes none.
         """
