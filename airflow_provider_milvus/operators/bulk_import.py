@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_milvus import rest, waiting
@@ -255,6 +256,9 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
 
         :param jobs: the ids of the load's jobs, and the final progress of those that were not waited for.
         """
+        # The server may quote the keys of the submit. Where they cannot be read any more, the job goes on all the same.
+        with suppress(Exception):
+            self.hook.storage_fields(self.storage_conn_id)
         event = read_event(event)
         self._jobs = JobResults.resumed(jobs, event["imports"])
         for line in waiting.event.failed_file_lines(event):

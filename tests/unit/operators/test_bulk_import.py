@@ -529,6 +529,21 @@ def test_storage_keys_are_redacted_in_the_list_before_the_create(
         task.execute(context)
 
 
+def test_keys_of_the_object_storage_are_redacted_after_a_deferral(context, milvus, connection, monkeypatch):
+    connection(extra={"cluster_id": "in03-1"})
+    monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
+    milvus.answers(DESCRIBE, (200, json.dumps({"code": 1100, "message": "denied for s3cret"})))
+    task = operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="storage", two_phase=True)
+    with pytest.raises(errors.MilvusServerError, match=r"denied for \*\*\*"):
+        task.execute_complete(context, event(target_state="Uncommitted"))
+
+
+def test_storage_connection_that_is_gone_does_not_fail_a_completed_job(context, connection):
+    connection(extra={"cluster_id": "in03-1"})
+    task = operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="nowhere")
+    assert task.execute_complete(context, event()) == "7"
+
+
 def test_record_holds_no_secret(context, milvus, connection, monkeypatch):
     connection(extra={"cluster_id": "in03-1"})
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
