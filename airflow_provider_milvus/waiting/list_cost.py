@@ -18,6 +18,8 @@ from airflow_provider_milvus.waiting.backoff import MIN_POLL_INTERVAL
 LIST_SHARE = 0.05
 # In these steps the event loop counts the time that it was free in.
 TICK_SECONDS = 0.02
+# A list that was refused is requested again after so many seconds.
+REFUSED_LIST_SECONDS = 300.0
 
 T = TypeVar("T")
 
@@ -82,6 +84,15 @@ class ListPace:
         # The cheapest of the last ones counts, since what else runs on a machine makes the others dearer.
         self._costs: deque[float] = deque(maxlen=3)
         self._began = self._ended = 0.0
+        self._refused_until: dict[str | None, float] = {}
+
+    def refuse(self, collection_name: str | None, now: float) -> None:
+        """Record that the server refuses to list the jobs of a collection, or of all, or lists none of ours."""
+        self._refused_until[collection_name] = now + REFUSED_LIST_SECONDS
+
+    def is_refused(self, collection_name: str | None, now: float) -> bool:
+        """Whether this list is not to be requested now, since it was refused not long ago."""
+        return now < self._refused_until.get(collection_name, 0.0)
 
     def record(self, began: float, ended: float, cost: float) -> None:
         """Record a list: when it was requested, when it had been read, and what it cost."""

@@ -37,8 +37,6 @@ MIN_GAP_SECONDS = backoff.MIN_POLL_INTERVAL
 MAX_BLOCKING_SECONDS = 0.02
 # Progress lines of all jobs together; each costs as much CPU as ten jobs of a list.
 MAX_LOG_LINES_PER_SECOND = 40
-# A list that was refused is requested again after so many seconds.
-REFUSED_LIST_SECONDS = 300.0
 # A list that takes longer goes on beside descriptions of some of its jobs.
 SLOW_LIST_SECONDS = 5.0
 DESCRIBED_BESIDE_LIST = 100
@@ -98,7 +96,6 @@ class Poller:
         self._subscribers: dict[Subscriber, None] = {}
         self._jobs: dict[str, PolledJob] = {}
         self._suspects: set[str] = set()
-        self._refused: dict[str | None, float] = {}
         self._pace = ListPace()
         self._slow_list: asyncio.Task[Records] | None = None
         self._outage = backoff.Backoff(clock=self._loop.time)
@@ -199,7 +196,7 @@ class Poller:
         job_ids = dict.fromkeys(job_id for subscriber in due for job_id in subscriber.wait.pending)
         to_describe: Iterable[str] = job_ids
         error: MilvusError | None = None
-        if len(job_ids) > MAX_DESCRIBED and not self._is_refused(scope := self._scope(job_ids)):
+        if len(job_ids) > MAX_DESCRIBED and not self._pace.is_refused(scope := self._scope(job_ids), now):
             poll_interval = min(subscriber.wait.poll_interval for subscriber in due)
             if now < (paced := self._pace.next_time(poll_interval)) and not self._slow_list:
                 self._next = paced
@@ -219,7 +216,7 @@ class Poller:
                     error, to_describe = found, ()
                     await self._record_errors(job_ids, found)
                 else:
-                    self._refuse(scope)
+                    self._pace.refuse(scope, self._last)
         error = await self._describe(pool, to_describe) or error
         if self._is_stale:
             raise _StaleClient
@@ -245,17 +242,11 @@ class Poller:
         """The collection to list the jobs of, where they are all of one, else ``None`` for all collections."""
         names = {self._jobs[job_id].collection for job_id in job_ids if job_id in self._jobs}
         name = names.pop() if len(names) == 1 else None
-        return None if self._is_refused(name) else name or None
+        return None if self._pace.is_refused(name, self._last) else name or None
 
     def _was_found(self, job_id: str) -> bool:
         """Whether a job is known to exist; one that was just created may not be listed yet."""
         return job_id in self._jobs and self._jobs[job_id].collection != ""
-
-    def _refuse(self, scope: str | None) -> None:
-        self._refused[scope] = self._loop.time() + REFUSED_LIST_SECONDS
-
-    def _is_refused(self, scope: str | None) -> bool:
-        return self._loop.time() < self._refused.get(scope, 0.0)
 
     async def _read(self, scope: str | None, records: Records, due: Iterable[str]) -> list[str]:
         """Report to all subscribers what a list has; the ids of the jobs that have to be described."""
@@ -268,7 +259,7 @@ class Poller:
             if job and record is not None and self._compare(job_id, job, record, now):
                 doubtful.append(job_id)
         if not any(job_id in records for job_id in due) and any(map(self._was_found, due)):
-            self._refuse(scope)  # these credentials see nothing of it, or it is another database's
+            self._pace.refuse(scope, self._last)  # these credentials see nothing of it, or it is another database's
         return doubtful
 
     def _compare(self, job_id: str, job: PolledJob, record: Mapping[str, Any], now: float) -> bool:

@@ -518,9 +518,7 @@ def test_missing_storage_connection_is_refused_before_a_submit_is_recorded(conte
     assert RECORD not in context["task_state_store"]
 
 
-def test_storage_keys_are_redacted_in_the_list_before_the_create(
-    context, milvus, connection, monkeypatch
-):
+def test_storage_keys_are_redacted_in_the_list_before_the_create(context, milvus, connection, monkeypatch):
     connection(extra={"cluster_id": "in03-1"})
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
     milvus.answers(LIST, (200, json.dumps({"code": 1100, "message": "denied for s3cret"})))

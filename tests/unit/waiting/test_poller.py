@@ -170,7 +170,7 @@ def test_list_that_is_refused_is_not_requested_again(run, server):
 
 def test_list_that_was_refused_is_tried_again_after_some_minutes(run, server):
     server.list_error = REFUSED
-    run(many(20, seconds=2 * poller.REFUSED_LIST_SECONDS + 60))
+    run(many(20, seconds=2 * list_cost.REFUSED_LIST_SECONDS + 60))
     assert 3 <= len(server.listed) <= 6
 
 
