@@ -237,7 +237,7 @@ async def events(trigger):
         ("403:describe:after=1", "MilvusImportUnreachable"),
         ("html:describe:after=1", "MilvusImportUnreachable"),
         ("stuck:describe:after=1", "MilvusImportTimeout"),
-        ("refused", "no answer from"),
+        ("refused", "no response from"),
         ("echo", "forbidden"),
     ],
     ids=["success", "403", "page", "403-later", "page-later", "timeout", "refused", "echo"],
