@@ -107,4 +107,4 @@ def assert_aborted(run, job):
     deadline = time.monotonic() + SECONDS_TO_ABORT
     while job()["state"] != "Failed" and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert job().get("reason") == "import job aborted by user", run.report()
+    assert job().get("reason") == "aborted by user", run.report()
