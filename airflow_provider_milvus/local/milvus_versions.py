@@ -3,7 +3,7 @@
 https://milvus.io/docs/release_notes.md
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, UNTIL_2_5, FileRules
 
@@ -53,46 +53,22 @@ class Version:
 
 
 NEWEST = "3.0"
+_2_5 = Version(
+    number=(2, 5),
+    create_time=False,
+    extensions=(".json", ".parquet", ".csv", ".npy"),
+    files=UNTIL_2_5,
+    two_phase=False,
+    idempotency_keys=False,
+    guarded_jobs=False,
+    search_by_ids=False,
+    retention=3 * HOUR,
+)
+_2_4 = replace(_2_5, number=(2, 4), extensions=(".json", ".parquet", ".npy"), timeout_is_json=False)
 VERSIONS = {
-    "2.4.0": Version(
-        number=(2, 4),
-        describe=False,
-        success_code=200,
-        job_id_key="jobID",
-        create_time=False,
-        list_needs_collection=True,
-        extensions=(".json", ".parquet", ".npy"),
-        files=UNTIL_2_5,
-        two_phase=False,
-        idempotency_keys=False,
-        guarded_jobs=False,
-        timeout_is_json=False,
-        search_by_ids=False,
-        retention=3 * HOUR,
-    ),
-    "2.4": Version(
-        number=(2, 4),
-        create_time=False,
-        extensions=(".json", ".parquet", ".npy"),
-        files=UNTIL_2_5,
-        two_phase=False,
-        idempotency_keys=False,
-        guarded_jobs=False,
-        timeout_is_json=False,
-        search_by_ids=False,
-        retention=3 * HOUR,
-    ),
-    "2.5": Version(
-        number=(2, 5),
-        create_time=False,
-        extensions=(".json", ".parquet", ".csv", ".npy"),
-        files=UNTIL_2_5,
-        two_phase=False,
-        idempotency_keys=False,
-        guarded_jobs=False,
-        search_by_ids=False,
-        retention=3 * HOUR,
-    ),
+    "2.4.0": replace(_2_4, describe=False, success_code=200, job_id_key="jobID", list_needs_collection=True),
+    "2.4": _2_4,
+    "2.5": _2_5,
     "2.6": Version(number=(2, 6), two_phase=False, idempotency_keys=False, retention=3 * HOUR),
     NEWEST: Version(number=(3, 0)),
     "3.1-dev": Version(number=(3, 1), system_errors=True, reads_at_submit=True, assigns_id_range=True),
