@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
 from airflow_provider_milvus import airflow_compat, rest, waiting
 from airflow_provider_milvus.client.diagnosis import diagnosis
@@ -245,23 +246,9 @@ class MilvusHook(CollectionCalls, BaseHook):
         """
         if storage_conn_id is None:
             return {}
-        from airflow_provider_milvus.client import extra as fields
+        from airflow_provider_milvus.client.storage_keys import storage_keys
 
-        connection, whose = self.get_connection(storage_conn_id), f"the connection {storage_conn_id!r}"
-        extra = fields.read(connection, what=whose)
-        keys = {
-            "accessKey": connection.login,
-            "secretKey": connection.password,
-            "token": extra.get("token") or extra.get("aws_session_token"),
-        }
-        if not (keys["accessKey"] and keys["secretKey"]):
-            raise ValueError(
-                f"{whose} needs the object storage's access key as login and its secret key as password; leave "
-                f"storage_conn_id out for objects that anybody may read"
-            )
-        for (name, value), field in zip(keys.items(), ("login", "password", "token"), strict=True):
-            fields.check_secret(value, f"{field} ({name})", whose)
-        found = {name: str(value) for name, value in keys.items() if value}
+        found = storage_keys(self.get_connection(storage_conn_id), storage_conn_id)
         self._transport.add_secrets(found.values())
         return found
 
@@ -294,11 +281,14 @@ class MilvusAsyncHook:
 
     :param milvus_conn_id: a connection of the type ``milvus``.
     :param database: instead of the connection's database.
+    :param storage_conn_id: Zilliz Cloud: the connection whose keys an import was created with, which are redacted in
+        all that the server sends.
     """
 
-    def __init__(self, milvus_conn_id: str, database: str | None = None) -> None:
+    def __init__(self, milvus_conn_id: str, database: str | None = None, storage_conn_id: str | None = None) -> None:
         self.milvus_conn_id = milvus_conn_id
         self.database = database
+        self.storage_conn_id = storage_conn_id
 
     async def __aenter__(self) -> MilvusAsyncHook:
         from airflow_provider_milvus.client.transport import HttpxTransport
@@ -307,7 +297,16 @@ class MilvusAsyncHook:
         # Reading CA bundles blocks for tens of milliseconds, too long for a loop that serves a thousand triggers.
         self._transport = await asyncio.to_thread(HttpxTransport, self.settings)
         self._transport.mask()
+        if self.storage_conn_id is not None:
+            await self._redact_storage_keys(self.storage_conn_id)
         return self
+
+    async def _redact_storage_keys(self, conn_id: str) -> None:
+        from airflow_provider_milvus.client.storage_keys import storage_keys
+
+        # A connection that was removed after the submit, or changed, ends no wait.
+        with suppress(AirflowException, ValueError):
+            self._transport.add_secrets(storage_keys(await _connection(conn_id), conn_id).values())
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._transport.client.aclose()
@@ -338,15 +337,21 @@ class MilvusAsyncHook:
         return await self._transport.call(request)
 
 
-async def _settings(conn_id: str, database: str | None) -> ClientSettings:
-    from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+async def _connection(conn_id: str) -> Any:
+    from airflow.providers.common.compat.connection import get_async_connection
     from asgiref.sync import sync_to_async
+
+    try:
+        return await get_async_connection(conn_id)
+    except AirflowNotFoundException:
+        # `dag.test` of Airflow 3.1 to 3.3 hides the database's connections from the asynchronous way alone.
+        return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+async def _settings(conn_id: str, database: str | None) -> ClientSettings:
+    from airflow.providers.common.compat.connection import get_async_extra_dejson
 
     from airflow_provider_milvus.client.settings import ClientSettings
 
-    try:
-        connection = await get_async_connection(conn_id)
-    except AirflowNotFoundException:
-        # `dag.test` of Airflow 3.1 to 3.3 hides the database's connections from the asynchronous way alone.
-        connection = await sync_to_async(BaseHook.get_connection)(conn_id)
+    connection = await _connection(conn_id)
     return ClientSettings.from_connection(connection, database, await get_async_extra_dejson(connection))

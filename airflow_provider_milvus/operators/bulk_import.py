@@ -34,10 +34,9 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
 
     The files are loaded once, whatever dies in between: what is about to be sent is recorded first, and a retry goes
     on with the job of the try before it (see ``docs/exactly-once.md`` for what holds on which Airflow and Milvus).
-    Clearing a task that succeeded loads its files again.
-
-    A job that Milvus failed fails the task without a retry, with the reason of every failed file in the log; only where
-    the reason is transient (a job timeout, a full disk, no free slot) do the task's retries apply.
+    Clearing a task that succeeded loads its files again. A job that Milvus failed fails the task without a retry, with
+    the reason of every failed file in the log; only where the reason is transient (a job timeout, a full disk, no free
+    slot) do the task's retries apply.
 
     https://milvus.io/docs/import-data.md
 
@@ -58,14 +57,12 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         never ended by Milvus. (templated)
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
-    :param storage_conn_id: Zilliz Cloud: a connection whose login and password are the keys of the object storage.
-        (templated)
+    :param storage_conn_id: Zilliz Cloud: a connection with the object storage's keys as login and password. (templated)
     :param wait_for_completion: whether to wait until the job has ended; without it, a
         :class:`~airflow_provider_milvus.sensors.import_job.MilvusImportSensor` waits downstream. For one job only: of
         several, one may have to be submitted again.
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable operator waits by itself first, so that a short job needs no
-        triggerer.
+    :param defer_after: seconds that a deferrable operator waits by itself first: a short job needs no triggerer.
     :param poll_interval: the longest time between two polls of the job, in seconds; a young job is polled more often.
     :param timeout: seconds to wait for the job, which goes on afterwards; the task's ``execution_timeout`` holds as
         well, deferred or not. With two phases, each is waited for so long.
@@ -78,9 +75,8 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
     :param expected_rows: two-phase: commit only this many rows; ``"footers"`` reads the number from the Parquet files
         of ``files_from``. (templated)
     :param min_rows: two-phase: commit no fewer rows. (templated)
-    :param check: two-phase: called with the job's
-        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` before the commit; ``False`` or an exception
-        aborts it.
+    :param check: two-phase: called before the commit with the job's
+        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress`; ``False`` or an exception aborts it.
     :param cancel_on_kill: whether a killed task aborts its two-phase job. An ordinary job cannot be cancelled.
     :param asset_outlet: whether success updates the asset ``milvus://host:port/database/collection`` of the
         collection. The event's extra has ``job_id``, ``rows`` and ``seconds`` (of the job). An asset of this URI among
@@ -94,7 +90,6 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         *("storage_conn_id", "expected_rows", "min_rows"),
     )
     template_fields_renderers = {"files": "json", "object_urls": "json", "data_paths": "json", "options": "json"}
-    ui_color = "#e0f4ff"
 
     def __init__(
         self,
@@ -243,6 +238,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
                     database=self.database,
                     abort_on_kill=self.two_phase and self.cancel_on_kill,
                     fail_fast=wait.fail_fast,
+                    storage_conn_id=self.storage_conn_id,
                 ),
                 method_name="execute_complete",
                 kwargs=next_kwargs,

@@ -25,9 +25,9 @@ _airflow_has_responded = False
 
 
 @lru_cache
-def _opener(milvus_conn_id: str, database: str | None) -> partial[MilvusAsyncHook]:
+def _opener(milvus_conn_id: str, database: str | None, storage_conn_id: str | None) -> partial[MilvusAsyncHook]:
     """One for all triggers of a connection."""
-    return partial(MilvusAsyncHook, milvus_conn_id, database)
+    return partial(MilvusAsyncHook, milvus_conn_id, database, storage_conn_id)
 
 
 class MilvusImportTrigger(MilvusWaitTrigger):
@@ -47,6 +47,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
     :param database: instead of the connection's database.
     :param abort_on_kill: whether a kill aborts the job; only a two-phase job can be aborted.
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
+    :param storage_conn_id: Zilliz Cloud: the connection whose keys are redacted in all that the server sends.
     :param goal: ``target_state`` of a trigger that version 0.1.0 has stored.
     """
 
@@ -61,6 +62,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         database: str | None = None,
         abort_on_kill: bool = False,
         fail_fast: bool = True,
+        storage_conn_id: str | None = None,
         goal: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -73,6 +75,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         self.database = database
         self.abort_on_kill = abort_on_kill
         self.fail_fast = fail_fast
+        self.storage_conn_id = storage_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
@@ -89,6 +92,8 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         if self.target_state != "Completed":
             # Left out where it can be: version 0.1.0 does not know it, and may be the one that reads this.
             arguments["target_state"] = self.target_state
+        if self.storage_conn_id is not None:
+            arguments["storage_conn_id"] = self.storage_conn_id
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def _wait(self) -> Event:
@@ -105,8 +110,8 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             log=airflow_compat.shared_logger(self),
         )
         return await waiting.poller.watch(
-            (self.milvus_conn_id, self.database),
-            _opener(self.milvus_conn_id, self.database),
+            (self.milvus_conn_id, self.database, self.storage_conn_id),
+            _opener(self.milvus_conn_id, self.database, self.storage_conn_id),
             wait,
         )
 
@@ -150,7 +155,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
                 self.log.warning("Import job %s goes on: %s", job_id, why)
             return
         try:
-            async with MilvusAsyncHook(self.milvus_conn_id, self.database) as hook:
+            async with MilvusAsyncHook(self.milvus_conn_id, self.database, self.storage_conn_id) as hook:
                 for job_id in job_ids:
                     await self._abort(hook, job_id)
         except Exception as error:
