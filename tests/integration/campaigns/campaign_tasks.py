@@ -7,6 +7,7 @@ import json
 import os
 import pkgutil
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -68,6 +69,7 @@ def run_try(
     :param kept: gets what Airflow stores of deferrals: triggers, events and arguments.
     """
     task = make()
+    _let_threads_execute()
     step: Callable[[], Any] = lambda: task.execute(context)  # noqa: E731
     while True:
         try:
@@ -103,3 +105,12 @@ async def first_event(trigger: Any) -> Any:
     finally:
         await events.aclose()
     raise AssertionError("the trigger ended without an event")
+
+
+def _let_threads_execute() -> None:
+    """Airflow 2 knows who calls ``execute`` in the main thread alone."""
+    with suppress(ImportError, AttributeError):
+        from airflow.models.baseoperator import ExecutorSafeguard
+
+        if not hasattr(ExecutorSafeguard._sentinel, "callers"):
+            ExecutorSafeguard._sentinel.callers = {}
