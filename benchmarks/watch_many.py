@@ -140,8 +140,8 @@ def contestants(port: int, durations: dict[str, float]) -> dict[str, Callable[[s
             async with aiohttp.ClientSession() as session:
                 while True:
                     async with session.post(url, json={"jobId": self.job_id}) as response:
-                        answer = await response.json()
-                    if answer["data"]["state"] == "Completed":
+                        body = await response.json()
+                    if body["data"]["state"] == "Completed":
                         return
                     await asyncio.sleep(POLL_INTERVAL)
 

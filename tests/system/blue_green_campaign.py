@@ -2,8 +2,8 @@
 
 On a real Airflow, the task group of ``airflow_provider_milvus.task_groups.blue_green`` imports a new version in each
 run: with a number of rows and a mark in every row that no other version has. Readers send 50 requests a second through
-the alias. Every answer must be that of one whole version, and never of an older one than the answer before; an error
-is as bad.
+the alias. Every response must be that of one whole version, and never of an older one than the one before; an
+error is as bad.
 
 Tasks are killed with SIGKILL at different places; an import fails, is fixed and goes on. At last an import straight
 into what is served shows that the readers notice it. ``make crash-test`` runs all of it, ``make test`` a short one.
@@ -99,15 +99,15 @@ class Reader:
                     self.wrong.append(f"{self._request}: {error!r}")
                 self.slowest = max(self.slowest, time.monotonic() - sent_at)
 
-    def _check(self, answer: dict[str, Any]) -> None:
-        version = self._version(answer.get("data") or [])
-        if answer.get("code") != 0 or version is None or version < max(self.versions[-1:], default=0):
-            self.wrong.append(f"{self._request} after version {self.versions[-1:]}: {str(answer)[:300]}")
+    def _check(self, response: dict[str, Any]) -> None:
+        version = self._version(response.get("data") or [])
+        if response.get("code") != 0 or version is None or version < max(self.versions[-1:], default=0):
+            self.wrong.append(f"{self._request} after version {self.versions[-1:]}: {str(response)[:300]}")
         else:
             self.versions.append(version)
 
     def _version(self, data: list[dict[str, Any]]) -> int | None:
-        """The version that an answer is of, or ``None`` for a mixture or nothing."""
+        """The version that a response is of, or ``None`` for a mixture or nothing."""
         if self._request == "query":
             version = data[0]["count(*)"] - ROWS if data else None
             return version if version in self._pipeline.written else None
@@ -197,9 +197,9 @@ class Pipeline:
         self._call("collections/refresh_load", collectionName=collection)
 
     def _call(self, route: str, **body: Any) -> Any:
-        answer = httpx.post(f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30).json()
-        assert answer["code"] == 0, answer
-        return answer["data"]
+        response = httpx.post(f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30).json()
+        assert response["code"] == 0, response
+        return response["data"]
 
 
 def main() -> int:
@@ -225,8 +225,8 @@ def main() -> int:
         for name, reader in zip(("count", "search"), readers, strict=True):
             seen = len(set(reader.versions))
             print(
-                f"{name}: {len(reader.versions):,} answers in {seconds:.0f} s ({len(reader.versions) / seconds:.1f} a "
-                f"second), of {seen} versions, {len(reader.wrong)} wrong, the slowest took {reader.slowest:.2f} s"
+                f"{name}: {len(reader.versions):,} responses in {seconds:.0f} s ({len(reader.versions) / seconds:.1f} "
+                f"a second), of {seen} versions, {len(reader.wrong)} wrong, the slowest took {reader.slowest:.2f} s"
             )
             wrong += reader.wrong
             reader.wrong = []
@@ -234,7 +234,7 @@ def main() -> int:
         time.sleep(1)
         if any(len(reader.wrong) == 0 for reader in readers):
             wrong.append("The readers did not see an import into what is served: the campaign proves nothing.")
-        print("\n".join(wrong[:20]) or "Every answer was that of one whole version.")
+        print("\n".join(wrong[:20]) or "Every response was that of one whole version.")
         return 1 if wrong else 0
 
 

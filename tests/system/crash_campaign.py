@@ -1,7 +1,7 @@
 """Kill everything that loads files, at random moments, and count the rows afterwards.
 
 On a real Airflow, for every combination of a way to wait and a kind of server, imports run whose processes are killed
-with SIGKILL at random moments; then servers that lose answers; then the triggerer and the Milvus servers themselves.
+with SIGKILL at random moments; then servers that lose responses; then the triggerer and the Milvus servers themselves.
 After each run its collection must hold the rows of its files exactly once, loaded by exactly one completed job (two
 where the files are more than Milvus takes in one). The same with ``durable=False`` shows that the campaign can fail.
 
@@ -133,20 +133,20 @@ class Campaign:
         self.stack.callback(self.airflow.second_triggerer().start().kill)
 
     def post(self, server: Service, route: str, body: dict[str, Any]) -> Any:
-        """The data of a Milvus answer; a request that meets a fault is sent again."""
+        """The data of a Milvus response; a request that meets a fault is sent again."""
         for _ in range(20):
             with suppress(httpx.HTTPError, ValueError, KeyError):
-                answer = httpx.post(
+                response = httpx.post(
                     f"{server.url}/v2/vectordb{route}",
                     json=body,
                     headers={"Authorization": f"Bearer root:{SECRET}"},
                     trust_env=False,
                     timeout=30,
                 ).json()
-                if answer["code"] == 0:
-                    return answer["data"]
+                if response["code"] == 0:
+                    return response["data"]
             time.sleep(0.5)
-        raise AssertionError(f"{route} {body}: no answer")
+        raise AssertionError(f"{route} {body}: no response")
 
     def server_of(self, dag_id: str) -> Service:
         kind = dag_id.removeprefix("crash_").partition("_")[2].removesuffix("_not_durable")

@@ -27,7 +27,7 @@ def story(killed_tasks_run_again, airflow, runs, milvus, bucket):
     return pipeline, readers, swap, broken
 
 
-def test_every_answer_is_that_of_one_whole_version(story):
+def test_every_response_is_that_of_one_whole_version(story):
     readers = story[1]
     assert [reader.wrong for reader in readers] == [[], []]
     assert [set(reader.versions) for reader in readers] == [{1, 2}, {1, 2}]

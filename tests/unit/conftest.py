@@ -73,23 +73,23 @@ class Sent:
 
 
 class Milvus:
-    """Answers ``requests`` and ``httpx`` from a script for each route; a script's last answer is repeated.
+    """Responds to ``requests`` and ``httpx`` from a script for each route; a script's last response is repeated.
 
-    An answer is the envelope's data, a pair of HTTP status and text, a triple with headers, or an exception.
+    A response is the envelope's data, a pair of HTTP status and text, a triple with headers, or an exception.
     """
 
     def __init__(self):
         self.sent = []
         self.scripts = {}
 
-    def answers(self, route, *script):
+    def responds(self, route, *script):
         self.scripts[route] = list(script)
 
     @property
     def routes(self):
         return [sent.route for sent in self.sent]
 
-    def answer(self, sent):
+    def respond(self, sent):
         self.sent.append(sent)
         script = self.scripts.get(sent.route)
         if script is None:
@@ -108,7 +108,7 @@ def milvus(monkeypatch, connection):
     server = Milvus()
 
     def send(self, request, **options):
-        status, text, headers = server.answer(Sent(request.url, request.headers, request.body, options))
+        status, text, headers = server.respond(Sent(request.url, request.headers, request.body, options))
         response = requests.Response()
         response.status_code = status
         response.raw = urllib3.HTTPResponse(io.BytesIO(text.encode()), preload_content=False)
@@ -117,7 +117,7 @@ def milvus(monkeypatch, connection):
         return response
 
     async def handle(self, request):
-        status, text, headers = server.answer(
+        status, text, headers = server.respond(
             Sent(str(request.url), request.headers, request.content, request.extensions)
         )
         return httpx.Response(status, stream=httpx.ByteStream(text.encode()), headers=headers)
@@ -176,7 +176,7 @@ class ClockLoop(asyncio.SelectorEventLoop):
 
 @pytest.fixture
 def progress():
-    """An answer of ``describe``."""
+    """A response of ``describe``."""
 
     def make(state, job_id="1", **fields):
         return parse_progress({"jobId": job_id, "state": state, "collectionName": "c", **fields})

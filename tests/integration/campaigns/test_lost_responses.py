@@ -23,6 +23,6 @@ def outcomes(tmp_path_factory):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_rows_are_there_once_whatever_answer_is_lost(outcomes, way):
+def test_rows_are_there_once_whatever_response_is_lost(outcomes, way):
     cells = [str(cell) for cell in short() if cell.way == way]
     assert {cell: outcomes[cell] for cell in cells if outcomes[cell] not in RIGHT} == {}

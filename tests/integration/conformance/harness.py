@@ -67,7 +67,7 @@ ABSENT = Absent()
 
 @dataclass(frozen=True)
 class Expected:
-    """An answer: its code, then what its data or its message is like. Without a code it is no envelope."""
+    """A response: its code, then what its data or its message is like. Without a code it is no envelope."""
 
     code: int | None = 0
     data: Any = field(default_factory=dict)
@@ -87,7 +87,7 @@ def refused(code: int, *texts: str, status: int = 200, headers: tuple[str, ...] 
 
 
 def plain(status: int, *texts: str, headers: tuple[str, ...] = ()) -> Expected:
-    """An answer that is not in the envelope."""
+    """A response that is not in the envelope."""
     return Expected(None, None, texts, status, headers)
 
 
@@ -126,7 +126,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back over HTTP."""
 
     status: int
@@ -216,34 +216,34 @@ class Server:
         write_files(milvus.bucket)
         self.call(Call("collections/create", collection("c")), {})
 
-    def run(self, row: Row) -> tuple[Expected, Answer]:
-        """Prepare the row, send it, and give its answer with what was expected of it here."""
+    def run(self, row: Row) -> tuple[Expected, Response]:
+        """Prepare the row, send it, and give its response with what was expected of it here."""
         values = {"row": row.id.replace("-", "_"), "own": "own_" + row.id.replace("-", "_")}
         if "{own}" in repr((row.body, row.before)):
             self.call(Call("collections/create", collection(values["own"], auto_id=False)), values)
         for call in row.before:
             self.call(call, values)
-        answer = self.send(row.method, row.route, self._filled(row.body, values), row.headers)
-        return replace(row.expected, data=self._filled(row.expected.data, values)), answer
+        response = self.send(row.method, row.route, self._filled(row.body, values), row.headers)
+        return replace(row.expected, data=self._filled(row.expected.data, values)), response
 
     def call(self, call: Call, values: dict[str, Any]) -> None:
         """Make a call that must succeed."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
-            answer = self.send("POST", call.route, self._filled(call.body, values), call.headers).envelope
+            response = self.send("POST", call.route, self._filled(call.body, values), call.headers).envelope
             if not call.must:
                 break
-            if answer is None or "data" not in answer:
-                raise AssertionError(f"{call.route} did not succeed: {answer}")
-            if call.until is None or agrees(call.until, answer["data"]):
+            if response is None or "data" not in response:
+                raise AssertionError(f"{call.route} did not succeed: {response}")
+            if call.until is None or agrees(call.until, response["data"]):
                 break
             if time.monotonic() > deadline:
-                raise AssertionError(f"{call.route} never answered what was waited for: {answer}")
+                raise AssertionError(f"{call.route} never returned what was waited for: {response}")
             time.sleep(0.01)
         if call.save:
-            values[call.save] = _job_id(answer["data"])
+            values[call.save] = _job_id(response["data"])
 
-    def send(self, method: str, route: str, body: Any, headers: Mapping[str, str]) -> Answer:
+    def send(self, method: str, route: str, body: Any, headers: Mapping[str, str]) -> Response:
         """One request; a text that begins with "/" is a whole path."""
         path = route if route.startswith("/") else BASE + route
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -252,7 +252,7 @@ class Server:
         with closing(http.client.HTTPConnection(*self._address, timeout=WAIT_SECONDS)) as connection:
             connection.request(method, path, content, {"Content-Type": "application/json", **headers})
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return Response(response.status, response.headers, response.read())
 
     def _filled(self, value: Any, values: dict[str, Any]) -> Any:
         if isinstance(value, dict):
@@ -307,8 +307,8 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def run(self, row: Row) -> tuple[Expected, Answer]:
-        """The answer to a row from the server it names, and what was expected of it there."""
+    def run(self, row: Row) -> tuple[Expected, Response]:
+        """The response to a row from the server it names, and what was expected of it there."""
         if row.on not in self._running:
             folder = self._folder / str(len(self._running))
             milvus = self._stack.enter_context(LocalMilvus(folder, **SERVERS[row.on]))
@@ -319,14 +319,14 @@ class Servers:
 # -- comparing ---------------------------------------------------------------------------------------------
 
 
-def holds(expected: Expected, answer: Answer) -> bool:
-    """Whether an answer is as expected."""
-    if answer.status != expected.status or any(name not in answer.headers for name in expected.headers):
+def holds(expected: Expected, response: Response) -> bool:
+    """Whether a response is as expected."""
+    if response.status != expected.status or any(name not in response.headers for name in expected.headers):
         return False
     if expected.code is None:
-        text = answer.body.decode(errors="replace")
-        return answer.envelope is None and all(part in text for part in expected.texts)
-    envelope = answer.envelope
+        text = response.body.decode(errors="replace")
+        return response.envelope is None and all(part in text for part in expected.texts)
+    envelope = response.envelope
     if envelope is None or envelope["code"] != expected.code:
         return False
     if "data" in envelope:
@@ -375,13 +375,13 @@ def show_expected(expected: Expected) -> str:
     return " ".join(parts + [f'"{text}"' for text in expected.texts])
 
 
-def show_answer(expected: Expected, answer: Answer) -> str:
-    """The answer, or the part of it that the expectation is about, without what differs from run to run."""
-    parts = [] if answer.status == 200 else [f"HTTP {answer.status}"]
-    parts += [f"header {name}" for name in expected.headers if name in answer.headers]
-    envelope = answer.envelope
+def show_response(expected: Expected, response: Response) -> str:
+    """The response, or the part of it that the expectation is about, without what differs from run to run."""
+    parts = [] if response.status == 200 else [f"HTTP {response.status}"]
+    parts += [f"header {name}" for name in expected.headers if name in response.headers]
+    envelope = response.envelope
     if envelope is None:
-        return " ".join([*parts, _masked(answer.body.decode(errors="replace"))])
+        return " ".join([*parts, _masked(response.body.decode(errors="replace"))])
     parts.append(str(envelope["code"]))
     parts.append(_show(_part(expected.data, envelope["data"])) if "data" in envelope else f'"{envelope["message"]}"')
     return _masked(" ".join(parts))

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from deviations import DEVIATIONS
-from harness import Servers, holds, show_answer, shown_rule, table_line
+from harness import Servers, holds, show_response, shown_rule, table_line
 from rows import ROWS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
@@ -59,9 +59,9 @@ def main() -> int:
         for module, title in TITLES.items():
             tables.append(HEAD.format(title=title))
             for row in sys.modules[module].ROWS:
-                expected, answer = servers.run(row)
-                got = f"`{show_answer(expected, answer)}`"
-                if not holds(expected, answer):
+                expected, response = servers.run(row)
+                got = f"`{show_response(expected, response)}`"
+                if not holds(expected, response):
                     failed.append(row.id)
                     got = f"**does not hold:** {got}"
                 tables.append(table_line(*shown_rule(row), got))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from harness import Servers, holds, show_answer, show_expected, shown_rule, table_line
+from harness import Servers, holds, show_expected, show_response, shown_rule, table_line
 from rows import ROWS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
@@ -17,8 +17,8 @@ def servers(tmp_path_factory):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_rule_holds(servers, row):
-    expected, answer = servers.run(row)
-    assert holds(expected, answer), f"expected {show_expected(expected)}, got {show_answer(expected, answer)}"
+    expected, response = servers.run(row)
+    assert holds(expected, response), f"expected {show_expected(expected)}, got {show_response(expected, response)}"
 
 
 def test_page_shows_these_rows_and_that_all_hold():

@@ -27,16 +27,16 @@ class Client:
         self.milvus = milvus
 
     def send(self, route, body, **headers):
-        """HTTP status, headers and body of an answer."""
+        """HTTP status, headers and body of a response."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(
             f"{self.milvus.uri}/v2/vectordb{route}", data, {"Content-Type": "application/json", **headers}
         )
         try:
-            with DIRECT.open(request, timeout=30) as answer:
-                return answer.status, answer.headers, answer.read()
-        except urllib.error.HTTPError as answer:
-            return answer.code, answer.headers, answer.read()
+            with DIRECT.open(request, timeout=30) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as response:
+            return response.code, response.headers, response.read()
 
     def call(self, route, headers=None, **body):
         """The envelope of a response."""
@@ -44,9 +44,9 @@ class Client:
 
     def post(self, route, headers=None, **body):
         """The data of a success."""
-        answer = self.call(route, headers, **body)
-        assert answer["code"] == 0, answer
-        return answer["data"]
+        response = self.call(route, headers, **body)
+        assert response["code"] == 0, response
+        return response["data"]
 
     def start(self, *files, collection="c", headers=None, **more):
         """Start an import; its job id."""
@@ -76,8 +76,8 @@ class Client:
 
     def seen(self, collection="c"):
         """How many rows a reader finds."""
-        answer = self.post("/entities/query", collectionName=collection, outputFields=["count(*)"])
-        return answer[0]["count(*)"]
+        response = self.post("/entities/query", collectionName=collection, outputFields=["count(*)"])
+        return response[0]["count(*)"]
 
     def create(self, collection="c", auto_id=True, dim=4, fields=(), **schema):
         """A collection of vectors."""

@@ -42,9 +42,9 @@ def call(cloud, route, headers=BEARER, **body):
 
 
 def start(cloud, urls=URLS, **body):
-    answer = call(cloud, "create", collectionName="c", objectUrls=urls, **body)
-    assert answer["code"] == 0, answer
-    return answer["data"]["jobId"]
+    response = call(cloud, "create", collectionName="c", objectUrls=urls, **body)
+    assert response["code"] == 0, response
+    return response["data"]["jobId"]
 
 
 def wait(cloud, job_id, *states):
@@ -88,8 +88,8 @@ def test_request_names_the_cluster_or_the_project_and_region(cloud, route, body,
 
 @pytest.mark.parametrize("header", ["", "Bearer ", "Bearer root:Milvus", "Basic YXBpa2V5", KEY])
 def test_control_plane_wants_an_api_key(cloud, header):
-    answer = call(cloud, "list", {"Authorization": header})
-    assert (answer["code"], "API key" in answer["message"]) == (21119, True)
+    response = call(cloud, "list", {"Authorization": header})
+    assert (response["code"], "API key" in response["message"]) == (21119, True)
 
 
 def test_given_api_key_opens_both_planes_and_no_other_does(serve):
@@ -175,8 +175,8 @@ def test_url_of_any_store_leads_into_the_bucket(cloud, url):
 
 
 def test_deprecated_single_url_is_taken(cloud):
-    answer = call(cloud, "create", collectionName="c", objectUrl="s3://any/rows.parquet")
-    assert wait(cloud, answer["data"]["jobId"])["importedRows"] == 10
+    response = call(cloud, "create", collectionName="c", objectUrl="s3://any/rows.parquet")
+    assert wait(cloud, response["data"]["jobId"])["importedRows"] == 10
 
 
 def test_folder_means_all_files_in_it(cloud):
@@ -214,8 +214,8 @@ def test_numpy_files_that_lie_together_are_one_set(cloud):
 
 def test_volume_is_a_folder_of_the_bucket(cloud):
     write_rows(cloud.milvus.bucket / "vol" / "day" / "rows.parquet", 3)
-    answer = call(cloud, "create", collectionName="c", volumeName="vol", dataPaths=[["day/rows.parquet"], ["/day"]])
-    assert wait(cloud, answer["data"]["jobId"])["importedRows"] == 6
+    response = call(cloud, "create", collectionName="c", volumeName="vol", dataPaths=[["day/rows.parquet"], ["/day"]])
+    assert wait(cloud, response["data"]["jobId"])["importedRows"] == 6
 
 
 @pytest.mark.parametrize(
@@ -250,8 +250,8 @@ def test_two_phase_job_is_committed(cloud):
 def test_functions_of_pymilvus_work_with_a_cluster_id(cloud):
     cluster = {"cluster_id": CLUSTER, "api_key": KEY}
     secrets = {"access_key": "a", "secret_key": "s"}
-    answer = bulk_import(cloud.milvus.uri, "c", object_urls=URLS, **cluster, **secrets).json()
-    job_id = answer["data"]["jobId"]
+    response = bulk_import(cloud.milvus.uri, "c", object_urls=URLS, **cluster, **secrets).json()
+    job_id = response["data"]["jobId"]
     wait(cloud, job_id)
     assert get_import_progress(cloud.milvus.uri, job_id, **cluster).json()["data"]["importedRows"] == 10
     listed = list_import_jobs(cloud.milvus.uri, collection_name="c", **cluster).json()["data"]

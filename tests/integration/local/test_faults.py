@@ -26,7 +26,7 @@ def test_reset_cuts_the_connection_after_the_job_was_created(serve, client):
 @pytest.mark.parametrize(
     ("kind", "body"), [("408", b'{"code":10001,"message":"request timeout"}'), ("timeout", b"timeout")]
 )
-def test_timeout_is_answered_after_the_job_was_created(serve, client, kind, body):
+def test_timeout_is_returned_after_the_job_was_created(serve, client, kind, body):
     client = serve(faults=[f"{kind}:create:count=1"])
     status, _, found = client.send("/jobs/import/create", CREATE)
     assert (status, found, len(jobs(client))) == (408, body, 1)
@@ -46,8 +46,8 @@ def test_too_many_requests_says_how_long_to_wait_if_configured(serve, client, se
 
 def test_limit_refuses_in_the_envelope(serve, client):
     client = serve(faults=["limit:create:count=1"])
-    answer = client.call("/jobs/import/create", **CREATE)
-    assert (answer["code"], "reached the limit" in answer["message"]) == (2100, True)
+    response = client.call("/jobs/import/create", **CREATE)
+    assert (response["code"], "reached the limit" in response["message"]) == (2100, True)
 
 
 def test_code_refuses_in_the_envelope(serve, client):
@@ -63,8 +63,8 @@ def test_state_is_misreported(client, route, kind, state, progress):
     job_id = client.start("rows.parquet")
     client.wait(job_id)
     client.milvus.faults.append(Fault(kind, route))
-    answer = client.post(f"/jobs/import/{route}", **({"jobId": job_id} if route == "describe" else {}))
-    job = answer if route == "describe" else answer["records"][0]
+    response = client.post(f"/jobs/import/{route}", **({"jobId": job_id} if route == "describe" else {}))
+    job = response if route == "describe" else response["records"][0]
     assert (job["state"], job["progress"]) == (state, progress)
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_job_is_reported_as_it_is(serve, client, kind):
     assert client.post("/collections/list", token) == ["c"]
 
 
-def test_slow_answer_comes_late(serve, client):
+def test_slow_response_comes_late(serve, client):
     client = serve(faults=["slow:list:seconds=0.5"])
     begun = time.monotonic()
     assert jobs(client) == []

@@ -1,4 +1,4 @@
-"""Whatever is sent and whatever lies in the bucket: the server answers, the job ends, and the next import succeeds.
+"""Whatever is sent and whatever lies in the bucket: the server responds, the job ends, and the next import succeeds.
 
 `make crash-test` sends sixteen times as much.
 """
@@ -57,15 +57,15 @@ BODIES = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6).map(lambda b
 
 def check_envelope(client, route, body):
     status, _, content = client.send(route, body)
-    answer = json.loads(content)
-    assert (status, type(answer["code"])) == (200, int)
-    assert answer["code"] != UNEXPECTED, answer
-    assert "data" in answer if answer["code"] == 0 else isinstance(answer["message"], str)
+    response = json.loads(content)
+    assert (status, type(response["code"])) == (200, int)
+    assert response["code"] != UNEXPECTED, response
+    assert "data" in response if response["code"] == 0 else isinstance(response["message"], str)
 
 
 @bounded(200)
 @given(route=st.sampled_from(sorted(ROUTES)), body=st.binary(max_size=200) | VALUES)
-def test_any_bytes_are_answered_in_the_envelope(shared_client, route, body):
+def test_any_bytes_get_a_response_in_the_envelope(shared_client, route, body):
     check_envelope(shared_client, route, body)
 
 
@@ -82,7 +82,7 @@ HEADERS = ["Authorization", "DB-Name", "Request-Timeout", "Accept-Type-Allow-Int
         NAMES.filter("\0".__ne__) | HEADER_TEXTS,
     ),
 )
-def test_any_headers_are_answered_in_the_envelope(shared_client, route, headers):
+def test_any_headers_get_a_response_in_the_envelope(shared_client, route, headers):
     status, _, content = shared_client.send(route, {"collectionName": "c", "files": [["rows.parquet"]]}, **headers)
     # A timeout of no seconds is over at once.
     assert (status, json.loads(content)["code"]) == (408, 10001) if status == 408 else status == 200
@@ -100,7 +100,7 @@ def victim(shared_client):
 @pytest.mark.parametrize("route", sorted(ROUTES))
 @bounded(15)
 @given(body=BODIES)
-def test_any_values_are_answered_in_the_envelope(victim, route, body):
+def test_any_values_get_a_response_in_the_envelope(victim, route, body):
     check_envelope(victim, route, body)
 
 
@@ -299,9 +299,9 @@ WAYS = st.sampled_from(
 @given(path=WAYS | st.lists(PARTS, min_size=1, max_size=6).map("/".join), absolute=st.booleans())
 def test_no_path_leads_out_of_the_bucket(shared_client, outside, opened, path, absolute):
     path = f"{outside}/{path}" if absolute else path
-    answer = shared_client.call("/jobs/import/create", collectionName="inside", files=[[path]])
-    if answer["code"] == 0:
-        assert shared_client.wait(answer["data"]["jobId"])["state"] == "Failed"
+    response = shared_client.call("/jobs/import/create", collectionName="inside", files=[[path]])
+    if response["code"] == 0:
+        assert shared_client.wait(response["data"]["jobId"])["state"] == "Failed"
     assert shared_client.rows("inside") == 0
     assert opened == []
 

@@ -11,7 +11,7 @@ from airflow_provider_milvus.local.importing.jobs import Job, JobTable
 KEY = {"Idempotency-Key": "airflow/dag/task"}
 
 
-def test_second_create_with_the_key_answers_the_first_job(client):
+def test_second_create_with_the_key_returns_the_first_job(client):
     first = client.start("rows.parquet", headers=KEY)
     client.wait(first)
     assert client.start("rows.parquet", headers=KEY) == first
@@ -34,13 +34,13 @@ def test_files_are_not_compared(client):
     assert client.start("others.parquet", headers=KEY) == first
 
 
-def test_failed_job_is_still_answered(client):
+def test_failed_job_is_still_returned(client):
     first = client.start("missing.parquet", headers=KEY)
     assert client.wait(first)["state"] == "Failed"
     assert client.start("missing.parquet", headers=KEY) == first
 
 
-def test_job_whose_record_is_gone_is_still_answered(serve, client):
+def test_job_whose_record_is_gone_is_still_returned(serve, client):
     client = serve(retention_seconds=0)
     first = client.start("rows.parquet", headers=KEY)
     while client.call("/jobs/import/describe", jobId=first)["code"] == 0:
@@ -89,7 +89,7 @@ def test_new_collection_of_the_same_name_starts_afresh(client):
     assert client.start("rows.parquet", headers=KEY) != first
 
 
-def test_aborted_job_is_still_answered(client):
+def test_aborted_job_is_still_returned(client):
     two_phase = {"headers": KEY, "options": {"auto_commit": "false"}}
     first = client.start("rows.parquet", **two_phase)
     client.post("/jobs/import/abort", jobId=first)
@@ -111,8 +111,8 @@ def test_full_house_refuses_even_a_known_key(serve, client):
     client = serve(max_jobs=1)
     two_phase = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
     first = client.post("/jobs/import/create", KEY, **two_phase)["jobId"]
-    answer = client.call("/jobs/import/create", KEY, **two_phase)
-    assert (answer["code"], "reached the limit" in answer["message"]) == (2100, True)
+    response = client.call("/jobs/import/create", KEY, **two_phase)
+    assert (response["code"], "reached the limit" in response["message"]) == (2100, True)
     client.post("/jobs/import/abort", jobId=first)
     client.wait(first)
     assert client.post("/jobs/import/create", KEY, **two_phase)["jobId"] == first
@@ -132,11 +132,13 @@ def test_empty_key_is_no_key(client):
 
 @pytest.mark.parametrize(("key", "hint"), [("k" * 257, "257 bytes"), ("caf\xe9", "0xe9 at offset 3")])
 def test_bad_key_is_refused(client, key, hint):
-    answer = client.call("/jobs/import/create", {"Idempotency-Key": key}, collectionName="c", files=[["rows.parquet"]])
-    assert (answer["code"], hint in answer["message"]) == (1100, True)
+    response = client.call(
+        "/jobs/import/create", {"Idempotency-Key": key}, collectionName="c", files=[["rows.parquet"]]
+    )
+    assert (response["code"], hint in response["message"]) == (1100, True)
 
 
 def test_request_is_checked_before_its_key(client):
     client.start("rows.parquet", headers=KEY)
-    answer = client.call("/jobs/import/create", KEY, collectionName="c", files=[["rows.txt"]])
-    assert answer["code"] == 2100
+    response = client.call("/jobs/import/create", KEY, collectionName="c", files=[["rows.txt"]])
+    assert response["code"] == 2100

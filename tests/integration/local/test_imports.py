@@ -16,8 +16,8 @@ from airflow_provider_milvus.local.importing.jobs import JobTable
 def refusal(client, *files, **more):
     """Code and message with which create refuses."""
     body = {"collectionName": "c", "files": list(files), **more}
-    answer = client.call("/jobs/import/create", **body)
-    return answer["code"], answer.get("message", "")
+    response = client.call("/jobs/import/create", **body)
+    return response["code"], response.get("message", "")
 
 
 def test_job_completes_with_all_rows(client):
@@ -198,7 +198,7 @@ def test_bad_row_is_named_with_its_file_and_field(client):
 
 @pytest.mark.parametrize("value", ["1e999", '{"deep": [-1e999]}'])
 @pytest.mark.parametrize("name", ["bad.json", "bad.jsonl"])
-def test_value_that_no_answer_can_hold_fails_the_job(client, name, value):
+def test_value_that_no_response_can_hold_fails_the_job(client, name, value):
     client.create("dynamic", enableDynamicField=True)
     rows = ['{"vector": [1, 2, 3, 4], "x": ' + one + "}" for one in ("1", value)]
     text = "\n".join(rows) if name.endswith("l") else f"[{', '.join(rows)}]"
@@ -392,8 +392,8 @@ def test_describe_and_get_progress_say_the_same(client):
     ],
 )
 def test_describe_refuses_other_ids(shared_client, job_id, code, fragment):
-    answer = shared_client.call("/jobs/import/describe", jobId=job_id)
-    assert (answer["code"], fragment.lower() in answer["message"].lower()) == (code, True)
+    response = shared_client.call("/jobs/import/describe", jobId=job_id)
+    assert (response["code"], fragment.lower() in response["message"].lower()) == (code, True)
 
 
 def test_list_shows_jobs_of_one_collection_or_of_all(client):

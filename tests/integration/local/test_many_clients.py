@@ -1,4 +1,4 @@
-"""Many clients at once: everyone is answered, and nothing is lost or there twice."""
+"""Many clients at once: everyone gets a response, and nothing is lost or there twice."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ def together(work):
         return [future.result(timeout=120) for future in [pool.submit(work, number) for number in range(CLIENTS)]]
 
 
-def test_clients_that_do_everything_at_once_are_all_answered(serve, client):
+def test_clients_that_do_everything_at_once_all_get_responses(serve, client):
     client = serve(parallel_jobs=4)
     client.post("/collections/load", collectionName="c")
 
@@ -58,7 +58,7 @@ def test_clients_of_both_protocols_share_the_port(client):
 def test_limit_of_jobs_holds_when_all_come_at_once(serve, client):
     client = serve(max_jobs=5)
     request = {"collectionName": "c", "files": [["rows.parquet"]], "options": {"auto_commit": "false"}}
-    codes = [answer["code"] for answer in together(lambda _: client.call("/jobs/import/create", **request))]
+    codes = [response["code"] for response in together(lambda _: client.call("/jobs/import/create", **request))]
     assert (codes.count(0), codes.count(2100)) == (5, CLIENTS - 5)
 
 

@@ -187,7 +187,7 @@ def test_folder_of_the_cloud_is_listed_in_the_store(connect, store):
         store.put_object(Bucket="data", Key=f"cloud/{number}/rows.parquet", Body=parquet(10))
     client = connect(zilliz_cluster="in03-local")
     key, cluster = {"Authorization": "Bearer key"}, {"clusterId": "in03-local"}
-    answer = client.call("/jobs/import/create", key, collectionName="c", objectUrls=[["s3://data/cloud/"]], **cluster)
+    response = client.call("/jobs/import/create", key, collectionName="c", objectUrls=[["s3://data/cloud/"]], **cluster)
     while client.rows() < 30:
-        job = client.post("/jobs/import/describe", key, jobId=answer["data"]["jobId"], **cluster)
+        job = client.post("/jobs/import/describe", key, jobId=response["data"]["jobId"], **cluster)
         assert job["state"] != "Failed", job

@@ -12,7 +12,7 @@ from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from pymilvus.bulk_writer import bulk_import
 
 HTTP1 = b"POST /v2/vectordb/collections/list HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
-# The preface of HTTP/2 and an empty SETTINGS frame, which a server answers with one of its own.
+# The preface of HTTP/2 and an empty SETTINGS frame, which a server responds to with one of its own.
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
 
@@ -36,13 +36,13 @@ def test_grpc_has_a_port_of_its_own_where_one_is_requested(serve):
         assert pymilvus.MilvusClient(uri=uri).list_collections() == []
 
 
-@pytest.mark.parametrize(("sent", "answered"), [(HTTP1, b"HTTP/1.1 200"), (HTTP2, bytes([4, 0, 0, 0, 0, 0]))])
-def test_first_bytes_may_come_one_by_one(client, sent, answered):
+@pytest.mark.parametrize(("sent", "expected"), [(HTTP1, b"HTTP/1.1 200"), (HTTP2, bytes([4, 0, 0, 0, 0, 0]))])
+def test_first_bytes_may_come_one_by_one(client, sent, expected):
     with connect(client) as connection:
         for byte in sent:
             connection.sendall(bytes([byte]))
         received = b""
-        while answered not in received:
+        while expected not in received:
             more = connection.recv(4096)
             assert more, received
             received += more
@@ -96,7 +96,7 @@ def test_idle_connection_stays_open_until_the_server_stops(client):
         pass
 
 
-def test_call_in_flight_is_answered_while_the_server_stops(serve, monkeypatch):
+def test_call_in_flight_gets_its_response_while_the_server_stops(serve, monkeypatch):
     running, list_databases = threading.Event(), MilvusServicer.ListDatabases
 
     def dawdle(*arguments):
@@ -108,7 +108,7 @@ def test_call_in_flight_is_answered_while_the_server_stops(serve, monkeypatch):
     client = serve()
     milvus = pymilvus.MilvusClient(uri=client.milvus.uri)
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(milvus.list_databases)
+        response = pool.submit(milvus.list_databases)
         assert running.wait(10)
         client.milvus.stop()
-        assert answer.result(10) == ["default"]
+        assert response.result(10) == ["default"]

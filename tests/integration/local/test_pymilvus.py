@@ -102,8 +102,8 @@ def test_names_that_leave_the_data_directory_are_unknown_over_grpc(client, milvu
 
 @pytest.mark.parametrize("name", ["../../../../outside", "/tmp/outside", "a/b", "..", "x\0y", "x" * 256])
 def test_partition_that_would_be_no_folder_of_the_collection_is_refused(client, milvus, name):
-    answer = client.call("/partitions/create", collectionName="c", partitionName=name)
-    assert (answer["code"], "invalid partition name" in answer["message"]) == (1100, True)
+    response = client.call("/partitions/create", collectionName="c", partitionName=name)
+    assert (response["code"], "invalid partition name" in response["message"]) == (1100, True)
     with pytest.raises(pymilvus.MilvusException, match="invalid partition name"):
         milvus.create_partition("c", name)
     assert client.post("/partitions/list", collectionName="c") == ["_default"]

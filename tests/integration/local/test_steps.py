@@ -93,8 +93,8 @@ def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, 
         shared_client.post("/collections/drop", collectionName="defaults")
     for value in others:
         fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {**field, "defaultValue": value}]
-        answer = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
-        assert (answer["code"], f"default value {value!r} of field x" in answer["message"]) == (1100, True), answer
+        response = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
+        assert (response["code"], f"default value {value!r} of field x" in response["message"]) == (1100, True)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, 
 )
 def test_field_without_its_limit_is_refused(shared_client, field, missing):
     fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {"fieldName": "x", **field}]
-    answer = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
-    assert (answer["code"], f"type param({missing}) should be specified" in answer["message"]) == (1100, True), answer
+    response = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
+    assert (response["code"], f"type param({missing}) should be specified" in response["message"]) == (1100, True)
 
 
 FULL_TEXT = {
@@ -211,7 +211,7 @@ def test_dropped_collection_is_gone_and_may_be_dropped_again(post):
     assert post("/collections/has") == {"has": False}
 
 
-def test_released_collection_answers_101_until_it_is_loaded(call, post):
+def test_released_collection_responds_101_until_it_is_loaded(call, post):
     post("/collections/release")
     assert post("/collections/get_load_state") == {"loadState": "LoadStateNotLoad"}
     assert call("/entities/query", filter="id >= 0")["code"] == 101
@@ -228,8 +228,8 @@ def test_collection_without_index_cannot_be_loaded(shared_client):
         {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": 2}},
     ]
     shared_client.post("/collections/create", collectionName="bare", schema={"fields": fields})
-    answer = shared_client.call("/collections/load", collectionName="bare")
-    assert (answer["code"], "please create index firstly" in answer["message"]) == (700, True)
+    response = shared_client.call("/collections/load", collectionName="bare")
+    assert (response["code"], "please create index firstly" in response["message"]) == (700, True)
 
 
 def test_collection_without_index_can_be_renamed(shared_client):
@@ -287,8 +287,8 @@ def test_sparse_vector_needs_no_index_type(shared_client):
 
 def test_same_index_again_is_no_error_and_another_is(call, post):
     post("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "L2"}])
-    answer = call("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
-    assert (answer["code"], "at most one distinct index" in answer["message"]) == (1100, True)
+    response = call("/indexes/create", indexParams=[{"fieldName": "vector", "metricType": "IP"}])
+    assert (response["code"], "at most one distinct index" in response["message"]) == (1100, True)
 
 
 # -- partitions and aliases --------------------------------------------------------------------------------
@@ -348,8 +348,8 @@ def test_alias_of_another_collection_or_with_the_name_of_one_is_refused(shared_c
 def test_alias_is_no_way_to_change_the_collection(shared_client, call, post, name, act):
     alias = f"{name}_alias"
     post("/aliases/create", aliasName=alias)
-    answer = shared_client.call(f"/collections/{act}", collectionName=alias, newCollectionName=f"{name}_new")
-    assert (answer["code"], f"cannot {act} the collection via alias = {alias}" in answer["message"]) == (1100, True)
+    response = shared_client.call(f"/collections/{act}", collectionName=alias, newCollectionName=f"{name}_new")
+    assert (response["code"], f"cannot {act} the collection via alias = {alias}" in response["message"]) == (1100, True)
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
@@ -409,19 +409,19 @@ def test_get_takes_keys_as_the_text_that_it_gives_them_as(post):
 
 @pytest.mark.parametrize("key", ["one", 1.5, True, None])
 def test_get_refuses_what_is_no_key(call, key):
-    answer = call("/entities/get", id=[key])
-    assert (answer["code"], f"{key!r} is no primary key" in answer["message"]) == (1806, True)
+    response = call("/entities/get", id=[key])
+    assert (response["code"], f"{key!r} is no primary key" in response["message"]) == (1806, True)
 
 
 @pytest.mark.parametrize("route", ["query", "search"])
 def test_negative_offset_is_refused(call, route):
-    answer = call(f"/entities/{route}", data=[[1.0] * 4], filter="id >= 0", offset=-2)
-    assert (answer["code"], "offset" in answer["message"], "in range" in answer["message"]) == (1100, True, True)
+    response = call(f"/entities/{route}", data=[[1.0] * 4], filter="id >= 0", offset=-2)
+    assert (response["code"], "offset" in response["message"], "in range" in response["message"]) == (1100, True, True)
 
 
 def test_search_with_another_metric_than_that_of_the_index_is_refused(call):
-    answer = call("/entities/search", data=[[1.0] * 4], searchParams={"metricType": "COSINE"})
-    assert (answer["code"], "metric type not match" in answer["message"]) == (1100, True)
+    response = call("/entities/search", data=[[1.0] * 4], searchParams={"metricType": "COSINE"})
+    assert (response["code"], "metric type not match" in response["message"]) == (1100, True)
 
 
 @pytest.mark.parametrize("route", ["query", "search", "get"])
@@ -429,8 +429,8 @@ def test_output_field_that_is_nowhere_is_refused(shared_client, route):
     name = f"steps_{next(NUMBERS)}"
     shared_client.create(name)
     body = {"data": [[1.0] * 4], "id": [1], "filter": "id >= 0", "outputFields": ["id", "colour"]}
-    answer = shared_client.call(f"/entities/{route}", collectionName=name, **body)
-    assert (answer["code"], "field colour not exist" in answer["message"]) == (1100, True)
+    response = shared_client.call(f"/entities/{route}", collectionName=name, **body)
+    assert (response["code"], "field colour not exist" in response["message"]) == (1100, True)
 
 
 @pytest.mark.parametrize(
@@ -447,8 +447,8 @@ def test_filter_takes_values_for_names_in_braces(post, filter, parameters, found
 
 
 def test_name_in_braces_without_a_value_is_refused(call):
-    answer = call("/entities/query", filter="id in {keys}", exprParams={"key": [1]})
-    assert (answer["code"], "{keys} is not found" in answer["message"]) == (1100, True)
+    response = call("/entities/query", filter="id in {keys}", exprParams={"key": [1]})
+    assert (response["code"], "{keys} is not found" in response["message"]) == (1100, True)
 
 
 def test_delete_from_an_unknown_partition_is_refused(call):
@@ -516,8 +516,8 @@ def test_number_that_is_too_great_for_its_field_is_1804_and_named(shared_client,
     shared_client.create("singles", auto_id=False, fields=fields)
     wrap = list if field["dataType"] == "Array" else max
     rows = [{"id": n, "vector": [0] * 4, "x": wrap([number])} for n, number in enumerate([3.4e38, 1e39])]
-    answer = shared_client.call("/entities/insert", collectionName="singles", data=rows)
-    assert (answer["code"], "row 1 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
+    response = shared_client.call("/entities/insert", collectionName="singles", data=rows)
+    assert (response["code"], "row 1 (counted from 0), field 'x'" in response["message"]) == (1804, True), response
     shared_client.post("/entities/insert", collectionName="singles", data=rows[:1])
     shared_client.post("/collections/drop", collectionName="singles")
 
@@ -528,14 +528,14 @@ def test_array_that_does_not_fit_is_1804_and_named(shared_client, elements):
     fields = [{"fieldName": "x", "dataType": "Array", "elementDataType": "Int64", "elementTypeParams": capacity}]
     shared_client.create("arrays", auto_id=False, fields=fields)
     row = {"id": 1, "vector": [0] * 4, "x": elements}
-    answer = shared_client.call("/entities/insert", collectionName="arrays", data=[row])
-    assert (answer["code"], "row 0 (counted from 0), field 'x'" in answer["message"]) == (1804, True), answer
+    response = shared_client.call("/entities/insert", collectionName="arrays", data=[row])
+    assert (response["code"], "row 0 (counted from 0), field 'x'" in response["message"]) == (1804, True), response
     shared_client.post("/collections/drop", collectionName="arrays")
 
 
-def test_number_that_no_answer_can_hold_is_1801(shared_client, name):
+def test_number_that_no_response_can_hold_is_1801(shared_client, name):
     data = '[{"id": 9, "vector": [0, 0, 0, 0], "size": 1e999}]'
     body = f'{{"collectionName": "{name}", "data": {data}}}'
-    answer = json.loads(shared_client.send("/entities/insert", body.encode())[2])
-    assert (answer["code"], "1e999" in answer["message"]) == (1801, True)
+    response = json.loads(shared_client.send("/entities/insert", body.encode())[2])
+    assert (response["code"], "1e999" in response["message"]) == (1801, True)
     assert shared_client.rows(name) == 6

@@ -92,8 +92,8 @@ def test_running_job_can_be_aborted(serve, client):
 def test_running_job_cannot_be_committed(serve, client):
     client = serve(min_job_seconds=20)
     job_id = client.start("rows.parquet", **TWO_PHASE)
-    answer = client.call("/jobs/import/commit", jobId=job_id)
-    assert (answer["code"], "expected Uncommitted" in answer["message"]) == (2100, True)
+    response = client.call("/jobs/import/commit", jobId=job_id)
+    assert (response["code"], "expected Uncommitted" in response["message"]) == (2100, True)
 
 
 def test_aborted_job_cannot_be_committed(client, resting):
@@ -104,8 +104,8 @@ def test_aborted_job_cannot_be_committed(client, resting):
 def test_committed_job_cannot_be_aborted(client, resting):
     client.post("/jobs/import/commit", jobId=resting)
     client.wait(resting)
-    answer = client.call("/jobs/import/abort", jobId=resting)
-    assert (answer["code"], "abort not allowed" in answer["message"], client.rows()) == (2100, True, 10)
+    response = client.call("/jobs/import/abort", jobId=resting)
+    assert (response["code"], "abort not allowed" in response["message"], client.rows()) == (2100, True, 10)
 
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
@@ -125,8 +125,8 @@ def test_completed_ordinary_job_is_committed_already(client):
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
 def test_unknown_job_is_not_found(client, action):
-    answer = client.call(f"/jobs/import/{action}", jobId="1")
-    assert (answer["code"], "not found" in answer["message"]) == (2100, True)
+    response = client.call(f"/jobs/import/{action}", jobId="1")
+    assert (response["code"], "not found" in response["message"]) == (2100, True)
 
 
 @pytest.mark.parametrize("action", ["commit", "abort"])
@@ -141,10 +141,10 @@ def test_option_is_read_in_any_case(client, text):
 
 
 def test_option_that_is_neither_true_nor_false_is_refused(client):
-    answer = client.call(
+    response = client.call(
         "/jobs/import/create", collectionName="c", files=[["rows.parquet"]], options={"auto_commit": "no"}
     )
-    assert (answer["code"], "options.auto_commit" in answer["message"]) == (1801, True)
+    assert (response["code"], "options.auto_commit" in response["message"]) == (1801, True)
 
 
 def test_resting_job_outlives_a_restart(serve, client, resting):
@@ -256,7 +256,7 @@ def test_only_one_of_commit_and_abort_wins(client):
     for _ in range(10):
         job_id, before = rest(client), client.rows()
         with ThreadPoolExecutor(8) as pool:
-            answers = list(
+            responses = list(
                 pool.map(
                     lambda action, job_id=job_id: (
                         action,
@@ -267,7 +267,7 @@ def test_only_one_of_commit_and_abort_wins(client):
             )
         state = client.wait(job_id)["state"]
         winner, added = ("commit", 10) if state == "Completed" else ("abort", 0)
-        assert {action for action, code in answers if code == 0} == {winner}
+        assert {action for action, code in responses if code == 0} == {winner}
         assert client.rows() - before == added
 
 

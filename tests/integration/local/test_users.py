@@ -18,8 +18,8 @@ def guarded(serve, client):
 
 
 def status(client, route, user, **body):
-    code, _, answer = client.send(route, body, **user)
-    return code, json.loads(answer)["code"]
+    code, _, response = client.send(route, body, **user)
+    return code, json.loads(response)["code"]
 
 
 def wait(client, job_id, state, user=ROOT):

@@ -38,8 +38,8 @@ def test_older_version_ignores_the_idempotency_key(serve, client, version):
 
 def test_first_builds_of_2_4_spell_success_and_job_id_their_own_way(serve, client):
     client = serve(milvus_version="2.4.0")
-    answer = client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])
-    assert (answer["code"], list(answer["data"])) == (200, ["jobID"])
+    response = client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"]])
+    assert (response["code"], list(response["data"])) == (200, ["jobID"])
 
 
 def test_first_builds_of_2_4_know_get_progress_alone(serve, client):
@@ -63,8 +63,8 @@ def test_last_build_of_2_4_spells_all_as_its_successors_do(serve, client):
 
 def test_newest_version_refuses_a_missing_file_at_once(serve, client):
     client = serve(milvus_version="3.1-dev")
-    answer = client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"], ["missing.json"]])
-    assert (answer["code"], "'missing.json'" in answer["message"]) == (2100, True)
+    response = client.call("/jobs/import/create", collectionName="c", files=[["rows.parquet"], ["missing.json"]])
+    assert (response["code"], "'missing.json'" in response["message"]) == (2100, True)
     assert client.post("/jobs/import/list")["records"] == []
 
 
@@ -84,9 +84,9 @@ def test_newer_file_types_are_refused(serve, client, version, file):
 def test_ended_job_is_forgotten_after_its_retention(serve, client):
     client = serve(retention_seconds=0.0)
     job_id = client.start("rows.parquet")
-    while (answer := client.call("/jobs/import/describe", jobId=job_id))["code"] == 0:
+    while (response := client.call("/jobs/import/describe", jobId=job_id))["code"] == 0:
         pass
-    assert (answer["code"], "does not exist" in answer["message"]) == (2100, True)
+    assert (response["code"], "does not exist" in response["message"]) == (2100, True)
     assert client.post("/jobs/import/list")["records"] == []
 
 

@@ -26,7 +26,7 @@ def network(connection):
 
 async def test_both_transports_use_the_connections_proxy(milvus, connection, mocker):
     connection(extra={"proxies": {"http": "http://proxy:3128"}})
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     MilvusHook().get_import_progress("1")
     assert milvus.sent[0].options["proxies"] == {"http": "http://proxy:3128"}
     transport = mocker.spy(httpx, "AsyncHTTPTransport")
@@ -48,7 +48,7 @@ async def test_neither_transport_reads_the_environment_by_itself(milvus, connect
 def test_session_has_the_connections_ca_and_client_certificate(milvus, connection, certificates):
     extra = {"ca_bundle": str(certificates.ca), "client_cert": str(certificates.client)}
     connection(extra=extra)
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     MilvusHook().get_import_progress("1")
     options = milvus.sent[0].options
     assert (options["verify"], options["cert"]) == (str(certificates.ca), str(certificates.client))
@@ -57,7 +57,7 @@ def test_session_has_the_connections_ca_and_client_certificate(milvus, connectio
 def test_worker_takes_the_environments_proxy(milvus, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", "")
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     MilvusHook().get_import_progress("1")
     assert milvus.sent[0].options["proxies"]["http"] == "http://proxy:3128"
 
@@ -66,8 +66,8 @@ def test_worker_passes_the_environments_proxy_by_for_the_cluster_alone(milvus, c
     connection(host="http://cluster.example.org", extra={"import_endpoint": "http://api.example.org"})
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
     monkeypatch.setenv("NO_PROXY", "cluster.example.org")
-    milvus.answers(DESCRIBE, RUNNING)
-    milvus.answers("/collections/list", [])
+    milvus.responds(DESCRIBE, RUNNING)
+    milvus.responds("/collections/list", [])
     hook = MilvusHook()
     hook.get_import_progress("1")
     hook.list_collections()

@@ -20,7 +20,7 @@ def failure(code, message="m"):
 
 
 def test_import_returns_the_job_id(milvus):
-    milvus.answers(CREATE, {"jobId": "7"})
+    milvus.responds(CREATE, {"jobId": "7"})
     assert MilvusHook().bulk_import("c", ["a.parquet"], partition_name="p", options={"timeout": "90m"}) == "7"
     assert milvus.sent[0].body == {
         "dbName": "default",
@@ -41,7 +41,7 @@ def test_keys_of_the_object_storage_go_out_in_the_body_alone(milvus, connection,
     connection(extra={"cluster_id": "in03-1"})
     storage = {"conn_type": "aws", "login": "access", "password": "s3cret", "extra": {"token": "t0ken"}}
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps(storage))
-    milvus.answers(CREATE, failure(1100, "bad"))
+    milvus.responds(CREATE, failure(1100, "bad"))
     with caplog.at_level("DEBUG"), pytest.raises(errors.MilvusServerError) as caught:
         MilvusHook().bulk_import("c", object_urls=["s3://b/a/"], storage_conn_id="storage")
     sent = milvus.sent[0]
@@ -56,7 +56,7 @@ def test_keys_of_the_object_storage_are_redacted_as_soon_as_they_are_read(milvus
     connection(extra={"cluster_id": "in03-1"})
     storage = {"conn_type": "aws", "login": "access-key", "password": "s3cret-key"}
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps(storage))
-    milvus.answers(LIST, failure(1100, "you are access-key with s3cret-key"))
+    milvus.responds(LIST, failure(1100, "you are access-key with s3cret-key"))
     hook = MilvusHook()
     hook.storage_fields("storage")
     with pytest.raises(errors.MilvusServerError, match=r"you are \*\*\* with \*\*\*"):
@@ -74,7 +74,7 @@ def test_storage_connection_without_keys_is_refused(milvus, connection, monkeypa
 
 
 def test_jobs_are_listed_oldest_first(milvus):
-    milvus.answers(LIST, {"records": [{"jobId": job_id, "state": "Pending"} for job_id in ("10", "9", "11")]})
+    milvus.responds(LIST, {"records": [{"jobId": job_id, "state": "Pending"} for job_id in ("10", "9", "11")]})
     assert [job.job_id for job in MilvusHook().list_import_jobs("c")] == ["9", "10", "11"]
 
 
@@ -84,20 +84,20 @@ def test_jobs_of_the_cloud_are_listed_page_by_page(milvus, connection):
         [{"jobId": f"job-{page}{n:03}", "state": "InProgress"} for n in range(size)]
         for page, size in enumerate((100, 3))
     ]
-    milvus.answers(LIST, *({"records": page} for page in pages))
+    milvus.responds(LIST, *({"records": page} for page in pages))
     assert len(MilvusHook().list_import_jobs()) == 103
     assert [(sent.body["currentPage"], sent.body["pageSize"]) for sent in milvus.sent] == [(1, 100), (2, 100)]
 
 
 def test_list_of_a_server_that_does_not_page_ends(milvus, connection):
     connection(extra={"cluster_id": "in03-1"})
-    milvus.answers(LIST, {"records": [{"jobId": str(n), "state": "Pending"} for n in range(150)]})
+    milvus.responds(LIST, {"records": [{"jobId": str(n), "state": "Pending"} for n in range(150)]})
     assert len(MilvusHook().list_import_jobs()) == 150
 
 
 def test_commit_and_abort_name_the_job(milvus):
-    milvus.answers("/jobs/import/commit", {})
-    milvus.answers("/jobs/import/abort", {})
+    milvus.responds("/jobs/import/commit", {})
+    milvus.responds("/jobs/import/abort", {})
     MilvusHook().commit_import("7")
     MilvusHook().abort_import("8")
     assert [(sent.route, sent.body["jobId"]) for sent in milvus.sent] == [
@@ -107,12 +107,12 @@ def test_commit_and_abort_name_the_job(milvus):
 
 
 def test_wait_returns_the_progress_of_one_job(milvus, package_clock):
-    milvus.answers(DESCRIBE, {"state": "Importing"}, DONE)
+    milvus.responds(DESCRIBE, {"state": "Importing"}, DONE)
     assert MilvusHook().wait_for_import("1").imported_rows == 5
 
 
 def test_wait_returns_a_list_for_a_list(milvus, package_clock):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert [progress.job_id for progress in MilvusHook().wait_for_import(["1", "2"])] == ["1", "2"]
 
 
@@ -123,27 +123,27 @@ def test_wait_for_no_jobs_is_over_at_once(milvus, package_clock, job_ids):
 
 
 def test_wait_raises_what_the_job_failed_of(milvus, package_clock):
-    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "bad row"})
+    milvus.responds(DESCRIBE, {"state": "Failed", "reason": "bad row"})
     with pytest.raises(exceptions.MilvusImportFailed, match="bad row"):
         MilvusHook().wait_for_import("1")
 
 
 def test_wait_is_over_at_its_timeout(milvus, package_clock):
-    milvus.answers(DESCRIBE, {"state": "Importing"})
+    milvus.responds(DESCRIBE, {"state": "Importing"})
     with pytest.raises(exceptions.MilvusImportTimeout):
         MilvusHook().wait_for_import("1", timeout=30)
     assert package_clock.now == 1_030
 
 
 def test_wait_retries_with_its_own_back_off_alone(milvus, package_clock):
-    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
+    milvus.responds(DESCRIBE, (502, "Bad Gateway"))
     with pytest.raises(exceptions.MilvusImportUnreachable):
         MilvusHook().wait_for_import("1", max_poll_failures=3)
     assert len(milvus.sent) == 3
 
 
 def test_tested_connection_says_what_it_found(milvus):
-    milvus.answers(COLLECTIONS, ["a", "b"])
+    milvus.responds(COLLECTIONS, ["a", "b"])
     assert MilvusHook().test_connection() == (
         True,
         "Connected to http://milvus.example.org:19530; database 'default' has 2 collections",
@@ -152,8 +152,8 @@ def test_tested_connection_says_what_it_found(milvus):
 
 def test_tested_connection_to_the_cloud_requests_both_planes(milvus, connection):
     connection(extra={"cluster_id": "in03-1", "import_endpoint": "https://api.example.org"})
-    milvus.answers(COLLECTIONS, [])
-    milvus.answers(LIST, {"records": []}, failure(21119, "illegal API key"))
+    milvus.responds(COLLECTIONS, [])
+    milvus.responds(LIST, {"records": []}, failure(21119, "illegal API key"))
     works, message = MilvusHook().test_connection()
     assert works
     assert "import jobs go to https://api.example.org for in03-1" in message
@@ -178,7 +178,7 @@ def test_tested_connection_to_the_cloud_requests_both_planes(milvus, connection)
     ],
 )
 def test_tested_connection_says_what_is_wrong(milvus, response, words):
-    milvus.answers(COLLECTIONS, response)
+    milvus.responds(COLLECTIONS, response)
     works, message = MilvusHook().test_connection()
     assert not works
     assert words in message
@@ -217,12 +217,12 @@ def test_tested_connection_names_the_field_that_is_wrong(connection):
 )
 def test_step_around_an_import_gives_its_value(milvus, request_of, data, found):
     for route in ("has", "list", "describe", "drop", "load", "refresh_load", "get_load_state", "get_stats", "create"):
-        milvus.answers(f"/collections/{route}", data)
+        milvus.responds(f"/collections/{route}", data)
     for route in ("create", "list", "describe"):
-        milvus.answers(f"/indexes/{route}", data)
+        milvus.responds(f"/indexes/{route}", data)
     for route in ("create", "alter", "describe"):
-        milvus.answers(f"/aliases/{route}", data)
+        milvus.responds(f"/aliases/{route}", data)
     for route in ("/entities/query", "/entities/search"):
-        milvus.answers(route, data)
+        milvus.responds(route, data)
     assert request_of(MilvusHook()) == found
     assert milvus.sent[0].body["dbName"] == "default"

@@ -1,4 +1,4 @@
-"""How a request body becomes a typed request, or the error Milvus would answer."""
+"""How a request body becomes a typed request, or the error Milvus would respond with."""
 
 from dataclasses import dataclass, field
 

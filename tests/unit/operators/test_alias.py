@@ -18,9 +18,9 @@ NO_ALIAS = (200, json.dumps({"code": 1600, "message": "alias not found"}))
 def server(milvus, package_clock):
     """It has a collection ``c`` that is loaded, without an alias."""
     for route in (NEW_ALIAS, MOVE_ALIAS):
-        milvus.answers(route, {})
-    milvus.answers(STATE, LOADED)
-    milvus.answers(ALIAS, NO_ALIAS)
+        milvus.responds(route, {})
+    milvus.responds(STATE, LOADED)
+    milvus.responds(ALIAS, NO_ALIAS)
     return milvus
 
 
@@ -38,13 +38,13 @@ def swap(**parameters):
     ids=["new", "elsewhere", "there already"],
 )
 def test_alias_comes_to_the_collection_in_one_request(context, milvus, target, route, previous):
-    milvus.answers(ALIAS, target)
+    milvus.responds(ALIAS, target)
     assert swap().execute(context) == {"alias": "a", "collection_name": "c", "previous": previous}
     assert milvus.routes == [ALIAS, STATE, *route]
 
 
 def test_alias_does_not_come_to_a_collection_in_which_nothing_is_found(context, milvus):
-    milvus.answers(STATE, LOADING)
+    milvus.responds(STATE, LOADING)
     with pytest.raises(exceptions.MilvusCollectionNotLoaded, match="readers of 'a' would find nothing"):
         swap().execute(context)
     assert milvus.routes == [ALIAS, STATE]

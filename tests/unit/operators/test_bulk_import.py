@@ -43,11 +43,11 @@ REFUSED = (200, json.dumps({"code": 1100, "message": "no"}))
 @pytest.fixture(autouse=True)
 def server(milvus, package_clock):
     """It accepts an import as job 7, and knows two-phase imports."""
-    milvus.answers(LIST, {"records": []})
-    milvus.answers(CREATE, {"jobId": "7"})
-    milvus.answers(DESCRIBE, DONE)
-    milvus.answers(ABORT, NO_SUCH_JOB)
-    milvus.answers(COMMIT, {})
+    milvus.responds(LIST, {"records": []})
+    milvus.responds(CREATE, {"jobId": "7"})
+    milvus.responds(DESCRIBE, DONE)
+    milvus.responds(ABORT, NO_SUCH_JOB)
+    milvus.responds(COMMIT, {})
     return milvus
 
 
@@ -192,11 +192,11 @@ def test_files_are_listed_when_the_task_runs(context, milvus, bucket):
 
 
 def test_files_that_came_between_two_tries_are_not_loaded_by_the_retry(context, milvus, bucket):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         finder(bucket, timeout=5).execute(context)
     write_rows(bucket / "day" / "b.parquet")
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     finder(bucket).execute(context)
     assert len(sent(milvus, CREATE)) == 1
 
@@ -210,21 +210,21 @@ def test_files_that_came_before_a_succeeded_task_was_cleared_are_loaded(context,
 
 
 def test_files_are_listed_again_after_all_of_a_load_has_failed(context, milvus, bucket):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         finder(bucket).execute(context)
     (bucket / "day" / "a.parquet").rename(bucket / "day" / "b.parquet")
-    milvus.answers(CREATE, {"jobId": "8"})
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(CREATE, {"jobId": "8"})
+    milvus.responds(DESCRIBE, DONE)
     finder(bucket).execute(context)
     assert sent(milvus, CREATE)[1].body["files"] == [["day/b.parquet"]]
 
 
 def test_files_are_listed_again_below_another_root(context, milvus, bucket):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         finder(bucket, timeout=5).execute(context)
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     finder(bucket, files_root=f"file://{bucket}/day").execute(context)
     assert sent(milvus, CREATE)[1].body["files"] == [["a.parquet"]]
 
@@ -254,7 +254,7 @@ def test_pattern_that_finds_nothing_is_refused_before_anything_is_sent(context, 
 def test_rows_are_checked_against_the_footers_before_a_commit(context, milvus, bucket, rows, committed):
     write_rows(bucket / "day" / "a.parquet", rows)
     files = [{"fileName": "[day/a.parquet]", "state": "Uncommitted"}]
-    milvus.answers(DESCRIBE, {**UNCOMMITTED, "details": files}, {**UNCOMMITTED, "details": files}, DONE)
+    milvus.responds(DESCRIBE, {**UNCOMMITTED, "details": files}, {**UNCOMMITTED, "details": files}, DONE)
     task = finder(bucket, two_phase=True, expected_rows="footers")
     if committed:
         assert task.execute(context) == "7"
@@ -274,8 +274,8 @@ SECOND_DONE = {**DONE, "jobId": "8", "importedRows": 6}
 @pytest.fixture
 def two_jobs(server):
     """The server accepts two imports, as job 7 and job 8."""
-    server.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
-    server.answers(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE)
+    server.responds(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    server.responds(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE)
     return server
 
 
@@ -302,18 +302,18 @@ def test_progress_of_several_jobs_is_pushed_as_a_list(context, two_jobs, ti):
 
 
 def test_retry_goes_on_with_all_jobs_of_the_try_before(context, two_jobs):
-    two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
+    two_jobs.responds(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(files=MANY, timeout=1).execute(context)
-    two_jobs.answers(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE, {**DONE, "jobId": "7"}, SECOND_DONE)
+    two_jobs.responds(DESCRIBE, {**DONE, "jobId": "7"}, SECOND_DONE, {**DONE, "jobId": "7"}, SECOND_DONE)
     assert operator(files=MANY).execute(context) == ["7", "8"]
     assert len(sent(two_jobs, CREATE)) == 2
 
 
 def test_next_run_in_the_same_process_has_its_own_jobs(context, milvus):
     one = operator()
-    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
-    milvus.answers(DESCRIBE, DONE, {**DONE, "jobId": "8"})
+    milvus.responds(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    milvus.responds(DESCRIBE, DONE, {**DONE, "jobId": "8"})
     # As Airflow copies an operator for each try.
     assert copy.copy(one).execute(context) == "7"
     context["task_state_store"].clear()
@@ -323,27 +323,27 @@ def test_next_run_in_the_same_process_has_its_own_jobs(context, milvus):
 @pytest.fixture
 def half_failed(context, two_jobs):
     """A first try whose job 7 has completed after its job 8 failed."""
-    two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {**FAILED, "jobId": "8"}, {**DONE, "jobId": "7"})
+    two_jobs.responds(DESCRIBE, {"jobId": "7", "state": "Importing"}, {**FAILED, "jobId": "8"}, {**DONE, "jobId": "7"})
     with pytest.raises(exceptions.MilvusImportFailed, match="import job 8"):
         operator(files=MANY).execute(context)
-    two_jobs.answers(CREATE, {"jobId": "9"})
+    two_jobs.responds(CREATE, {"jobId": "9"})
     return two_jobs
 
 
 def test_retry_after_one_of_several_jobs_failed_submits_only_that_one(context, half_failed):
-    half_failed.answers(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
+    half_failed.responds(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
     assert operator(files=MANY).execute(context) == ["7", "9"]
     assert len(sent(half_failed, CREATE)) == 3
 
 
 def test_progress_of_a_job_that_completed_in_an_earlier_try_is_pushed(context, half_failed, ti):
-    half_failed.answers(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
+    half_failed.responds(DESCRIBE, {**SECOND_DONE, "jobId": "9"})
     operator(files=MANY).execute(context)
     assert [(job["job_id"], job["imported_rows"]) for job in ti.xcoms["import_progress"]] == [("7", 5), ("9", 6)]
 
 
 def test_deferred_retry_waits_only_for_what_has_not_completed(context, half_failed):
-    half_failed.answers(DESCRIBE, {"jobId": "9", "state": "Importing"})
+    half_failed.responds(DESCRIBE, {"jobId": "9", "state": "Importing"})
     deferred = deferral(operator(files=MANY, deferrable=True, defer_after=0), context)
     assert (deferred.trigger.job_id, deferred.trigger.fail_fast) == (["9"], False)
     progress = parse_progress({"jobId": "9", "state": "Completed", "importedRows": 6}).as_dict()
@@ -360,16 +360,16 @@ def test_retry_with_other_files_than_several_jobs_have_loaded_is_refused(context
 
 
 def test_retry_with_other_files_after_all_jobs_failed_is_another_load(context, two_jobs):
-    two_jobs.answers(DESCRIBE, {**FAILED, "jobId": "7"}, {**FAILED, "jobId": "8"})
+    two_jobs.responds(DESCRIBE, {**FAILED, "jobId": "7"}, {**FAILED, "jobId": "8"})
     with pytest.raises(exceptions.MilvusImportFailed):
         operator(files=MANY).execute(context)
-    two_jobs.answers(CREATE, {"jobId": "9"})
-    two_jobs.answers(DESCRIBE, {**DONE, "jobId": "9"})
+    two_jobs.responds(CREATE, {"jobId": "9"})
+    two_jobs.responds(DESCRIBE, {**DONE, "jobId": "9"})
     assert operator(files=MANY[:5]).execute(context) == "9"
 
 
 def test_several_jobs_are_waited_for_in_the_triggerer(context, two_jobs):
-    two_jobs.answers(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
+    two_jobs.responds(DESCRIBE, {"jobId": "7", "state": "Importing"}, {"jobId": "8", "state": "Importing"})
     assert deferral(operator(files=MANY, deferrable=True, defer_after=0), context).trigger.job_id == ["7", "8"]
 
 
@@ -394,46 +394,46 @@ def test_what_is_for_one_import_is_refused_before_several_are_sent(context, milv
 
 
 def test_failed_files_are_logged_before_the_task_fails(context, milvus, logged):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed, match=r"import job 7 into .* failed: bad row"):
         operator().execute(context)
     assert "Import job 7: file a.parquet failed: row 7 has no id" in logged()
 
 
 def test_progress_of_a_failed_job_is_pushed(context, milvus, ti):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         operator().execute(context)
     assert ti.xcoms["import_progress"]["reason"] == "bad row"
 
 
 def test_transient_failure_is_retried(context, milvus):
-    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
+    milvus.responds(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
     with pytest.raises(exceptions.MilvusImportFailedForNow):
         operator().execute(context)
 
 
 def test_timeout_ends_the_wait(context, milvus, package_clock):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(timeout=30).execute(context)
     assert package_clock.now == 1_030
 
 
 def test_server_that_stays_away_is_given_up_on(context, milvus):
-    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
+    milvus.responds(DESCRIBE, (502, "Bad Gateway"))
     with pytest.raises(exceptions.MilvusImportUnreachable):
         operator(max_poll_failures=3).execute(context)
 
 
 def test_job_that_is_gone_is_an_unknown_outcome(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING, NO_SUCH_JOB)
+    milvus.responds(DESCRIBE, RUNNING, NO_SUCH_JOB)
     with pytest.raises(exceptions.MilvusImportOutcomeUnknown):
         operator().execute(context)
 
 
 def test_submission_is_over_at_the_timeout(context, milvus, package_clock):
-    milvus.answers(CREATE, (200, json.dumps({"code": 1, "message": "service not ready"})))
+    milvus.responds(CREATE, (200, json.dumps({"code": 1, "message": "service not ready"})))
     with pytest.raises(errors.MilvusBusyError):
         operator(timeout=30).execute(context)
     assert package_clock.now <= 1_030
@@ -443,17 +443,17 @@ def test_submission_is_over_at_the_timeout(context, milvus, package_clock):
 
 
 def test_retry_goes_on_with_the_job_of_the_try_before(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(timeout=5).execute(context)
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert operator(timeout=5).execute(context) == "7"
     assert len(sent(milvus, CREATE)) == 1
 
 
 def test_retry_with_other_options_goes_on_with_the_job(context, milvus):
-    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
-    milvus.answers(DESCRIBE, {"jobId": "7", "state": "Importing"})
+    milvus.responds(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    milvus.responds(DESCRIBE, {"jobId": "7", "state": "Importing"})
     operator(wait_for_completion=False).execute(context)
     assert operator(wait_for_completion=False, options={"timeout": "4h"}).execute(context) == "7"
 
@@ -461,39 +461,39 @@ def test_retry_with_other_options_goes_on_with_the_job(context, milvus):
 @pytest.mark.parametrize("other", [{"database": "books"}, {"milvus_conn_id": "other"}, {"files": ["b.parquet"]}])
 def test_retry_with_another_target_or_other_files_is_another_load(context, milvus, monkeypatch, other):
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", "milvus://other.example.org")
-    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    milvus.responds(CREATE, {"jobId": "7"}, {"jobId": "8"})
     operator(wait_for_completion=False).execute(context)
     assert operator(wait_for_completion=False, **other).execute(context) == "8"
 
 
 def test_retry_of_a_job_whose_record_is_gone_fails_with_what_to_do(context, milvus):
     operator(wait_for_completion=False).execute(context)
-    milvus.answers(DESCRIBE, NO_SUCH_JOB)
+    milvus.responds(DESCRIBE, NO_SUCH_JOB)
     with pytest.raises(exceptions.MilvusImportOutcomeUnknown, match="on_unknown_outcome='resubmit'"):
         operator().execute(context)
 
 
 def test_retry_of_a_job_whose_record_is_gone_submits_again_on_request(context, milvus):
     operator(wait_for_completion=False).execute(context)
-    milvus.answers(DESCRIBE, NO_SUCH_JOB, NO_SUCH_JOB, NO_SUCH_JOB, DONE)
-    milvus.answers(CREATE, {"jobId": "8"})
+    milvus.responds(DESCRIBE, NO_SUCH_JOB, NO_SUCH_JOB, NO_SUCH_JOB, DONE)
+    milvus.responds(CREATE, {"jobId": "8"})
     assert operator(on_unknown_outcome="resubmit").execute(context) == "8"
 
 
 def test_clear_of_a_success_loads_again_under_another_key(context, milvus, ti):
     operator().execute(context)
     ti.try_number, ti.max_tries = 2, 1
-    milvus.answers(CREATE, {"jobId": "8"})
+    milvus.responds(CREATE, {"jobId": "8"})
     assert operator().execute(context) == "8"
     assert len({each.headers["Idempotency-Key"] for each in sent(milvus, CREATE)}) == 2
 
 
 def test_clear_of_a_failure_goes_on_with_its_job(context, milvus, ti):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(timeout=5).execute(context)
     ti.try_number, ti.max_tries = 2, 1
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert operator().execute(context) == "7"
     assert len(sent(milvus, CREATE)) == 1
 
@@ -521,7 +521,7 @@ def test_missing_storage_connection_is_refused_before_a_submit_is_recorded(conte
 def test_storage_keys_are_redacted_in_the_list_before_the_create(context, milvus, connection, monkeypatch):
     connection(extra={"cluster_id": "in03-1"})
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
-    milvus.answers(LIST, (200, json.dumps({"code": 1100, "message": "denied for s3cret"})))
+    milvus.responds(LIST, (200, json.dumps({"code": 1100, "message": "denied for s3cret"})))
     task = operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="storage")
     with pytest.raises(errors.MilvusServerError, match=r"denied for \*\*\*"):
         task.execute(context)
@@ -530,7 +530,7 @@ def test_storage_keys_are_redacted_in_the_list_before_the_create(context, milvus
 def test_keys_of_the_object_storage_are_redacted_after_a_deferral(context, milvus, connection, monkeypatch):
     connection(extra={"cluster_id": "in03-1"})
     monkeypatch.setenv("AIRFLOW_CONN_STORAGE", json.dumps({"conn_type": "aws", "login": "a", "password": "s3cret"}))
-    milvus.answers(DESCRIBE, (200, json.dumps({"code": 1100, "message": "denied for s3cret"})))
+    milvus.responds(DESCRIBE, (200, json.dumps({"code": 1100, "message": "denied for s3cret"})))
     task = operator(files=None, object_urls=["s3://b/a.parquet"], storage_conn_id="storage", two_phase=True)
     with pytest.raises(errors.MilvusServerError, match=r"denied for \*\*\*"):
         task.execute_complete(context, event(target_state="Uncommitted"))
@@ -572,12 +572,12 @@ def test_source_that_the_server_cannot_read_is_refused_before_any_request(
 
 
 def test_short_job_is_not_deferred(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
+    milvus.responds(DESCRIBE, RUNNING, DONE)
     assert operator(deferrable=True).execute(context) == "7"
 
 
 def test_long_job_is_deferred_after_a_while(context, milvus, package_clock):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     deferred = deferral(operator(deferrable=True, timeout=60, database="books", poll_interval=3), context)
     assert 1_003 <= package_clock.now <= 1_005
     assert (deferred.method_name, deferred.timeout) == ("execute_complete", None)
@@ -597,7 +597,7 @@ def test_long_job_is_deferred_after_a_while(context, milvus, package_clock):
 
 
 def test_trigger_arguments_are_plain_json(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     arguments = deferral(operator(deferrable=True, two_phase=True), context).trigger.serialize()[1]
     assert json.loads(json.dumps(arguments)) == arguments
     assert type(arguments["target_state"]) is str
@@ -608,14 +608,14 @@ def test_trigger_arguments_are_plain_json(context, milvus):
     [(None, None, None), (60, None, 1_060), (None, 30, 1_030), (60, 30, 1_030), (20, 30, 1_020)],
 )
 def test_deferred_wait_ends_at_the_earlier_of_both_timeouts(context, milvus, timeout, execution_timeout, deadline):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     limit = None if execution_timeout is None else timedelta(seconds=execution_timeout)
     deferred = deferral(operator(deferrable=True, timeout=timeout, execution_timeout=limit), context)
     assert deferred.trigger.deadline == deadline
 
 
 def test_wait_on_the_worker_leaves_the_execution_timeout_to_airflow(context, milvus, package_clock):
-    milvus.answers(DESCRIBE, *[RUNNING] * 30, DONE)
+    milvus.responds(DESCRIBE, *[RUNNING] * 30, DONE)
     assert operator(execution_timeout=timedelta(seconds=10)).execute(context) == "7"
     assert package_clock.now > 1_010
 
@@ -677,7 +677,7 @@ def test_failed_task_is_not_recorded_as_done(context):
 @pytest.fixture
 def two_phases(milvus):
     """The job waits for its commit, and completes after it."""
-    milvus.answers(DESCRIBE, UNCOMMITTED, UNCOMMITTED, DONE)
+    milvus.responds(DESCRIBE, UNCOMMITTED, UNCOMMITTED, DONE)
 
 
 def test_two_phase_import_requests_no_auto_commit(context, milvus, two_phases):
@@ -729,49 +729,49 @@ def test_check_that_raises_aborts(context, milvus, two_phases):
 
 
 def test_timeout_before_the_commit_aborts(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(two_phase=True, timeout=30).execute(context)
     assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
 
 
 def test_unreachable_server_before_the_commit_gets_an_abort_request(context, milvus):
-    milvus.answers(DESCRIBE, (502, "Bad Gateway"))
+    milvus.responds(DESCRIBE, (502, "Bad Gateway"))
     with pytest.raises(exceptions.MilvusImportUnreachable):
         operator(two_phase=True, max_poll_failures=2).execute(context)
     assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
 
 
 def test_commit_that_is_refused_aborts(context, milvus, two_phases):
-    milvus.answers(COMMIT, REFUSED)
+    milvus.responds(COMMIT, REFUSED)
     with pytest.raises(errors.MilvusServerError, match="code 1100"):
         operator(two_phase=True).execute(context)
     assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
 
 
 def test_job_that_cannot_be_described_before_its_commit_is_aborted(context, milvus):
-    milvus.answers(DESCRIBE, UNCOMMITTED, REFUSED)
+    milvus.responds(DESCRIBE, UNCOMMITTED, REFUSED)
     with pytest.raises(errors.MilvusServerError, match="code 1100"):
         operator(two_phase=True).execute(context)
     assert sent(milvus, ABORT)[-1].body["jobId"] == "7"
 
 
 def test_failed_job_is_not_aborted(context, milvus):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         operator(two_phase=True).execute(context)
     assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
 
 
 def test_timeout_after_the_commit_does_not_abort(context, milvus):
-    milvus.answers(DESCRIBE, UNCOMMITTED, UNCOMMITTED, {"state": "Committing"})
+    milvus.responds(DESCRIBE, UNCOMMITTED, UNCOMMITTED, {"state": "Committing"})
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(two_phase=True, timeout=30).execute(context)
     assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
 
 
 def test_abort_that_is_refused_does_not_hide_why_it_was_tried(context, milvus, two_phases, logged):
-    milvus.answers(ABORT, NO_SUCH_JOB, REFUSED)
+    milvus.responds(ABORT, NO_SUCH_JOB, REFUSED)
     with pytest.raises(exceptions.MilvusImportRefused):
         operator(two_phase=True, min_rows=6).execute(context)
     assert "Import job 7 could not be aborted" in logged()
@@ -780,8 +780,8 @@ def test_abort_that_is_refused_does_not_hide_why_it_was_tried(context, milvus, t
 def test_retry_after_an_abort_submits_again(context, milvus, two_phases):
     with pytest.raises(exceptions.MilvusImportRefused):
         operator(two_phase=True, min_rows=6).execute(context)
-    milvus.answers(CREATE, {"jobId": "8"})
-    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "aborted"}, UNCOMMITTED, UNCOMMITTED, DONE)
+    milvus.responds(CREATE, {"jobId": "8"})
+    milvus.responds(DESCRIBE, {"state": "Failed", "reason": "aborted"}, UNCOMMITTED, UNCOMMITTED, DONE)
     assert operator(two_phase=True).execute(context) == "8"
 
 
@@ -805,19 +805,19 @@ def test_job_that_somebody_else_committed_is_a_success(context, milvus):
 
 
 def test_deferred_first_phase_waits_for_uncommitted_and_aborts_when_killed(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     trigger = deferral(operator(two_phase=True, deferrable=True), context).trigger
     assert (trigger.target_state, trigger.abort_on_kill) == ("Uncommitted", True)
 
 
 def test_kill_of_a_deferred_task_need_not_abort(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     trigger = deferral(operator(two_phase=True, deferrable=True, cancel_on_kill=False), context).trigger
     assert trigger.abort_on_kill is False
 
 
 def test_resumed_task_commits_and_defers_for_the_second_phase(context, milvus):
-    milvus.answers(DESCRIBE, UNCOMMITTED, {"state": "Committing"})
+    milvus.responds(DESCRIBE, UNCOMMITTED, {"state": "Committing"})
     with pytest.raises(TaskDeferred) as caught:
         operator(two_phase=True, deferrable=True).execute_complete(context, event(target_state="Uncommitted"))
     assert len(sent(milvus, COMMIT)) == 1
@@ -894,7 +894,7 @@ def test_jobs_that_release_0_1_deferred_with_are_understood(context):
 
 
 def test_phase_that_was_waited_for_decides_over_an_edited_dag(context, milvus):
-    milvus.answers(DESCRIBE, UNCOMMITTED, DONE)
+    milvus.responds(DESCRIBE, UNCOMMITTED, DONE)
     assert operator(two_phase=False).execute_complete(context, event(target_state="Uncommitted")) == "7"
     assert len(sent(milvus, COMMIT)) == 1
 
@@ -904,7 +904,7 @@ def test_phase_that_was_waited_for_decides_over_an_edited_dag(context, milvus):
 
 @pytest.mark.parametrize("parameters", [{}, {"wait_for_completion": False}, {"two_phase": True}], ids=str)
 def test_nothing_is_pushed_where_xcoms_are_switched_off(context, milvus, ti, parameters):
-    milvus.answers(DESCRIBE, *([UNCOMMITTED] * 2 if "two_phase" in parameters else []), DONE)
+    milvus.responds(DESCRIBE, *([UNCOMMITTED] * 2 if "two_phase" in parameters else []), DONE)
     assert operator(do_xcom_push=False, **parameters).execute(context) == "7"
     assert ti.pushed == []
 
@@ -920,10 +920,10 @@ def test_resumed_task_pushes_nothing_where_xcoms_are_switched_off(context, ti):
 
 
 def test_retry_without_xcoms_waits_for_the_same_job(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(do_xcom_push=False, timeout=5).execute(context)
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     operator(do_xcom_push=False).execute(context)
     assert len(sent(milvus, CREATE)) == 1
 
@@ -950,22 +950,22 @@ def killed(operator, context):
 
 
 def test_kill_aborts_a_two_phase_job_with_one_short_request(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
-    milvus.answers(ABORT, NO_SUCH_JOB, (502, "Bad Gateway"))
+    milvus.responds(DESCRIBE, RUNNING)
+    milvus.responds(ABORT, NO_SUCH_JOB, (502, "Bad Gateway"))
     killed(operator(two_phase=True, deferrable=True), context)
     aborts = sent(milvus, ABORT)[1:]
     assert [(each.body["jobId"], each.options["timeout"]) for each in aborts] == [("7", 3.0)]
 
 
 def test_kill_aborts_nothing_where_that_is_switched_off(context, milvus, logged):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     killed(operator(two_phase=True, deferrable=True, cancel_on_kill=False), context)
     assert "Import job 7 goes on: cancel_on_kill=False" in logged()
     assert [each.body["jobId"] for each in sent(milvus, ABORT)] == ["0"]
 
 
 def test_kill_says_that_an_ordinary_job_goes_on(context, milvus, logged):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     killed(operator(deferrable=True), context)
     assert "Import job 7 goes on: Milvus cannot cancel it" in logged()
     assert sent(milvus, ABORT) == []
@@ -1008,7 +1008,7 @@ EXTRA = {"job_id": "7", "rows": 5, "seconds": 90.0}
 @pytest.fixture
 def timed(milvus):
     times = {"createTime": "2026-01-01T00:00:00Z", "completeTime": "2026-01-01T00:01:30Z"}
-    milvus.answers(DESCRIBE, {**DONE, **times})
+    milvus.responds(DESCRIBE, {**DONE, **times})
 
 
 def test_asset_of_the_collection_is_updated_with_what_was_loaded(context, updated, timed):
@@ -1029,7 +1029,7 @@ def test_other_outlets_are_not_updated(context, updated, timed):
 
 
 def test_failed_import_updates_no_asset(context, updated, milvus):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         operator(asset_outlet=True).execute(context)
     assert updated.outlets == []
@@ -1038,7 +1038,7 @@ def test_failed_import_updates_no_asset(context, updated, milvus):
 def test_several_jobs_are_one_update(context, updated, two_jobs):
     first = {"createTime": "2026-01-01T00:00:00Z", "completeTime": "2026-01-01T00:00:30Z"}
     second = {"createTime": "2026-01-01T00:00:10Z", "completeTime": "2026-01-01T00:01:00Z"}
-    two_jobs.answers(DESCRIBE, {**DONE, **first, "jobId": "7"}, {**SECOND_DONE, **second})
+    two_jobs.responds(DESCRIBE, {**DONE, **first, "jobId": "7"}, {**SECOND_DONE, **second})
     operator(files=MANY, outlets=[Asset(URI)]).execute(context)
     assert updated[Asset(URI)].extra == {"job_id": ["7", "8"], "rows": 11, "seconds": 60.0}
 

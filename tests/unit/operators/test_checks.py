@@ -18,13 +18,13 @@ def check(**parameters):
 
 
 def test_number_of_rows_is_returned(context, milvus):
-    milvus.answers(QUERY, [{"count(*)": 5}])
+    milvus.responds(QUERY, [{"count(*)": 5}])
     assert check(min_rows="5", filter="id > 1").execute(context) == 5
     assert milvus.sent[0].body["filter"] == "id > 1"
 
 
 def test_rows_that_come_a_little_later_are_waited_for(context, milvus):
-    milvus.answers(QUERY, [{"count(*)": 3}], [{"count(*)": 5}])
+    milvus.responds(QUERY, [{"count(*)": 3}], [{"count(*)": 5}])
     assert check().execute(context) == 5
 
 
@@ -36,7 +36,7 @@ def test_rows_that_come_a_little_later_are_waited_for(context, milvus):
     ],
 )
 def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, parameters, words):
-    milvus.answers(QUERY, [{"count(*)": 5}])
+    milvus.responds(QUERY, [{"count(*)": 5}])
     with pytest.raises(exceptions.MilvusRowCountWrong, match=words):
         check(timeout=20, **parameters).execute(context)
     assert 1_000 < package_clock.now <= 1_020
@@ -52,7 +52,7 @@ def test_wrong_number_of_rows_fails_in_time(context, milvus, package_clock, para
     ids=["one import", "mapped imports", "mapped imports of several jobs"],
 )
 def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, results):
-    milvus.answers(QUERY, [{"count(*)": 5}])
+    milvus.responds(QUERY, [{"count(*)": 5}])
     assert check(expected_rows=results).execute(context) == 5
 
 
@@ -65,7 +65,7 @@ def test_count_with_nothing_to_compare_it_with_is_refused(context, milvus):
 
 
 def test_statistics_are_read_where_the_collection_is_not_loaded(context, milvus):
-    milvus.answers(STATS, {"rowCount": 5})
+    milvus.responds(STATS, {"rowCount": 5})
     assert check(by_statistics=True).execute(context) == 5
     assert milvus.routes == [STATS]
 

@@ -26,11 +26,11 @@ INDEXES = [{"fieldName": "vector", "indexType": "AUTOINDEX", "metricType": "L2"}
 @pytest.fixture(autouse=True)
 def server(milvus, package_clock):
     """It has a collection ``c`` that is loaded."""
-    milvus.answers(HAS, {"has": True})
+    milvus.responds(HAS, {"has": True})
     for route in (CREATE, DROP, LOAD, REFRESH):
-        milvus.answers(route, {})
-    milvus.answers(DESCRIBE, DESCRIBED)
-    milvus.answers(STATE, LOADED)
+        milvus.responds(route, {})
+    milvus.responds(DESCRIBE, DESCRIBED)
+    milvus.responds(STATE, LOADED)
     return milvus
 
 
@@ -112,7 +112,7 @@ def test_requests_name_the_database_of_the_operator(context, milvus):
 
 
 def test_collection_that_is_missing_is_created(context, ti, milvus):
-    milvus.answers(HAS, {"has": False})
+    milvus.responds(HAS, {"has": False})
     assert create(index_params=INDEXES, collection_params={"shardsNum": 2}).execute(context) == "c"
     assert (milvus.routes, ti.xcoms["outcome"]) == ([HAS, CREATE], "created")
     assert milvus.sent[1].body == {
@@ -155,7 +155,7 @@ def test_collection_is_dropped_and_created_again_where_that_is_wanted(context, t
 def test_schema_is_read_from_a_file_of_the_template_search_path(context, milvus, tmp_path):
     (tmp_path / "schemas").mkdir()
     (tmp_path / "schemas" / "c.json").write_text(json.dumps({"fields": FIELDS, "description": "{{ x }}"}))
-    milvus.answers(HAS, {"has": False})
+    milvus.responds(HAS, {"has": False})
     with DAG("dag", schedule=None, template_searchpath=[str(tmp_path)]):
         task = create(schema="schemas/c.json")
     task.render_template_fields({"x": "7"})
@@ -191,13 +191,13 @@ def test_schema_that_is_no_dict_is_refused(context, milvus, schema, message):
     ids=["not loaded", "loaded", "being loaded by somebody"],
 )
 def test_collection_is_loaded_or_refreshed_whichever_is_right(context, milvus, states, routes, call):
-    milvus.answers(STATE, *states)
+    milvus.responds(STATE, *states)
     assert load().execute(context) == {"collection_name": "c", "call": call, "state": "Loaded", "progress": 100}
     assert milvus.routes == routes
 
 
 def test_load_that_takes_too_long_fails(context, milvus):
-    milvus.answers(STATE, NOT_LOADED, LOADING)
+    milvus.responds(STATE, NOT_LOADED, LOADING)
     with pytest.raises(exceptions.MilvusCollectionTimeout, match="Loading, 40 %"):
         load(timeout=60).execute(context)
 
@@ -209,7 +209,7 @@ def deferral(operator, context):
 
 
 def test_long_load_is_waited_for_in_the_triggerer(context, milvus, package_clock):
-    milvus.answers(STATE, NOT_LOADED, LOADING)
+    milvus.responds(STATE, NOT_LOADED, LOADING)
     task = load(deferrable=True, timeout=100, execution_timeout=timedelta(seconds=60), database="books")
     deferred = deferral(task, context)
     assert package_clock.now <= 1_005
@@ -228,15 +228,15 @@ def test_long_load_is_waited_for_in_the_triggerer(context, milvus, package_clock
 
 
 def test_refresh_after_a_deferred_load_of_somebody_else_is_not_forgotten(context, milvus):
-    milvus.answers(STATE, LOADING, LOADING, LOADING, LOADING, LOADING, LOADING, LOADED)
+    milvus.responds(STATE, LOADING, LOADING, LOADING, LOADING, LOADING, LOADING, LOADED)
     deferred = deferral(load(deferrable=True, defer_after=0), context)
     event = {"status": "success", "message": "m", "states": [{"state": "Loaded", "progress": 100}]}
-    milvus.answers(STATE, LOADED)
+    milvus.responds(STATE, LOADED)
     assert load().execute_complete(context, event, **deferred.kwargs)["call"] == "refresh_load"
 
 
 def test_short_load_needs_no_triggerer(context, milvus):
-    milvus.answers(STATE, NOT_LOADED, LOADING, LOADED)
+    milvus.responds(STATE, NOT_LOADED, LOADING, LOADED)
     assert load(deferrable=True).execute(context)["state"] == "Loaded"
 
 
@@ -245,6 +245,6 @@ def test_short_load_needs_no_triggerer(context, milvus):
 
 @pytest.mark.parametrize(("there", "routes"), [(True, [HAS, DROP]), (False, [HAS])])
 def test_collection_is_dropped_if_it_is_there(context, milvus, there, routes):
-    milvus.answers(HAS, {"has": there})
+    milvus.responds(HAS, {"has": there})
     assert drop().execute(context) is there
     assert milvus.routes == routes

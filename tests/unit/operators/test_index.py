@@ -14,9 +14,9 @@ INDEXES = [{"fieldName": "vector", "indexType": "AUTOINDEX", "metricType": "L2"}
 @pytest.fixture(autouse=True)
 def server(milvus, package_clock):
     """It has a collection ``c`` whose index ``v`` is built."""
-    milvus.answers(INDEX, {})
-    milvus.answers(DESCRIBE, {"fields": [], "indexes": [{"indexName": "v", "fieldName": "vector"}]})
-    milvus.answers(INDEX_STATE, state("Finished", indexedRows=9))
+    milvus.responds(INDEX, {})
+    milvus.responds(DESCRIBE, {"fields": [], "indexes": [{"indexName": "v", "fieldName": "vector"}]})
+    milvus.responds(INDEX_STATE, state("Finished", indexedRows=9))
     return milvus
 
 
@@ -35,7 +35,7 @@ def state(name, **more):
 
 
 def test_index_is_waited_for(context, milvus):
-    milvus.answers(INDEX_STATE, state("InProgress"), state("Finished", indexedRows=9))
+    milvus.responds(INDEX_STATE, state("InProgress"), state("Finished", indexedRows=9))
     (built,) = index().execute(context)
     assert (built["index_name"], built["state"], built["indexed_rows"]) == ("v", "Finished", 9)
     assert milvus.routes == [INDEX, DESCRIBE, INDEX_STATE, INDEX_STATE]
@@ -43,13 +43,13 @@ def test_index_is_waited_for(context, milvus):
 
 
 def test_failed_index_fails_the_task_for_good(context, milvus):
-    milvus.answers(INDEX_STATE, state("Failed", failReason="no memory"))
+    milvus.responds(INDEX_STATE, state("Failed", failReason="no memory"))
     with pytest.raises(exceptions.MilvusIndexFailed, match="index v of field vector failed: no memory"):
         index().execute(context)
 
 
 def test_long_build_is_waited_for_in_the_triggerer(context, milvus):
-    milvus.answers(INDEX_STATE, state("InProgress"))
+    milvus.responds(INDEX_STATE, state("InProgress"))
     assert deferral(index(deferrable=True), context).trigger.index_names == ["v"]
 
 

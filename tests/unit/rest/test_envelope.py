@@ -1,4 +1,4 @@
-"""Reading answers: whatever bytes come back, a value or one of our errors."""
+"""Reading responses: whatever bytes come back, a value or one of our errors."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -53,37 +53,37 @@ PROGRESS = {
 }
 
 
-def answer(**fields):
+def response(**fields):
     return json.dumps(fields).encode()
 
 
 def test_code_zero_is_a_success():
-    assert decode(200, {}, answer(code=0, data={"a": 1})) == {"a": 1}
+    assert decode(200, {}, response(code=0, data={"a": 1})) == {"a": 1}
 
 
 def test_legacy_code_200_with_data_is_a_success():
-    assert decode(200, {}, answer(code=200, data=[1])) == [1]
+    assert decode(200, {}, response(code=200, data=[1])) == [1]
 
 
 def test_code_200_with_a_message_is_the_partition_not_found_error():
     with pytest.raises(errors.MilvusServerError, match="partition not found") as caught:
-        decode(200, {}, answer(code=200, message="partition not found"))
+        decode(200, {}, response(code=200, message="partition not found"))
     assert caught.value.code == 200
 
 
 def test_code_200_with_neither_data_nor_message_is_an_error():
     with pytest.raises(errors.MilvusServerError):
-        decode(200, {}, answer(code=200))
+        decode(200, {}, response(code=200))
 
 
 @pytest.mark.parametrize("code", [False, None, 0.0, "", "-0", [], "00000000000"])
 def test_code_that_is_no_number_is_no_success(code):
     with pytest.raises(errors.MilvusProtocolError):
-        decode(200, {}, answer(code=code, data={}))
+        decode(200, {}, response(code=code, data={}))
 
 
 def test_code_as_text_counts_as_its_number():
-    assert decode(200, {}, answer(code="0", data=1)) == 1
+    assert decode(200, {}, response(code="0", data=1)) == 1
 
 
 @pytest.mark.parametrize("status", [408, 200])
@@ -119,7 +119,7 @@ def test_success_status_without_an_envelope_is_a_protocol_error(body):
 
 def test_success_of_milvus_under_a_failed_http_status_is_that_status():
     with pytest.raises(errors.MilvusUnavailable, match="Milvus responded with HTTP 502"):
-        decode(502, {}, answer(code=0, data={}))
+        decode(502, {}, response(code=0, data={}))
 
 
 def test_deeply_nested_json_is_a_protocol_error():
@@ -154,7 +154,7 @@ def test_deeply_nested_json_is_a_protocol_error():
 )
 def test_code_decides_the_kind_of_error(code, message, kind):
     with pytest.raises(errors.MilvusServerError) as caught:
-        decode(200, {}, answer(code=code, message=message))
+        decode(200, {}, response(code=code, message=message))
     assert (type(caught.value), caught.value.code, caught.value.message) == (kind, code, message)
 
 

@@ -336,7 +336,7 @@ def test_missing_fields_are_zero_or_empty():
     assert (found.imported_rows, found.reason, found.create_time, found.files) == (0, "", "", ())
 
 
-def test_answer_without_a_state_is_an_error():
+def test_response_without_a_state_is_an_error():
     with pytest.raises(MilvusProtocolError, match="no job state"):
         parse_progress({"jobId": "7"})
 

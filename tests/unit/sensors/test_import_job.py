@@ -52,7 +52,7 @@ def end(request, context, milvus):
             return found.xcom_value
         task = sensor(deferrable=True, defer_after=0, **parameters)
         script = milvus.scripts[DESCRIBE]
-        milvus.answers(DESCRIBE, RUNNING)
+        milvus.responds(DESCRIBE, RUNNING)
         trigger = deferral(task, context).trigger
         milvus.scripts[DESCRIBE] = script
         event = await anext(trigger.run())
@@ -62,60 +62,60 @@ def end(request, context, milvus):
 
 
 async def test_completed_job_ends_the_wait_with_its_progress(milvus, end):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
+    milvus.responds(DESCRIBE, RUNNING, DONE)
     progress = await end()
     assert (progress["job_id"], progress["state"], progress["imported_rows"]) == ("7", "Completed", 5)
 
 
 async def test_list_ends_with_the_progress_of_each_job_in_its_order(milvus, end):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert [progress["job_id"] for progress in await end(job_id=["8", "7"])] == ["8", "7"]
 
 
 async def test_list_of_one_job_ends_with_a_list(milvus, end):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert len(await end(job_id=["7"])) == 1
 
 
 async def test_failed_job_fails_the_sensor_without_a_retry(milvus, end):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed, match="bad row"):
         await end()
 
 
 async def test_failed_files_are_logged_before_the_sensor_fails(milvus, end, logged):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         await end()
     assert "Import job 7: file a.parquet failed: row 7 has no id" in logged()
 
 
 async def test_transient_failure_is_final_for_the_sensor(milvus, end):
-    milvus.answers(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
+    milvus.responds(DESCRIBE, {"state": "Failed", "reason": "import timeout"})
     with pytest.raises(exceptions.MilvusImportFailed):
         await end()
 
 
 async def test_failed_job_skips_under_soft_fail(milvus, end):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(AirflowSkipException, match="bad row"):
         await end(soft_fail=True)
 
 
 async def test_unknown_outcome_is_no_skip_under_soft_fail(milvus, end):
-    milvus.answers(DESCRIBE, NO_SUCH_JOB)
+    milvus.responds(DESCRIBE, NO_SUCH_JOB)
     with pytest.raises(exceptions.MilvusImportOutcomeUnknown):
         await end(soft_fail=True)
 
 
 async def test_server_that_stays_away_is_no_skip_under_soft_fail(milvus, end):
-    milvus.answers(DESCRIBE, DOWN)
+    milvus.responds(DESCRIBE, DOWN)
     with pytest.raises(exceptions.MilvusImportUnreachable):
         await end(soft_fail=True, max_poll_failures=3)
 
 
 async def test_server_that_comes_back_costs_nothing(milvus, end):
-    milvus.answers(DESCRIBE, DOWN, DOWN, DONE)
+    milvus.responds(DESCRIBE, DOWN, DOWN, DONE)
     assert (await end())["state"] == "Completed"
 
 
@@ -126,25 +126,25 @@ def test_what_differs_from_run_to_run_is_templated():
 
 
 def test_poke_of_a_running_job_is_false(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     assert sensor().poke(context) is False
 
 
 def test_poke_of_a_completed_job_is_done(context, milvus):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     found = sensor().poke(context)
     assert isinstance(found, PokeReturnValue)
     assert found.is_done
 
 
 def test_poke_polls_once(context, milvus, time):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     sensor().poke(context)
     assert (len(milvus.sent), time.sleeps) == (1, [])
 
 
 def test_job_that_is_done_is_not_polled_again(context, milvus):
-    milvus.answers(DESCRIBE, DONE, RUNNING)
+    milvus.responds(DESCRIBE, DONE, RUNNING)
     task = sensor(job_id=["7", "8"])
     task.poke(context)
     task.poke(context)
@@ -152,29 +152,29 @@ def test_job_that_is_done_is_not_polled_again(context, milvus):
 
 
 def test_execute_in_poke_mode_returns_the_progress(context, milvus):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert sensor().execute(context)["imported_rows"] == 5
 
 
 def test_execute_in_poke_mode_skips_a_failed_job_under_soft_fail(context, milvus):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(AirflowSkipException):
         sensor(soft_fail=True).execute(context)
 
 
 def test_execute_in_poke_mode_does_not_skip_an_unknown_outcome(context, milvus):
-    milvus.answers(DESCRIBE, NO_SUCH_JOB)
+    milvus.responds(DESCRIBE, NO_SUCH_JOB)
     with pytest.raises(exceptions.MilvusImportOutcomeUnknown):
         sensor(soft_fail=True).execute(context)
 
 
 def test_short_job_is_not_deferred(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
+    milvus.responds(DESCRIBE, RUNNING, DONE)
     assert sensor(deferrable=True).execute(context)["state"] == "Completed"
 
 
 def test_long_job_is_deferred_after_a_while(context, milvus, time):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     deferred = deferral(
         sensor(deferrable=True, timeout=600, poke_interval=20, database="books", max_poll_failures=7), context
     )
@@ -196,12 +196,12 @@ def test_long_job_is_deferred_after_a_while(context, milvus, time):
 
 
 def test_deferred_list_is_plain_json(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     assert deferral(sensor(deferrable=True, job_id=("7", "8")), context).trigger.serialize()[1]["job_id"] == ["7", "8"]
 
 
 def test_deferred_sensor_ends_at_its_execution_timeout_as_well(context, milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     task = sensor(deferrable=True, timeout=600, execution_timeout=timedelta(seconds=60))
     assert deferral(task, context).trigger.deadline == 1_060.0
 
@@ -329,5 +329,5 @@ def test_nothing_to_wait_for_is_a_success_that_the_log_names(context, milvus, lo
 
 
 def test_output_of_a_mapped_task_is_waited_for(context, milvus):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     assert len(sensor(job_id=LazyXComSequence("7", ["8", "9"])).execute(context)) == 3

@@ -17,9 +17,9 @@ THERE = {"records": [{"jobId": "7", "collectionName": "c", "state": "Importing"}
 
 @pytest.fixture(autouse=True)
 def server(milvus, package_clock):
-    milvus.answers(LIST, NOT_THERE)
-    milvus.answers(CREATE, {"jobId": "7"}, {"jobId": "8"})
-    milvus.answers(DESCRIBE, COMPLETED)
+    milvus.responds(LIST, NOT_THERE)
+    milvus.responds(CREATE, {"jobId": "7"}, {"jobId": "8"})
+    milvus.responds(DESCRIBE, COMPLETED)
     return milvus
 
 
@@ -46,7 +46,7 @@ def next_try(ti, number, xcoms, max_tries=3):
 
 def fail(context, milvus):
     """A first try that gives up on its job, which runs on."""
-    milvus.answers(DESCRIBE, {**RUNNING, "jobId": "7"})
+    milvus.responds(DESCRIBE, {**RUNNING, "jobId": "7"})
     next_try(context["ti"], 1, [])
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(retries=3, timeout=5).execute(context)
@@ -56,8 +56,8 @@ def fail(context, milvus):
 @pytest.mark.parametrize("xcoms", [["job_id"], []])
 def test_retry_adopts_its_job_whatever_retries_was_edited_to(bare, milvus, retries, xcoms):
     fail(bare, milvus)
-    milvus.answers(LIST, THERE)
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7"})
+    milvus.responds(LIST, THERE)
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "7"})
     next_try(bare["ti"], 2, xcoms)
     assert operator(retries=retries).execute(bare) == "7"
     assert len(keys_sent(milvus)) == 1
@@ -66,7 +66,7 @@ def test_retry_adopts_its_job_whatever_retries_was_edited_to(bare, milvus, retri
 @pytest.mark.parametrize("retries", [0, 1, 2, 3, 9])
 def test_retry_sends_the_same_key_whatever_retries_was_edited_to(bare, milvus, retries):
     fail(bare, milvus)
-    milvus.answers(DESCRIBE, COMPLETED)
+    milvus.responds(DESCRIBE, COMPLETED)
     next_try(bare["ti"], 2, ["job_id"])
     operator(retries=retries).execute(bare)
     assert len(keys_sent(milvus)) == 2
@@ -76,8 +76,8 @@ def test_retry_sends_the_same_key_whatever_retries_was_edited_to(bare, milvus, r
 @pytest.mark.parametrize("retries", [1, 2])
 def test_retry_adopts_its_job_where_the_end_of_the_last_try_is_unknown(bare, milvus, retries):
     fail(bare, milvus)
-    milvus.answers(LIST, THERE)
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7"})
+    milvus.responds(LIST, THERE)
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "7"})
     bare["dag_run"].clear_number = 0
     bare["ti"]._ti_context_from_server = None
     bare["ti"].try_number, bare["ti"].max_tries = 2, 3
@@ -87,15 +87,15 @@ def test_retry_adopts_its_job_where_the_end_of_the_last_try_is_unknown(bare, mil
 
 def test_clear_of_a_failure_adopts_its_job_before_airflow_3_3(bare, milvus):
     fail(bare, milvus)
-    milvus.answers(LIST, THERE)
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7"})
+    milvus.responds(LIST, THERE)
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "7"})
     next_try(bare["ti"], 2, ["job_id"], max_tries=4)
     assert operator(retries=3).execute(bare) == "7"
     assert len(keys_sent(milvus)) == 1
 
 
 def test_clear_of_a_success_loads_again_before_airflow_3_3(bare, milvus):
-    milvus.answers(DESCRIBE, COMPLETED, {**COMPLETED, "jobId": "8"})
+    milvus.responds(DESCRIBE, COMPLETED, {**COMPLETED, "jobId": "8"})
     next_try(bare["ti"], 1, [])
     assert operator(retries=3).execute(bare) == "7"
     next_try(bare["ti"], 2, ["job_id", "import_progress", "return_value"], max_tries=4)
@@ -106,8 +106,8 @@ def test_clear_of_a_success_loads_again_before_airflow_3_3(bare, milvus):
 def test_upgrade_to_airflow_3_3_between_two_tries_adopts_the_job(context, milvus):
     store = context.pop("task_state_store")
     fail(context, milvus)
-    milvus.answers(LIST, THERE)
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7"})
+    milvus.responds(LIST, THERE)
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "7"})
     next_try(context["ti"], 2, ["job_id"])
     context["task_state_store"] = store
     assert operator(retries=3).execute(context) == "7"
@@ -126,33 +126,33 @@ def emptied(context, milvus):
 
 
 def test_job_that_runs_is_adopted_after_a_clear_that_emptied_the_store(emptied, milvus):
-    milvus.answers(LIST, THERE)
-    milvus.answers(DESCRIBE, {**RUNNING, "jobId": "7"}, {**COMPLETED, "jobId": "7"})
+    milvus.responds(LIST, THERE)
+    milvus.responds(DESCRIBE, {**RUNNING, "jobId": "7"}, {**COMPLETED, "jobId": "7"})
     assert operator().execute(emptied) == "7"
     assert keys_sent(milvus) == []
 
 
 def test_completed_job_is_loaded_again_after_a_clear_that_emptied_the_store(emptied, milvus):
-    milvus.answers(LIST, {"records": [{"jobId": "7", "collectionName": "c", "state": "Completed"}]})
-    milvus.answers(CREATE, {"jobId": "8"})
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "8"})
+    milvus.responds(LIST, {"records": [{"jobId": "7", "collectionName": "c", "state": "Completed"}]})
+    milvus.responds(CREATE, {"jobId": "8"})
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "8"})
     assert operator().execute(emptied) == "8"
 
 
 def test_retry_after_a_clear_that_emptied_the_store_goes_on_with_its_job(emptied, milvus):
-    milvus.answers(CREATE, {"jobId": "8"})
-    milvus.answers(DESCRIBE, {**RUNNING, "jobId": "8"})
+    milvus.responds(CREATE, {"jobId": "8"})
+    milvus.responds(DESCRIBE, {**RUNNING, "jobId": "8"})
     with pytest.raises(exceptions.MilvusImportTimeout):
         operator(timeout=5).execute(emptied)
     emptied["ti"].try_number = 3
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "8"})
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "8"})
     assert operator().execute(emptied) == "8"
     assert len(keys_sent(milvus)) == 1
 
 
 def test_clear_after_a_clear_that_emptied_the_store_loads_again(emptied, milvus):
-    milvus.answers(CREATE, {"jobId": "8"}, {"jobId": "9"})
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "8"}, {**COMPLETED, "jobId": "9"})
+    milvus.responds(CREATE, {"jobId": "8"}, {"jobId": "9"})
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "8"}, {**COMPLETED, "jobId": "9"})
     assert operator().execute(emptied) == "8"
     emptied["ti"].try_number, emptied["ti"].max_tries = 3, 2
     emptied["dag_run"].clear_number = 2
@@ -161,7 +161,7 @@ def test_clear_after_a_clear_that_emptied_the_store_loads_again(emptied, milvus)
 
 
 def test_each_iteration_of_a_loop_is_a_load_of_its_own(context, milvus):
-    milvus.answers(DESCRIBE, COMPLETED, {**COMPLETED, "jobId": "8"})
+    milvus.responds(DESCRIBE, COMPLETED, {**COMPLETED, "jobId": "8"})
     for index, job_id in enumerate(["7", "8"]):
         context["ti"].region_id, context["ti"].region_index = UUID(int=1), index
         # Airflow's store is one for each iteration.
@@ -171,7 +171,7 @@ def test_each_iteration_of_a_loop_is_a_load_of_its_own(context, milvus):
 
 
 def test_task_outside_of_loops_has_the_same_key_on_every_airflow(context, milvus):
-    milvus.answers(CREATE, {"jobId": "7"})
+    milvus.responds(CREATE, {"jobId": "7"})
     operator().execute(context)
     context["task_state_store"].clear()
     context["ti"].region_id, context["ti"].region_index = UUID(int=0), -1

@@ -642,13 +642,13 @@ def test_process_waits_out_a_busy_list_and_takes_the_job_of_another(task, mocker
         task.run()
         return jobs()
 
-    answers = iter([busy, busy, another_submits])
+    responses = iter([busy, busy, another_submits])
 
     def list_jobs():
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer()
+        response = next(responses)
+        if isinstance(response, Exception):
+            raise response
+        return response()
 
     mocker.patch.object(task.server, "list_jobs", side_effect=list_jobs)
     assert task.run() == Submission("1", By.REATTACHED)

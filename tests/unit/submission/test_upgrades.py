@@ -27,11 +27,11 @@ KEYS = ALL_SAMPLES["keys"]
 @pytest.fixture(autouse=True)
 def server(milvus, package_clock):
     """It has the jobs of the samples, all completed, and would accept another as job 20."""
-    milvus.answers(LIST, {"records": []})
-    milvus.answers(CREATE, {"jobId": "20"})
-    milvus.answers(DESCRIBE, COMPLETED)
-    milvus.answers("/jobs/import/abort", (200, json.dumps({"code": 2100, "message": "import job does not exist"})))
-    milvus.answers("/jobs/import/commit", {})
+    milvus.responds(LIST, {"records": []})
+    milvus.responds(CREATE, {"jobId": "20"})
+    milvus.responds(DESCRIBE, COMPLETED)
+    milvus.responds("/jobs/import/abort", (200, json.dumps({"code": 2100, "message": "import job does not exist"})))
+    milvus.responds("/jobs/import/commit", {})
     return milvus
 
 
@@ -67,7 +67,7 @@ def test_job_that_release_0_1_submitted_is_gone_on_with(after, milvus, name, job
 
 
 def test_jobs_that_release_0_1_submitted_are_gone_on_with(after, milvus):
-    milvus.answers(DESCRIBE, *[{**COMPLETED, "jobId": job_id} for job_id in ("7", "8", "7", "8")])
+    milvus.responds(DESCRIBE, *[{**COMPLETED, "jobId": job_id} for job_id in ("7", "8", "7", "8")])
     assert operator(files=MANY).execute(after("two_batches")) == ["7", "8"]
     assert keys_sent(milvus) == []
 
@@ -78,8 +78,8 @@ def test_job_that_release_0_1_recorded_as_failed_gets_its_next_key(after, milvus
 
 
 def test_create_that_release_0_1_lost_is_searched_for(after, milvus):
-    milvus.answers(LIST, {"records": [{"jobId": "7", "collectionName": "c", "state": "Completed"}]})
-    milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7", "details": [{"fileName": "[a.parquet]"}]})
+    milvus.responds(LIST, {"records": [{"jobId": "7", "collectionName": "c", "state": "Completed"}]})
+    milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "7", "details": [{"fileName": "[a.parquet]"}]})
     assert operator().execute(after("lost")) == "7"
     assert keys_sent(milvus) == []
 
@@ -157,8 +157,8 @@ def test_missing_field_of_a_record_with_a_job_loads_nothing_again(after, milvus,
     context = after("running")
     del context["task_state_store"][RECORD][field]
     if field == "job_id":
-        milvus.answers(LIST, {"records": [{"jobId": "7", "collectionName": "c", "state": "Completed"}]})
-        milvus.answers(DESCRIBE, {**COMPLETED, "jobId": "7", "details": [{"fileName": "[a.parquet]"}]})
+        milvus.responds(LIST, {"records": [{"jobId": "7", "collectionName": "c", "state": "Completed"}]})
+        milvus.responds(DESCRIBE, {**COMPLETED, "jobId": "7", "details": [{"fileName": "[a.parquet]"}]})
     assert operator().execute(context) == "7"
     assert keys_sent(milvus) == []
 

@@ -45,7 +45,7 @@ async def events(trigger):
 
 
 async def test_trigger_fires_once_when_the_collection_is_loaded(milvus):
-    milvus.answers(LOAD_STATE, LOADING, (502, "Bad Gateway"), LOADED)
+    milvus.responds(LOAD_STATE, LOADING, (502, "Bad Gateway"), LOADED)
     (event,) = await events(trigger())
     assert (event["status"], event["states"]) == ("success", [{"state": "Loaded", "progress": 100}])
     assert milvus.routes == [LOAD_STATE] * 3
@@ -53,20 +53,20 @@ async def test_trigger_fires_once_when_the_collection_is_loaded(milvus):
 
 async def test_trigger_fires_once_when_all_indexes_are_built(milvus):
     built, building = ([{"indexState": state}] for state in ("Finished", "InProgress"))
-    milvus.answers(INDEX, built, building, built)
+    milvus.responds(INDEX, built, building, built)
     (event,) = await events(trigger(index_names=["a", "b"]))
     assert (event["status"], len(event["states"])) == ("success", 2)
     assert [sent.body["indexName"] for sent in milvus.sent] == ["a", "b", "a", "b"]
 
 
 async def test_trigger_does_not_fire_before_the_executor_reported_the_deferral(milvus, time):
-    milvus.answers(LOAD_STATE, LOADED)
+    milvus.responds(LOAD_STATE, LOADED)
     await events(trigger())
     assert time.now == 1_000 + MIN_AGE_SECONDS
 
 
 async def test_deadline_ends_the_wait(milvus):
-    milvus.answers(LOAD_STATE, LOADING)
+    milvus.responds(LOAD_STATE, LOADING)
     (event,) = await events(trigger(deadline=1_020))
     assert event["status"] == "timeout"
 

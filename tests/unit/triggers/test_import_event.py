@@ -32,15 +32,15 @@ async def polls(*found):
 
 
 async def test_import_that_completes_is_an_event_with_its_metrics(milvus):
-    milvus.answers(LIST, listed("1"), listed("1", "2"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "2"})
+    milvus.responds(LIST, listed("1"), listed("1", "2"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "2"})
     (payload,) = await payloads(MilvusImportEventTrigger("docs").run(), 1)
     assert (payload["job_id"], payload["imported_rows"], payload["database"]) == ("2", 5, "default")
 
 
 async def test_first_poll_logs_what_will_not_be_an_event(milvus, logged):
-    milvus.answers(LIST, listed("1", "2"), listed("1", "2", "3"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "3"})
+    milvus.responds(LIST, listed("1", "2"), listed("1", "2", "3"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "3"})
     await payloads(MilvusImportEventTrigger("docs").run(), 1)
     log = logged()
     assert "Watching for imports into docs, of which 2 completed before" in log
@@ -48,15 +48,15 @@ async def test_first_poll_logs_what_will_not_be_an_event(milvus, logged):
 
 
 async def test_each_import_is_one_event(milvus):
-    milvus.answers(LIST, listed(), listed("1"), listed("1"), listed("1", "2"), listed("1", "2"), listed("1", "2", "3"))
-    milvus.answers(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
+    milvus.responds(LIST, listed(), listed("1"), listed("1"), listed("1", "2"), listed("1", "2"), listed("1", "2", "3"))
+    milvus.responds(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
     found = await payloads(MilvusImportEventTrigger("docs").run(), 3)
     assert [payload["job_id"] for payload in found] == ["1", "2", "3"]
 
 
 async def test_last_of_imports_that_complete_together_is_marked(milvus, time):
-    milvus.answers(LIST, listed("1", "2", "3"))
-    milvus.answers(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
+    milvus.responds(LIST, listed("1", "2", "3"))
+    milvus.responds(DESCRIBE, *({**DONE, "jobId": i} for i in "123"))
     stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls({}, {"docs": ["1", "2", "3"]}))
     times = []
     async for event in stream:
@@ -67,8 +67,8 @@ async def test_last_of_imports_that_complete_together_is_marked(milvus, time):
 
 
 async def test_imports_into_another_collection_are_no_events(milvus):
-    milvus.answers(LIST, listed("2"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "2"})
+    milvus.responds(LIST, listed("2"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "2"})
     stream = MilvusImportEventTrigger("docs").filter_shared_stream(
         polls({"docs": []}, {"others": ["1"]}, {"others": ["1"], "docs": ["2"]})
     )
@@ -76,14 +76,14 @@ async def test_imports_into_another_collection_are_no_events(milvus):
 
 
 async def test_import_that_cannot_be_described_is_an_event_later(milvus):
-    milvus.answers(LIST, DOWN, listed("1"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
+    milvus.responds(LIST, DOWN, listed("1"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "1"})
     stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls({}, {"docs": ["1"]}, {"docs": ["1"]}))
     assert [payload["job_id"] for payload in await payloads(stream, 1)] == ["1"]
 
 
 async def test_poll_of_a_server_is_shared_by_all_its_watchers(milvus):
-    milvus.answers(LIST, listed("1"))
+    milvus.responds(LIST, listed("1"))
     _, arguments = MilvusImportEventTrigger("docs").serialize()
     shared = MilvusImportEventTrigger.open_shared_stream(arguments)
     assert await anext(shared) == {"docs": ["1"]}
@@ -100,7 +100,7 @@ def test_watchers_of_one_server_share_a_stream():
 async def test_two_watchers_of_one_server_make_one_poll(milvus):
     from airflow.triggers.shared_stream import SharedStreamManager
 
-    milvus.answers(LIST, listed("1"), listed("1"), listed("1"))
+    milvus.responds(LIST, listed("1"), listed("1"), listed("1"))
     manager = SharedStreamManager()
     watchers = enumerate([MilvusImportEventTrigger("docs"), MilvusImportEventTrigger("images")])
     streams = [
@@ -124,8 +124,8 @@ async def test_store_of_two_assets_is_not_used(milvus, logged):
         async def aget(self, key, default=None):
             raise ValueError("Task has 2 concrete inlets and outlets")
 
-    milvus.answers(LIST, listed("1"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
+    milvus.responds(LIST, listed("1"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "1"})
     watcher = MilvusImportEventTrigger("docs")
     watcher.asset_state_store = TwoAssets()
     (payload,) = await payloads(watcher.filter_shared_stream(polls({}, {"docs": ["1"]})), 1)
@@ -134,8 +134,8 @@ async def test_store_of_two_assets_is_not_used(milvus, logged):
 
 
 async def test_connection_that_breaks_ends_no_watcher(milvus, monkeypatch, logged):
-    milvus.answers(LIST, listed("1"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
+    milvus.responds(LIST, listed("1"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "1"})
     opened = MilvusAsyncHook.__aenter__
     failures = [LookupError("the connection is gone"), ValueError("its extra is no JSON")]
 
@@ -164,8 +164,8 @@ async def test_store_that_fails_ends_no_watcher(milvus, logged):
         async def aset(self, key, value):
             raise ConnectionError("no API server")
 
-    milvus.answers(LIST, listed("1"))
-    milvus.answers(DESCRIBE, {**DONE, "jobId": "1"})
+    milvus.responds(LIST, listed("1"))
+    milvus.responds(DESCRIBE, {**DONE, "jobId": "1"})
     watcher = MilvusImportEventTrigger("docs")
     watcher.asset_state_store = Broken()
     stream = watcher.filter_shared_stream(polls({}, {}, {"docs": ["1"]}, {"docs": ["1"]}))
@@ -173,8 +173,8 @@ async def test_store_that_fails_ends_no_watcher(milvus, logged):
 
 
 async def test_job_that_cannot_be_described_delays_the_event_of_no_other(milvus):
-    milvus.answers(LIST, listed("1", "2"))
-    milvus.answers(DESCRIBE, DOWN, {**DONE, "jobId": "2"}, {**DONE, "jobId": "1"})
+    milvus.responds(LIST, listed("1", "2"))
+    milvus.responds(DESCRIBE, DOWN, {**DONE, "jobId": "2"}, {**DONE, "jobId": "1"})
     stream = MilvusImportEventTrigger("docs").filter_shared_stream(polls({}, *[{"docs": ["1", "2"]}] * 2))
     assert [payload["job_id"] for payload in await payloads(stream, 2)] == ["2", "1"]
 

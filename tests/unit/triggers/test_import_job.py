@@ -30,7 +30,7 @@ async def events(trigger):
 
 
 async def test_trigger_fires_once_with_the_final_metrics(milvus):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
+    milvus.responds(DESCRIBE, RUNNING, DONE)
     found = await events(trigger())
     assert [(event["status"], event["job_id"], event["imports"][0]["imported_rows"]) for event in found] == [
         ("success", "7", 5)
@@ -38,18 +38,18 @@ async def test_trigger_fires_once_with_the_final_metrics(milvus):
 
 
 async def test_trigger_fires_once_for_a_list(milvus):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
+    milvus.responds(DESCRIBE, RUNNING, DONE)
     assert [event["job_id"] for event in await events(trigger(job_id=["7", "8"]))] == [["7", "8"]]
 
 
 async def test_trigger_does_not_fire_before_the_executor_reported_the_deferral(milvus, time):
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     await events(trigger())
     assert time.now == 1_000 + MIN_AGE_SECONDS
 
 
 async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
-    milvus.answers(DESCRIBE, *[RUNNING] * 10, DONE)
+    milvus.responds(DESCRIBE, *[RUNNING] * 10, DONE)
     await events(trigger())
     fired = time.now
     assert fired > 1_000 + MIN_AGE_SECONDS
@@ -57,7 +57,7 @@ async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
 
 
 @pytest.mark.parametrize(
-    ("answers", "parameters", "status"),
+    ("responses", "parameters", "status"),
     [
         ([{"state": "Failed", "reason": "bad row"}], {}, "failed"),
         ([RUNNING], {"deadline": 1_030.0}, "timeout"),
@@ -69,27 +69,27 @@ async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
         ([DOWN, DOWN, DONE], {}, "success"),
     ],
 )
-async def test_event_reports_how_the_wait_ended(milvus, answers, parameters, status):
-    milvus.answers(DESCRIBE, *answers)
+async def test_event_reports_how_the_wait_ended(milvus, responses, parameters, status):
+    milvus.responds(DESCRIBE, *responses)
     assert [event["status"] for event in await events(trigger(**parameters))] == [status]
 
 
 async def test_trigger_polls_in_its_own_database(milvus, connection):
     connection(schema="maps")
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     await events(trigger(database="books"))
     assert milvus.sent[0].headers["DB-Name"] == "books"
 
 
 async def test_event_is_plain_json(milvus):
-    milvus.answers(DESCRIBE, {"state": "Failed", "details": [{"fileName": "[a]", "reason": "r"}]})
+    milvus.responds(DESCRIBE, {"state": "Failed", "details": [{"fileName": "[a]", "reason": "r"}]})
     (event,) = await events(trigger())
     assert json.loads(json.dumps(event)) == event
     assert type(event["target_state"]) is str
 
 
 async def test_deadline_is_the_end_whenever_the_trigger_is_started_again(milvus, time):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     time.now = 1_020.0
     await events(trigger(deadline=1_030.0))
     assert 1_030 <= time.now <= 1_031
@@ -116,7 +116,7 @@ def test_arguments_hold_no_secret(connection):
 
 
 async def test_trigger_only_reads(milvus):
-    milvus.answers(DESCRIBE, RUNNING, DONE)
+    milvus.responds(DESCRIBE, RUNNING, DONE)
     await events(trigger(abort_on_kill=True))
     assert set(milvus.routes) == {DESCRIBE}
 
@@ -164,7 +164,7 @@ async def test_error_without_a_utf_8_text_ends_the_task_with_a_clear_error(milvu
 
 
 async def test_cancelled_trigger_does_not_fire(milvus):
-    milvus.answers(DESCRIBE, RUNNING)
+    milvus.responds(DESCRIBE, RUNNING)
     task = asyncio.create_task(events(trigger()))
     await asyncio.sleep(10)
     task.cancel()
@@ -177,9 +177,9 @@ async def test_cancelled_trigger_does_not_fire(milvus):
 
 @pytest.fixture
 def state(monkeypatch):
-    """Airflow's answer to what state a task is in."""
+    """Airflow's response to what state a task is in."""
 
-    def answer(value):
+    def response(value):
         def get_task_states(*, dag_id, task_ids, run_ids, map_index):
             assert (dag_id, task_ids, run_ids) == ("dag", ["task"], ["run"])
             suffix = "" if map_index < 0 else f"_{map_index}"
@@ -191,7 +191,7 @@ def state(monkeypatch):
             monkeypatch.setitem(sys.modules, name, sys.modules.get(name, SimpleNamespace()))
         monkeypatch.setitem(sys.modules, "airflow.sdk.execution_time.task_runner", fake)
 
-    return answer
+    return response
 
 
 def deferred(map_index=-1, **parameters):
@@ -203,21 +203,21 @@ def deferred(map_index=-1, **parameters):
 @pytest.mark.parametrize("final", import_job.FINAL_STATES)
 async def test_kill_of_the_task_aborts_its_two_phase_job(milvus, state, final):
     state(final)
-    milvus.answers(ABORT, {})
+    milvus.responds(ABORT, {})
     await deferred().on_kill()
     assert [each.body["jobId"] for each in milvus.sent] == ["7"]
 
 
 async def test_kill_of_a_mapped_task_aborts_its_job(milvus, state):
     state("failed")
-    milvus.answers(ABORT, {})
+    milvus.responds(ABORT, {})
     await deferred(map_index=3).on_kill()
     assert milvus.routes == [ABORT]
 
 
 async def test_kill_aborts_each_job_of_a_list(milvus, state):
     state("failed")
-    milvus.answers(ABORT, {})
+    milvus.responds(ABORT, {})
     await deferred(job_id=["7", "8"]).on_kill()
     assert [each.body["jobId"] for each in milvus.sent] == ["7", "8"]
 
@@ -232,41 +232,41 @@ async def test_kill_of_a_task_that_goes_on_elsewhere_aborts_nothing(milvus, stat
 async def test_slow_first_response_of_airflow_comes_before_the_kill(milvus, monkeypatch):
     requested = []
 
-    async def slow_answer(self):
+    async def slow_response(self):
         requested.append(self.job_id)
         raise OSError("of no interest")
 
-    monkeypatch.setattr(MilvusImportTrigger, "_task_has_ended", slow_answer)
+    monkeypatch.setattr(MilvusImportTrigger, "_task_has_ended", slow_response)
     monkeypatch.setattr(import_job, "AIRFLOW_KILLS_TRIGGERS", True)
     monkeypatch.setattr(import_job, "_airflow_has_responded", False)
-    milvus.answers(DESCRIBE, DONE, DONE, DONE)
+    milvus.responds(DESCRIBE, DONE, DONE, DONE)
     for job_id, abort_on_kill in (("6", False), ("7", True), ("8", True)):
         await events(trigger(job_id=job_id, abort_on_kill=abort_on_kill))
     assert requested == ["7"]
 
 
 async def test_kill_that_airflow_itself_cancels_goes_on(milvus, state, monkeypatch):
-    found, answered = deferred(), asyncio.Event()
+    found, responded = deferred(), asyncio.Event()
 
-    async def slow_answer():
-        await answered.wait()
+    async def slow_response():
+        await responded.wait()
         return True
 
-    monkeypatch.setattr(found, "_task_has_ended", slow_answer)
-    milvus.answers(ABORT, {})
+    monkeypatch.setattr(found, "_task_has_ended", slow_response)
+    milvus.responds(ABORT, {})
     kill = asyncio.create_task(found.on_kill())
     await asyncio.wait([kill], timeout=0)
     kill.cancel()
     with pytest.raises(asyncio.CancelledError):
         await kill
-    answered.set()
+    responded.set()
     await found._killing
     assert milvus.routes == [ABORT]
 
 
 async def test_kill_after_the_event_aborts_nothing(milvus, state):
     state("failed")
-    milvus.answers(DESCRIBE, DONE)
+    milvus.responds(DESCRIBE, DONE)
     found = deferred()
     await events(found)
     await found.on_kill()
@@ -293,6 +293,6 @@ async def test_kill_says_that_a_two_phase_job_was_left_alone(milvus, state, logg
 
 async def test_abort_that_is_refused_is_logged(milvus, state, logged):
     state("failed")
-    milvus.answers(ABORT, NO_SUCH_JOB)
+    milvus.responds(ABORT, NO_SUCH_JOB)
     await deferred().on_kill()
     assert "Import job 7 could not be aborted" in logged()

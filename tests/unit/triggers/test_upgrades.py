@@ -29,7 +29,7 @@ def test_trigger_of_an_earlier_version_is_started_again(sample):
 
 @pytest.mark.parametrize("state", ["Completed", "Uncommitted"])
 async def test_trigger_of_an_earlier_version_waits_for_its_state(milvus, state):
-    milvus.answers("/jobs/import/describe", {"state": "Importing"}, {"state": state})
+    milvus.responds("/jobs/import/describe", {"state": "Importing"}, {"state": state})
     trigger = MilvusImportTrigger(job_id="7", milvus_conn_id="milvus_default", goal=state)
     (event,) = [event.payload async for event in trigger.run()]
     assert (event["status"], event["goal"]) == ("success", state)

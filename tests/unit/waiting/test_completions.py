@@ -25,7 +25,7 @@ class Log:
 
 
 class Server:
-    """Answers each list from a script, whose last entry is repeated; an exception is raised."""
+    """Responds to each list from a script, whose last entry is repeated; an exception is raised."""
 
     def __init__(self, clock, *script):
         self.clock, self.script = clock, list(script)

@@ -32,10 +32,10 @@ def log():
 
 @pytest.fixture(params=["synchronous", "asynchronous"])
 def drive(request, clock, clock_loop):
-    """Run a wait to its end on scripted answers; the last one is repeated."""
+    """Run a wait to its end on scripted responses; the last one is repeated."""
 
-    def run(wait, *answers):
-        script = {job_id: list(answers) for job_id in job_ids.as_list(wait.job_ids)}
+    def run(wait, *responses):
+        script = {job_id: list(responses) for job_id in job_ids.as_list(wait.job_ids)}
 
         def describe(job_id):
             found = script[job_id].pop(0) if len(script[job_id]) > 1 else script[job_id][0]
@@ -177,14 +177,14 @@ def test_server_that_stays_away_ends_the_wait(wait, drive, clock):
     assert 3.5 <= clock.now - 1_000 <= 7
 
 
-def test_answer_resets_the_count_of_failures(wait, drive, progress):
-    answers = [DOWN, DOWN, progress("Importing"), DOWN, DOWN, progress("Completed")]
-    assert drive(wait(max_poll_failures=3), *answers)["status"] == "success"
+def test_response_resets_the_count_of_failures(wait, drive, progress):
+    responses = [DOWN, DOWN, progress("Importing"), DOWN, DOWN, progress("Completed")]
+    assert drive(wait(max_poll_failures=3), *responses)["status"] == "success"
 
 
-def test_not_found_counts_as_an_answer(wait, drive, progress):
-    answers = [DOWN, DOWN, GONE, DOWN, DOWN, progress("Completed")]
-    assert drive(wait(max_poll_failures=3), *answers)["status"] == "success"
+def test_not_found_counts_as_a_response(wait, drive, progress):
+    responses = [DOWN, DOWN, GONE, DOWN, DOWN, progress("Completed")]
+    assert drive(wait(max_poll_failures=3), *responses)["status"] == "success"
 
 
 def test_permanent_refusal_ends_the_wait_at_once(wait, drive, clock):
@@ -274,7 +274,7 @@ def test_back_off_of_a_short_outage_is_no_longer_than_the_interval(wait, clock):
     assert found.delay() == 5
 
 
-def test_log_says_when_the_server_answers_again(wait, drive, log, progress):
+def test_log_says_when_the_server_responds_again(wait, drive, log, progress):
     drive(wait(), DOWN, DOWN, progress("Completed"))
     assert log[-1] == "Milvus responds again after 2 failed polls"
 
@@ -309,10 +309,10 @@ def test_missing_job_does_not_delay_the_end_of_a_wait_during_an_outage(wait, clo
     script = {"1": [progress("Importing"), DOWN], "2": [GONE]}
 
     def describe(job_id):
-        answer = script[job_id].pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = script[job_id].pop(0)
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     assert import_wait.wait_for(wait(["1", "2"]), describe, until=0, sleep=clock.sleep) is None
     assert script == {"1": [], "2": []}

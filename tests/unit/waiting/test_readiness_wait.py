@@ -37,7 +37,7 @@ def polls(*responses):
 
 
 @pytest.mark.parametrize(
-    ("answers", "status", "words"),
+    ("responses", "status", "words"),
     [
         ([[LOADING], [LOADED]], "success", "collection c: Loaded, 100 %"),
         ([[index("InProgress")], [index("Finished")]], "success", "index v Finished"),
@@ -47,8 +47,8 @@ def polls(*responses):
         ([MilvusConnectionError("down")], "unreachable", "gave up after 3 failed polls: down"),
     ],
 )
-def test_wait_ends_with_what_was_seen(wait, clock, answers, status, words):
-    event = wait_for(wait(max_poll_failures=3), polls(*answers), sleep=clock.sleep)
+def test_wait_ends_with_what_was_seen(wait, clock, responses, status, words):
+    event = wait_for(wait(max_poll_failures=3), polls(*responses), sleep=clock.sleep)
     assert (event["status"], words in event["message"]) == (status, True), event
 
 
@@ -70,7 +70,7 @@ def test_deadline_ends_the_wait_with_what_was_seen_last(wait, clock):
     assert (event["status"], "Loading, 40 %" in event["message"], clock.now) == ("timeout", True, 1_030)
 
 
-def test_deadline_of_a_server_that_never_answered_says_so(wait, clock):
+def test_deadline_of_a_server_that_never_responded_says_so(wait, clock):
     event = wait_for(wait(deadline=clock.now + 30), polls(MilvusConnectionError("down")), sleep=clock.sleep)
     assert (event["status"], "no poll has succeeded" in event["message"]) == ("timeout", True)
 
