@@ -31,6 +31,7 @@ exception                             what it means                             
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -123,6 +124,21 @@ _BY_STATUS: dict[str, type[Exception]] = {
     "unknown": MilvusImportOutcomeUnknown,
     "unreachable": MilvusImportUnreachable,
 }
+_BY_READINESS: dict[str, type[Exception]] = {
+    "failed": MilvusIndexFailed,
+    "timeout": MilvusCollectionTimeout,
+    "unreachable": MilvusCollectionUnreachable,
+}
+
+
+_DAMAGED_IMPORT_EVENT = (
+    "the event from the triggerer does not report how the import ended: {}. The job may be running or have ended; a "
+    "retry of this task finds it again"
+)
+_DAMAGED_READINESS_EVENT = (
+    "the event from the triggerer does not report how the wait for the collection ended: {}. Milvus goes on with the "
+    "index or the load; a retry of this task waits for it again"
+)
 
 
 def read_event(value: Any) -> Event:
@@ -131,15 +147,28 @@ def read_event(value: Any) -> Event:
     :return: with all keys that :mod:`airflow_provider_milvus.waiting.event` describes.
     :raises MilvusImportUnreachable: where it does not report how the wait ended. It must never pass for a success.
     """
-    from airflow_provider_milvus.waiting.event import DamagedEvent, read_import_event
+    from airflow_provider_milvus.waiting.event import read_import_event
+
+    return _read(read_import_event, value, MilvusImportUnreachable, _DAMAGED_IMPORT_EVENT)
+
+
+def read_readiness_event(value: Any) -> Event:
+    """The event with which the wait for a load or for index builds has ended.
+
+    :raises MilvusCollectionUnreachable: where it does not report how the wait ended. It must never pass for a success.
+    """
+    from airflow_provider_milvus.waiting import event
+
+    return _read(event.read_readiness_event, value, MilvusCollectionUnreachable, _DAMAGED_READINESS_EVENT)
+
+
+def _read(read: Callable[[Any], Event], value: Any, damaged: type[MilvusError], message: str) -> Event:
+    from airflow_provider_milvus.waiting.event import DamagedEvent
 
     try:
-        return read_import_event(value)
+        return read(value)
     except DamagedEvent as error:
-        raise MilvusImportUnreachable(
-            f"the event from the triggerer does not report how the import ended: {error}. The job may be running or "
-            f"have ended; a retry of this task finds it again"
-        ) from None
+        raise damaged(message.format(error)) from None
 
 
 def error_of(value: Any) -> Exception | None:
@@ -148,41 +177,19 @@ def error_of(value: Any) -> Exception | None:
         event = read_event(value)
     except MilvusImportUnreachable as error:
         return error
-    status = event["status"]
-    if status == "success":
-        return None
-    kind = MilvusImportFailedForNow if status == "failed" and event["transient"] else _BY_STATUS[status]
-    return kind(event["message"] or status)
-
-
-_BY_READINESS: dict[str, type[Exception]] = {
-    "failed": MilvusIndexFailed,
-    "timeout": MilvusCollectionTimeout,
-    "unreachable": MilvusCollectionUnreachable,
-}
-
-
-def read_readiness_event(value: Any) -> Event:
-    """The event with which the wait for a load or for index builds has ended.
-
-    :raises MilvusCollectionUnreachable: where it does not report how the wait ended. It must never pass for a success.
-    """
-    from airflow_provider_milvus.waiting.event import DamagedEvent
-    from airflow_provider_milvus.waiting.event import read_readiness_event as read
-
-    try:
-        return read(value)
-    except DamagedEvent as error:
-        raise MilvusCollectionUnreachable(
-            f"the event from the triggerer does not report how the wait for the collection ended: {error}. Milvus goes "
-            f"on with the index or the load; a retry of this task waits for it again"
-        ) from None
+    if event["status"] == "failed" and event["transient"]:
+        return MilvusImportFailedForNow(event["message"] or "failed")
+    return _error(event, _BY_STATUS)
 
 
 def readiness_error_of(value: Any) -> Exception | None:
     """The exception that the event of the wait for a load or for index builds stands for, or ``None``."""
     try:
-        event = read_readiness_event(value)
+        return _error(read_readiness_event(value), _BY_READINESS)
     except MilvusCollectionUnreachable as error:
         return error
-    return None if event["status"] == "success" else _BY_READINESS[event["status"]](event["message"])
+
+
+def _error(event: Event, by_status: Mapping[str, type[Exception]]) -> Exception | None:
+    status = event["status"]
+    return None if status == "success" else by_status[status](event["message"] or status)

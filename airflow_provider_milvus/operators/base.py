@@ -60,6 +60,23 @@ class MilvusOperator(BaseOperator):
         check_name("database", self.database, what="a database", optional=True)
 
 
+class MilvusCollectionOperator(MilvusOperator):
+    """An operator on one collection.
+
+    :param collection_name: the collection. (templated)
+    """
+
+    template_fields: Sequence[str] = (*MilvusOperator.template_fields, "collection_name")
+
+    def __init__(self, *, collection_name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.collection_name = collection_name
+
+    def check_templated(self) -> None:
+        super().check_templated()
+        check_name("collection_name", self.collection_name, what="a collection")
+
+
 class MilvusDeferrableOperator(MilvusOperator):
     """An operator or a sensor that waits: in the worker, or in the triggerer.
 
@@ -122,21 +139,8 @@ class MilvusWaitOperator(MilvusDeferrableOperator):
         self.timeout = timeout
 
 
-class MilvusReadinessOperator(MilvusWaitOperator):
-    """An operator that waits until a collection is loaded, or until indexes of it are built.
-
-    :param collection_name: the collection. (templated)
-    """
-
-    template_fields: Sequence[str] = (*MilvusOperator.template_fields, "collection_name")
-
-    def __init__(self, *, collection_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.collection_name = collection_name
-
-    def check_templated(self) -> None:
-        super().check_templated()
-        check_name("collection_name", self.collection_name, what="a collection")
+class MilvusReadinessOperator(MilvusCollectionOperator, MilvusWaitOperator):
+    """An operator that waits until a collection is loaded, or until indexes of it are built."""
 
     def _wait(self, context: Context, index_names: Sequence[str] | None = None, **next_kwargs: Any) -> Any:
         """Wait, and end in :meth:`execute_complete`, which gets ``next_kwargs`` as well."""

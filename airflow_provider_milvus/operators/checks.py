@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import airflow_compat, waiting
 from airflow_provider_milvus.exceptions import MilvusRowCountWrong
-from airflow_provider_milvus.operators.base import MilvusOperator
-from airflow_provider_milvus.operators.parameters import NATIVE, check_flag, check_name
+from airflow_provider_milvus.operators.base import MilvusCollectionOperator
+from airflow_provider_milvus.operators.parameters import NATIVE, check_flag
 from airflow_provider_milvus.waiting import backoff
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class MilvusRowCountCheckOperator(MilvusOperator):
+class MilvusRowCountCheckOperator(MilvusCollectionOperator):
     """Fail unless a collection has the rows that it should have; return their number.
 
     While the count is wrong, the rows are counted again until ``timeout``: rows that were imported into a loaded
@@ -37,8 +37,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
     """
 
     template_fields: Sequence[str] = (
-        *MilvusOperator.template_fields,
-        "collection_name",
+        *MilvusCollectionOperator.template_fields,
         "expected_rows",
         "min_rows",
         "filter",
@@ -55,7 +54,7 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         timeout: float = 30.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(collection_name=collection_name, **kwargs)
         if expected_rows is None and min_rows is None:
             raise ValueError("give expected_rows, min_rows or both; without them there is nothing to check")
         check_flag("by_statistics", by_statistics)
@@ -66,7 +65,6 @@ class MilvusRowCountCheckOperator(MilvusOperator):
         if timeout is None:
             raise ValueError("timeout must be a number of seconds above 0, got None")
         backoff.check_wait(poll_interval=1, timeout=timeout)
-        self.collection_name = collection_name
         self.expected_rows = expected_rows
         self.min_rows = min_rows
         self.filter = filter
@@ -75,7 +73,6 @@ class MilvusRowCountCheckOperator(MilvusOperator):
 
     def check_templated(self) -> None:
         super().check_templated()
-        check_name("collection_name", self.collection_name, what="a collection")
         if not isinstance(self.filter, str):
             raise ValueError(f"filter must be an expression as text, such as 'id > 7', got {self.filter!r}")
         if self.expected_rows is None and self.min_rows is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_milvus import rest
 from airflow_provider_milvus.exceptions import MilvusCollectionExists
-from airflow_provider_milvus.operators.base import MilvusOperator, MilvusReadinessOperator, push_xcom
-from airflow_provider_milvus.operators.parameters import NATIVE, check_choice, check_dict, check_list, check_name
+from airflow_provider_milvus.operators.base import MilvusCollectionOperator, MilvusReadinessOperator, push_xcom
+from airflow_provider_milvus.operators.parameters import NATIVE, check_choice, check_dict, check_list
 from airflow_provider_milvus.waiting import backoff
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IF_EXISTS = ("skip", "fail", "recreate")
 
 
-class MilvusCreateCollectionOperator(MilvusOperator):
+class MilvusCreateCollectionOperator(MilvusCollectionOperator):
     """Create a collection, from a schema or from a dimension alone.
 
     The collection's name is returned; the XCom ``outcome`` is ``created``, ``kept`` or ``recreated``.
@@ -47,8 +47,7 @@ class MilvusCreateCollectionOperator(MilvusOperator):
     """
 
     template_fields: Sequence[str] = (
-        *MilvusOperator.template_fields,
-        "collection_name",
+        *MilvusCollectionOperator.template_fields,
         "schema",
         "dimension",
         "metric_type",
@@ -70,9 +69,8 @@ class MilvusCreateCollectionOperator(MilvusOperator):
         if_exists: Literal["skip", "fail", "recreate"] = "skip",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(collection_name=collection_name, **kwargs)
         check_choice("if_exists", if_exists, IF_EXISTS)
-        self.collection_name = collection_name
         self.schema = schema
         self.dimension = dimension
         self.metric_type = metric_type
@@ -82,7 +80,6 @@ class MilvusCreateCollectionOperator(MilvusOperator):
 
     def check_templated(self) -> None:
         super().check_templated()
-        check_name("collection_name", self.collection_name, what="a collection")
         check_list("index_params", self.index_params)
         check_dict("collection_params", self.collection_params)
 
@@ -216,7 +213,7 @@ class MilvusLoadCollectionOperator(MilvusReadinessOperator):
         return {"collection_name": self.collection_name, "call": call, **state}
 
 
-class MilvusDropCollectionOperator(MilvusOperator):
+class MilvusDropCollectionOperator(MilvusCollectionOperator):
     """Drop a collection with all its rows; return whether there was one.
 
     Milvus from 2.5.5 on refuses to drop a collection that an alias leads to.
@@ -226,16 +223,6 @@ class MilvusDropCollectionOperator(MilvusOperator):
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.
     """
-
-    template_fields: Sequence[str] = (*MilvusOperator.template_fields, "collection_name")
-
-    def __init__(self, *, collection_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.collection_name = collection_name
-
-    def check_templated(self) -> None:
-        super().check_templated()
-        check_name("collection_name", self.collection_name, what="a collection")
 
     def execute(self, context: Context) -> bool:
         """Drop it if it is there."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import SchemaValidationError
 
 from airflow_provider_milvus.local.errors import ImportDataError, MilvusError
@@ -38,20 +39,14 @@ class CollectionFilterReq(CollectionNameReq):
 
 def insert(services: Services, request: CollectionDataReq) -> Reply:
     """Insert rows."""
-    with services.engine.write_lock, _inserting():
-        collection = request.described(services)
-        rows = insertable(collection, request.data)
-        check_inserted(collection.schema, rows)
+    with _rows_to_write(services, request) as (collection, rows):
         keys = collection.insert(rows, **_partition(request.partition_name))
     return Reply({"insertCount": len(keys), "insertIds": shown_keys(request, keys)}, {"cost": 0})
 
 
 def upsert(services: Services, request: CollectionDataReq) -> Reply:
     """Insert rows, each in place of the one with its primary key."""
-    with services.engine.write_lock, _inserting():
-        collection = request.described(services)
-        rows = insertable(collection, request.data)
-        check_inserted(collection.schema, rows)
+    with _rows_to_write(services, request) as (collection, rows):
         keys = collection.upsert(rows, **_partition(request.partition_name))
     return Reply({"upsertCount": len(keys), "upsertIds": shown_keys(request, keys)}, {"cost": 0})
 
@@ -77,12 +72,16 @@ def delete(services: Services, request: CollectionFilterReq) -> dict[str, int]:
 
 
 @contextmanager
-def _inserting() -> Iterator[None]:
-    """Report rows that do not fit as Milvus does."""
-    try:
-        yield
-    except (ImportDataError, SchemaValidationError, ValueError, TypeError, OverflowError) as error:
-        raise invalid(error) from None
+def _rows_to_write(services: Services, request: CollectionDataReq) -> Iterator[tuple[Collection, list[dict[str, Any]]]]:
+    """The collection, locked, and the rows as Milvus Lite takes them. Rows that do not fit are refused as by Milvus."""
+    with services.engine.write_lock:
+        try:
+            collection = request.described(services)
+            rows = insertable(collection, request.data)
+            check_inserted(collection.schema, rows)
+            yield collection, rows
+        except (ImportDataError, SchemaValidationError, ValueError, TypeError, OverflowError) as error:
+            raise invalid(error) from None
 
 
 def _partition(name: str) -> dict[str, str]:
