@@ -145,6 +145,31 @@ async def task_states(ti: Any) -> list[str]:
     return [str(getattr(state, "value", state)) for state in states.get(ti.run_id, {}).values()]
 
 
+def triggers_push_xcom() -> bool:
+    """Whether a trigger can push XComs with :func:`push_xcom`. Without it only tasks report progress."""
+    try:
+        from airflow.sdk.execution_time.xcom import XCom
+    except ImportError:
+        return False
+    return hasattr(XCom, "set")
+
+
+async def push_xcom(ti: Any, key: str, value: Any) -> None:
+    """Push an XCom of a trigger's task, through the triggerer.
+
+    ``airflow.sdk.execution_time.xcom.XCom.set``, read in 3.0.6 to 3.4.0b2 and missing in 2.11; its module is private.
+    Watch for XComs among the methods of a trigger's ``task_instance``.
+
+    :raises Exception: where the request fails.
+    """
+    from airflow.sdk.execution_time.xcom import XCom
+    from asgiref.sync import sync_to_async
+
+    await sync_to_async(XCom.set)(
+        key=key, value=value, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
+    )
+
+
 def shared_logger(trigger: Any) -> Any:
     """One logger for all triggers of a class; ``trigger.log`` makes one for each, some kilobytes each.
 

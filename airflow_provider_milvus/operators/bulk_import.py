@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_milvus import rest, waiting
 from airflow_provider_milvus.exceptions import error_of, read_event
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
-from airflow_provider_milvus.operators import commit, import_source
+from airflow_provider_milvus.operators import commit, import_source, progress
 from airflow_provider_milvus.operators.base import DEFAULT_DEFERRABLE, MilvusWaitOperator, push_xcom
 from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED, JobResults
 from airflow_provider_milvus.operators.load import TaskLoad
@@ -186,6 +186,8 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             self._jobs[submitted.job_id] = submitted.result
             push_xcom(self, context, "job_id", list(self._jobs) if len(sources) > 1 else submitted.job_id)
         if not self.wait_for_completion:
+            single = len(sources) == 1
+            progress.push(self, context, progress.submitted(self._jobs, self.collection_name), single=single)
             load.finish()
             return self._jobs.ids
         return self._wait(context, UNCOMMITTED if self.two_phase else COMPLETED, deadline)
@@ -210,7 +212,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
     def _wait(self, context: Context, target_state: str, deadline: float | None) -> str | list[str]:
         running = self._jobs.running
         if not running:
-            self._push_progress(context)
+            self._push_progress(context, {})
             return self._end(context)
         several = len(self._jobs) > 1
         next_kwargs = {"jobs": dict(self._jobs)} if several else {}
@@ -221,6 +223,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             deadline=deadline,
             max_poll_failures=self.max_poll_failures,
             fail_fast=not several,
+            reports=progress.reports(self, lambda: context, single=not several),
             log=self.log,
         )
         event = self.hook.run_wait(wait, until=self.defer_at())
@@ -239,6 +242,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
                     abort_on_kill=self.two_phase and self.cancel_on_kill,
                     fail_fast=wait.fail_fast,
                     storage_conn_id=self.storage_conn_id,
+                    report_progress=self.do_xcom_push,
                 ),
                 method_name="execute_complete",
                 kwargs=next_kwargs,
@@ -259,7 +263,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self._jobs = JobResults.resumed(jobs, event["imports"])
         for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
-        self._push_progress(context)
+        self._push_progress(context, event)
         # The phase that was waited for counts, which is no other where the DAG was edited in between.
         first_phase = event["target_state"] == UNCOMMITTED or (self.two_phase and not event["target_state"])
         if error := error_of(event):
@@ -282,9 +286,9 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         TaskLoad(self, context).finish()
         return self._jobs.ids
 
-    def _push_progress(self, context: Context) -> None:
-        if (progress := self._jobs.import_progress) is not None:
-            push_xcom(self, context, "import_progress", progress)
+    def _push_progress(self, context: Context, event: Event) -> None:
+        known = progress.with_failed_files([result for result in self._jobs.values() if result], event)
+        progress.push(self, context, known, single=len(self._jobs) == 1)
 
     def on_kill(self) -> None:
         """Abort a two-phase job with one short request; log of any other that it goes on."""

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_milvus import airflow_compat, waiting
 from airflow_provider_milvus.exceptions import MilvusRowCountWrong
 from airflow_provider_milvus.operators.base import MilvusCollectionOperator
+from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED
 from airflow_provider_milvus.operators.parameters import NATIVE, check_flag
 from airflow_provider_milvus.waiting import backoff
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+# An import in any other state may have read some of its rows only.
+STATES_WITH_ALL_ROWS = (COMPLETED, UNCOMMITTED, "Committing")
 
 
 class MilvusRowCountCheckOperator(MilvusCollectionOperator):
@@ -120,6 +124,12 @@ def _expected_rows(expected: Any) -> Any:
             )
         return expected
     results = waiting.job_ids.flat(expected)
+    for job in results:
+        if isinstance(job, Mapping) and job.get("state", COMPLETED) not in STATES_WITH_ALL_ROWS:
+            raise ValueError(
+                f"expected_rows needs the results of imports that have read all rows, and import job "
+                f"{job.get('job_id')} was {job['state']} when its task reported it last"
+            )
     try:
         rows = [job["total_rows"] or job["imported_rows"] for job in results]
     except (KeyError, TypeError):

@@ -41,12 +41,6 @@ class JobResults(dict[str, Mapping[str, Any]]):
         """The ids of the jobs that have not ended yet."""
         return [job_id for job_id, result in self.items() if not result]
 
-    @property
-    def import_progress(self) -> Any:
-        """What a task pushes: the final progress of the one job, or a list; ``None`` where nothing is known."""
-        known = [result for result in self.values() if result]
-        return None if not known else known if len(self) > 1 else known[0]
-
     def require_completed(self) -> None:
         """Refuse to succeed without the result of each job.
 

@@ -23,6 +23,7 @@ from airflow_provider_milvus.exceptions import (
     error_of,
     read_event,
 )
+from airflow_provider_milvus.operators import progress
 from airflow_provider_milvus.operators.base import MilvusDeferrableOperator
 from airflow_provider_milvus.operators.parameters import check_flag, check_list
 from airflow_provider_milvus.waiting.backoff import check_wait
@@ -102,6 +103,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
             "poll_interval": self.poke_interval or 1.0,
             "max_poll_failures": self.max_poll_failures,
             "database": self.database,
+            **({} if self.do_xcom_push else {"report_progress": False}),
         }
 
     @cached_property
@@ -112,6 +114,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
             # Airflow bounds the polls of a worker; a deferred wait must bound itself.
             deadline=self.deadline() if self.deferrable else None,
             max_poll_failures=self.max_poll_failures,
+            reports=progress.reports(self, lambda: self._context, single=isinstance(self._job_ids, str)),
             log=self.log,
         )
 
@@ -134,6 +137,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         self.check_templated()
         if self._has_nothing_to_wait_for():
             return PokeReturnValue(True, [])
+        self._context = context
         event = self.hook.run_wait(self._wait, until=0)
         return False if event is None else PokeReturnValue(True, self.execute_complete(context, event))
 
@@ -144,6 +148,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         self.check_templated()
         if self._has_nothing_to_wait_for():
             return []
+        self._context = context
         event = self.hook.run_wait(self._wait, until=self.defer_at())
         if event is None:
             from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
@@ -166,6 +171,8 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
             raise
         for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
+        jobs = progress.with_failed_files(event["imports"], event)
+        progress.push(self, context, jobs, single=isinstance(event["job_id"], str))
         if error := self._error_of(event):
             if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):
                 raise AirflowSkipException(str(error)) from error

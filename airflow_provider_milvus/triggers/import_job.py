@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 AIRFLOW_KILLS_TRIGGERS = hasattr(BaseTrigger, "on_kill")
 FINAL_STATES = ("failed", "success", "skipped", "upstream_failed", "removed")
 
+# Of all triggers of a process together: each goes through the triggerer's one connection to Airflow.
+MAX_REPORTS_PER_SECOND = 2
+SECONDS_TO_REPORT = 10.0
+
 _airflow_has_responded = False
+_next_report = 0.0
 
 
 @lru_cache
@@ -48,6 +54,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
     :param abort_on_kill: whether a kill aborts the job; only a two-phase job can be aborted.
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
     :param storage_conn_id: Zilliz Cloud: the connection whose keys are redacted in all that the server sends.
+    :param report_progress: whether to push the jobs' progress to XCom, at most once a minute.
     :param goal: ``target_state`` of a trigger that version 0.1.0 has stored.
     """
 
@@ -63,6 +70,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         abort_on_kill: bool = False,
         fail_fast: bool = True,
         storage_conn_id: str | None = None,
+        report_progress: bool = True,
         goal: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -76,6 +84,8 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         self.abort_on_kill = abort_on_kill
         self.fail_fast = fail_fast
         self.storage_conn_id = storage_conn_id
+        self.report_progress = report_progress
+        self._reporting: asyncio.Task[None] | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
@@ -94,6 +104,8 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             arguments["target_state"] = self.target_state
         if self.storage_conn_id is not None:
             arguments["storage_conn_id"] = self.storage_conn_id
+        if not self.report_progress:
+            arguments["report_progress"] = False
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def _wait(self) -> Event:
@@ -107,13 +119,52 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             deadline=self.deadline,
             max_poll_failures=self.max_poll_failures,
             fail_fast=self.fail_fast,
+            reports=self._reports(),
             log=airflow_compat.shared_logger(self),
         )
-        return await waiting.poller.watch(
-            (self.milvus_conn_id, self.database, self.storage_conn_id),
-            _opener(self.milvus_conn_id, self.database, self.storage_conn_id),
-            wait,
+        try:
+            return await waiting.poller.watch(
+                (self.milvus_conn_id, self.database, self.storage_conn_id),
+                _opener(self.milvus_conn_id, self.database, self.storage_conn_id),
+                wait,
+            )
+        finally:
+            await self._last_report()
+
+    # -- reports ---------------------------------------------------------------------------------------------------
+
+    def _reports(self) -> waiting.reports.Reports | None:
+        if not self.report_progress or not airflow_compat.triggers_push_xcom() or self.task_instance is None:
+            return None
+        # The task has reported before it was deferred.
+        return waiting.reports.Reports(self._report, first_after=waiting.reports.INTERVAL_SECONDS)
+
+    def _report(self, jobs: waiting.reports.Report) -> None:
+        """Push the progress beside the poll loop, unless other triggers of this process have just done so."""
+        global _next_report
+        now = time.monotonic()
+        if now < _next_report or not (self._reporting is None or self._reporting.done()):
+            return
+        _next_report = now + 1 / MAX_REPORTS_PER_SECOND
+        self._reporting = asyncio.create_task(self._push(jobs))
+
+    async def _push(self, jobs: waiting.reports.Report) -> None:
+        value = waiting.reports.labelled(
+            jobs,
+            single=not waiting.job_ids.is_list(self.job_id),
+            milvus_conn_id=self.milvus_conn_id,
+            database=self.database,
+            two_phase=self.abort_on_kill or self.target_state == "Uncommitted",
         )
+        try:
+            await airflow_compat.push_xcom(self.task_instance, waiting.reports.XCOM_KEY, value)
+        except Exception as error:
+            self.log.debug("The progress could not be reported: %s", error)
+
+    async def _last_report(self) -> None:
+        """Let a report end before the task reports the final progress, which it would overwrite."""
+        if self._reporting is not None:
+            await asyncio.wait([self._reporting], timeout=SECONDS_TO_REPORT)
 
     def _error_event(self, reason: str) -> Event:
         shown = waiting.job_ids.shortened(self.job_id)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.waiting import outcome as outcome
     from airflow_provider_milvus.waiting import poller as poller
     from airflow_provider_milvus.waiting import readiness_wait as readiness_wait
+    from airflow_provider_milvus.waiting import reports as reports
     from airflow_provider_milvus.waiting import request_pool as request_pool
     from airflow_provider_milvus.waiting import subscriber as subscriber
     from airflow_provider_milvus.waiting import wait as wait
@@ -33,6 +34,7 @@ MODULES = (
     "outcome",
     "poller",
     "readiness_wait",
+    "reports",
     "request_pool",
     "subscriber",
     "wait",

@@ -40,7 +40,7 @@ MAX_REASONS_LENGTH = 100_000
 MIN_REASON_LENGTH = 100
 MAX_INT = 2**63 - 1
 
-_EMPTY_IMPORT: dict[str, str | int] = {
+EMPTY_IMPORT: dict[str, str | int] = {
     "job_id": "",
     "state": "",
     "progress": 0,
@@ -208,8 +208,8 @@ def _read_ids(value: Any) -> list[str]:
 def _read_import(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DamagedEvent(f"one of its imports is {shortened(value)}")
-    event = {**_EMPTY_IMPORT, **value}
-    for key, empty in _EMPTY_IMPORT.items():
+    event = {**EMPTY_IMPORT, **value}
+    for key, empty in EMPTY_IMPORT.items():
         found = event[key]
         if type(found) is not type(empty) or (isinstance(found, int) and found < 0):
             raise DamagedEvent(f"{key} of one of its imports is {shortened(found)}")

@@ -12,6 +12,7 @@ from airflow_provider_milvus.waiting import messages
 from airflow_provider_milvus.waiting.event import Event, failed_files, import_event
 from airflow_provider_milvus.waiting.job_ids import as_list, is_list
 from airflow_provider_milvus.waiting.outcome import Outcome, is_transient, outcome
+from airflow_provider_milvus.waiting.reports import Reports
 from airflow_provider_milvus.waiting.wait import LOG_INTERVAL_SECONDS, Wait
 
 # Right after create the coordinator may not list the job yet, so one "does not exist" proves nothing.
@@ -23,10 +24,11 @@ ENDED = (Outcome.DONE, Outcome.FAILED)
 
 
 class _Job:
-    __slots__ = ("first_rows", "first_seen", "logged", "logged_at", "missing", "progress", "warned")
+    __slots__ = ("first_rows", "first_seen", "listed", "logged", "logged_at", "missing", "progress", "warned")
 
     def __init__(self) -> None:
         self.progress: ImportProgress | None = None
+        self.listed: ImportJob | None = None
         self.first_seen = 0.0
         self.first_rows = 0
         self.missing = 0
@@ -41,11 +43,15 @@ class ImportWait(Wait):
     :param job_ids: one id, or a list of them; an event has them in the same form.
     :param target_state: ``Completed``, or ``Uncommitted`` for the first phase of a two-phase import.
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
+    :param reports: gets the progress of the jobs whenever a change of it is logged.
     :param options: as for every :class:`~airflow_provider_milvus.waiting.wait.Wait`.
     :raises ValueError: for anything that is no id or list of ids.
     """
 
-    __slots__ = ("_failed_jobs", "_gone_jobs", "_jobs", "_missing", "_open", "fail_fast", "job_ids", "target_state")
+    __slots__ = (
+        *("_failed_jobs", "_gone_jobs", "_jobs", "_missing", "_open", "_reports"),
+        *("fail_fast", "job_ids", "target_state"),
+    )
 
     def __init__(
         self,
@@ -53,6 +59,7 @@ class ImportWait(Wait):
         *,
         target_state: ImportState = ImportState.COMPLETED,
         fail_fast: bool = True,
+        reports: Reports | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -68,6 +75,7 @@ class ImportWait(Wait):
         self._failed_jobs: dict[str, None] = {}
         self._gone_jobs: dict[str, None] = {}
         self._missing = 0
+        self._reports = reports
 
     @property
     def pending(self) -> list[str]:
@@ -91,7 +99,7 @@ class ImportWait(Wait):
     def record_status(self, job_id: str, progress: ImportProgress) -> None:
         """Record a response of ``describe``."""
         job = self._jobs[job_id]
-        before, job.progress = job.progress, progress
+        before, job.progress, job.listed = job.progress, progress, None
         self._record_found(job_id, job)
         if before is None:
             job.first_seen, job.first_rows = self._clock(), progress.imported_rows
@@ -101,6 +109,7 @@ class ImportWait(Wait):
         ended = found in ENDED and len(self._jobs) == 1
         if not ended and self._is_worth_logging(job, progress.state_text, progress.progress, progress.imported_rows):
             self._log.info("%s%s", messages.progress_line(progress), self._rate(job))
+            self._offer_report()
         if len(self._jobs) > 1 and found is Outcome.FAILED:
             self._log.warning("Import job %s failed: %s", job_id, messages.reason(progress))
         self._warn_once(job, found)
@@ -108,9 +117,11 @@ class ImportWait(Wait):
     def record_summary(self, job_id: str, listed: ImportJob) -> None:
         """Record what a list of jobs reports of one that runs. It is logged, and decides nothing."""
         job = self._jobs[job_id]
+        job.listed = listed
         self._record_found(job_id, job)
         if self._is_worth_logging(job, listed.state.value, listed.progress, job.logged[2]):
             self._log.info("Import job %s: %s, %d %%", job_id, listed.state.value, listed.progress)
+            self._offer_report()
 
     def record_error(self, job_id: str, error: MilvusError) -> bool:
         """Record a failed poll.
@@ -180,6 +191,12 @@ class ImportWait(Wait):
             transient=all(map(is_transient, failed)),
             **failed_files(files),
         )
+
+    def _offer_report(self) -> None:
+        if self._reports is not None:
+            self._reports.offer(
+                lambda: ((job.progress, job.listed) for job in self._jobs.values() if job.progress), self._log
+            )
 
     def _record_found(self, job_id: str, job: _Job) -> None:
         """The server has a record of the job."""

@@ -82,6 +82,29 @@ def test_final_progress_is_pushed(context, ti):
     assert ti.xcoms["import_progress"]["imported_rows"] == 5
 
 
+def test_progress_is_pushed_while_the_job_runs(context, ti, milvus):
+    milvus.answers(DESCRIBE, {**RUNNING, "importedRows": 2, "details": [{"fileName": "[a.parquet]"}]}, DONE)
+    operator(database="books").execute(context)
+    pushed = [value for key, value, _ in ti.pushed if key == "import_progress"]
+    assert [(job["state"], job["imported_rows"]) for job in pushed] == [("Importing", 2), ("Completed", 5)]
+    assert [file["name"] for file in pushed[0]["files"]] == ["a.parquet"]
+    assert (pushed[0]["milvus_conn_id"], pushed[0]["database"]) == ("milvus_default", "books")
+
+
+def test_final_progress_of_a_failed_import_has_its_files(context, ti, milvus):
+    milvus.answers(DESCRIBE, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        operator().execute(context)
+    file = {"name": "a.parquet", "state": "Failed", "reason": "row 7 has no id"}
+    assert ti.xcoms["import_progress"]["files"] == [file]
+
+
+def test_job_that_is_not_waited_for_is_reported_as_submitted(context, ti):
+    operator(wait_for_completion=False).execute(context)
+    job = ti.xcoms["import_progress"]
+    assert (job["job_id"], job["state"], job["collection_name"]) == ("7", "Pending", "c")
+
+
 def test_request_is_made_of_the_parameters(context, milvus):
     operator(partition_name="p", options={"timeout": "90m"}, database="books").execute(context)
     assert sent(milvus, CREATE)[0].body == {

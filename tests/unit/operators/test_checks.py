@@ -56,6 +56,13 @@ def test_rows_are_compared_with_those_that_the_imports_found(context, milvus, re
     assert check(expected_rows=results).execute(context) == 5
 
 
+def test_rows_of_an_import_that_was_not_completed_are_refused(context, milvus):
+    reported = {"job_id": "7", "state": "Importing", "imported_rows": 3, "total_rows": 5}
+    with pytest.raises(ValueError, match="import job 7 was Importing"):
+        check(expected_rows=reported).execute(context)
+    assert milvus.sent == []
+
+
 def test_count_with_nothing_to_compare_it_with_is_refused(context, milvus):
     task = check(expected_rows="{{ rows }}")
     task.expected_rows = None  # as a native template renders what a task before did not return

@@ -331,3 +331,15 @@ def test_nothing_to_wait_for_is_a_success_that_the_log_names(context, milvus, lo
 def test_output_of_a_mapped_task_is_waited_for(context, milvus):
     milvus.responds(DESCRIBE, DONE)
     assert len(sensor(job_id=LazyXComSequence("7", ["8", "9"])).execute(context)) == 3
+
+
+def test_progress_is_pushed_while_the_job_runs_and_at_its_end(context, ti, milvus):
+    milvus.answers(DESCRIBE, {**RUNNING, "importedRows": 2}, FAILED)
+    with pytest.raises(exceptions.MilvusImportFailed):
+        sensor().execute(context)
+    pushed = [value for key, value, _ in ti.pushed if key == "import_progress"]
+    assert [(job["state"], job["milvus_conn_id"]) for job in pushed] == [
+        ("Importing", "milvus_default"),
+        ("Failed", "milvus_default"),
+    ]
+    assert pushed[-1]["files"] == [{"name": "a.parquet", "state": "Failed", "reason": "row 7 has no id"}]

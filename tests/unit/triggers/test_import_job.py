@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_provider_milvus import airflow_compat
 from airflow_provider_milvus.exceptions import MilvusImportUnreachable, error_of
 from airflow_provider_milvus.triggers import import_job
 from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
@@ -54,6 +55,52 @@ async def test_trigger_of_a_longer_wait_fires_at_once(milvus, time):
     fired = time.now
     assert fired > 1_000 + MIN_AGE_SECONDS
     assert milvus.routes == [DESCRIBE] * 11
+
+
+@pytest.fixture
+def pushed(monkeypatch):
+    """The XComs that triggers push, on an Airflow where they can."""
+    values = []
+
+    async def push(ti, key, value):
+        values.append((ti.task_id, key, value))
+
+    monkeypatch.setattr(airflow_compat, "triggers_push_xcom", lambda: True)
+    monkeypatch.setattr(airflow_compat, "push_xcom", push)
+    monkeypatch.setattr(import_job, "_next_report", 0.0)
+    return values
+
+
+def of_task(trigger):
+    trigger.task_instance = SimpleNamespace(task_id="load")
+    return trigger
+
+
+async def test_trigger_pushes_the_progress_once_a_minute(milvus, pushed):
+    milvus.answers(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
+    await events(of_task(trigger(poll_interval=30, database="books")))
+    rows = [job["imported_rows"] for _, _, job in pushed]
+    assert rows == sorted(set(rows))
+    assert len(rows) > 3
+    task_id, key, job = pushed[0]
+    assert (task_id, key) == ("load", "import_progress")
+    assert (job["job_id"], job["milvus_conn_id"], job["database"]) == ("7", "milvus_default", "books")
+
+
+async def test_trigger_of_a_task_without_xcoms_pushes_none(milvus, pushed):
+    milvus.answers(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
+    quiet = trigger(poll_interval=30, report_progress=False)
+    await events(of_task(MilvusImportTrigger(**quiet.serialize()[1])))
+    assert pushed == []
+
+
+async def test_failed_push_ends_no_wait(milvus, pushed, monkeypatch):
+    async def fail(ti, key, value):
+        raise RuntimeError("Airflow does not respond")
+
+    monkeypatch.setattr(airflow_compat, "push_xcom", fail)
+    milvus.answers(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
+    assert [event["status"] for event in await events(of_task(trigger(poll_interval=30)))] == ["success"]
 
 
 @pytest.mark.parametrize(
