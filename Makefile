@@ -1,22 +1,26 @@
-# Everything runs in a virtual environment of its own, built from the pinned constraints.
+# Everything runs in a virtual environment of its own, built from the pins in constraints/.
 PYTHON ?= python3
-# Airflow 2.11 runs on Python 3.11 and 3.12 only.
-FLOOR_PYTHON ?= $(PYTHON)
 BIN := .venv/bin
-FLOOR_BIN := .venv-floor/bin
+NEWEST := constraints/airflow-3.3.txt
+# Compiled files are what makes the second start of everything fast.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
 # Each of them has Milvus servers of its own.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo airflow test lint types unit integration system test-floor crash-test conformance bench format clean
+.PHONY: help demo airflow test test-quick lint types unit integration system test-floor test-matrix
+.PHONY: crash-test conformance constraints bench format clean
 
 help:
 	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
 	@echo "make airflow     open the Airflow UI with the example DAGs and a local Milvus"
 	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
-	@echo "make test-floor  unit and integration tests on Airflow 2.11"
+	@echo "make test-quick  lint, types and unit tests"
+	@echo "make test-floor  unit and integration tests on Airflow 2.11, with the oldest versions of everything"
+	@echo "make test-matrix the tests on every supported version of Airflow, on the oldest and newest Python of each"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
+	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
 	@echo "make bench       run the benchmarks"
 
 demo: .venv/ready
@@ -26,6 +30,8 @@ airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
 test: lint types unit integration system
+
+test-quick: lint types unit
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -40,8 +46,14 @@ unit integration: .venv/ready
 system: .venv/ready
 	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadgroup tests/system
 
-test-floor: .venv-floor/ready
-	$(FLOOR_BIN)/pytest $(PYTEST) $(PARALLEL) tests/unit tests/integration
+test-floor: .venv/ready
+	$(BIN)/python scripts/run_matrix.py floor-py3.11
+
+test-matrix: .venv/ready
+	$(BIN)/python scripts/run_matrix.py $(ROWS)
+
+constraints: .venv/ready
+	$(BIN)/python scripts/make_constraints.py
 
 crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/submission/test_submission_histories.py
@@ -69,17 +81,12 @@ format: .venv/ready
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-floor .demo .airflow .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-matrix .demo .airflow .mypy_cache .ruff_cache .hypothesis
 
-.venv/ready: pyproject.toml constraints.txt
-	$(call build,.venv,$(PYTHON),constraints.txt)
-
-.venv-floor/ready: pyproject.toml constraints-floor.txt
-	$(call build,.venv-floor,$(FLOOR_PYTHON),constraints-floor.txt)
-
-define build
-	$(2) -m venv --clear $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(3) pip
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(3) --editable '.[local]' --group dev
+# The package itself is installed in place: its own files do not count.
+.venv/ready: pyproject.toml $(NEWEST)
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) \
+		--editable '.[local]' --group dev --group celery
 	touch $@
-endef

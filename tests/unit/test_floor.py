@@ -19,8 +19,8 @@ def lower_bounds(requirement):
 
 @pytest.fixture(scope="module")
 def pins():
-    lines = (ROOT / "constraints-floor.txt").read_text().splitlines()
-    pairs = (line.split("==") for line in lines if "==" in line)
+    lines = (ROOT / "constraints" / "floor.txt").read_text().splitlines()
+    pairs = (line.partition(" ;")[0].split("==") for line in lines if "==" in line and not line.startswith("#"))
     return {canonicalize_name(name): version for name, version in pairs}
 
 
