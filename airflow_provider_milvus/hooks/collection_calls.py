@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_milvus import rest
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.rest.collections import IndexState, LoadState
+    from airflow_provider_milvus.rest.collections import LoadState
     from airflow_provider_milvus.rest.envelope import Request
+    from airflow_provider_milvus.rest.indexes import IndexState
 
 T = TypeVar("T")
 
@@ -77,28 +78,28 @@ class CollectionCalls:
 
     def create_index(self, collection_name: str, index_params: Sequence[Mapping[str, Any]]) -> None:
         """Begin to build indexes; ``index_params`` in the REST API's spelling."""
-        self.call(rest.collections.create_index(collection_name, index_params))
+        self.call(rest.indexes.create_index(collection_name, index_params))
 
     def list_indexes(self, collection_name: str) -> list[str]:
         """The names of the collection's indexes."""
-        return self.call(rest.collections.list_indexes(collection_name))
+        return self.call(rest.indexes.list_indexes(collection_name))
 
     def describe_index(self, collection_name: str, index_name: str) -> IndexState:
         """How far an index is built."""
-        return self.call(rest.collections.describe_index(collection_name, index_name))
+        return self.call(rest.indexes.describe_index(collection_name, index_name))
 
     def create_alias(self, collection_name: str, alias: str) -> None:
         """Give the collection another name."""
-        self.call(rest.collections.create_alias(collection_name, alias))
+        self.call(rest.aliases.create_alias(collection_name, alias))
 
     def alter_alias(self, collection_name: str, alias: str) -> None:
         """Point an existing alias at another collection, in one step of the server."""
-        self.call(rest.collections.alter_alias(collection_name, alias))
+        self.call(rest.aliases.alter_alias(collection_name, alias))
 
     def describe_alias(self, alias: str) -> str | None:
         """The name of the collection that the alias leads to, or ``None`` where there is no such alias."""
         try:
-            return self.call(rest.collections.describe_alias(alias))
+            return self.call(rest.aliases.describe_alias(alias))
         except rest.errors.MilvusAliasNotFound:
             return None
 
@@ -111,11 +112,11 @@ class CollectionCalls:
         limit: int | None = None,
     ) -> list[Mapping[str, Any]]:
         """The rows for which the filter expression holds, at most ``limit`` (the server's default is 100)."""
-        return self.call(rest.collections.query(collection_name, filter, output_fields=output_fields, limit=limit))
+        return self.call(rest.entities.query(collection_name, filter, output_fields=output_fields, limit=limit))
 
     def count(self, collection_name: str, filter: str = "") -> int:
         """How many rows a query would find. The collection must be loaded."""
-        return self.call(rest.collections.count_rows(collection_name, filter))
+        return self.call(rest.entities.count_rows(collection_name, filter))
 
     def search(
         self,
@@ -130,7 +131,7 @@ class CollectionCalls:
     ) -> list[Mapping[str, Any]]:
         """The nearest rows of each vector in ``data``, best first, in one flat list."""
         return self.call(
-            rest.collections.search(
+            rest.entities.search(
                 collection_name,
                 data,
                 anns_field=anns_field,

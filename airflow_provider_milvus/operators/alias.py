@@ -48,8 +48,8 @@ class MilvusSwapAliasOperator(MilvusOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the alias unless it is there already."""
         self.check_templated()
-        create = rest.collections.create_alias(self.collection_name, self.alias)
-        alter = rest.collections.alter_alias(self.collection_name, self.alias)
+        create = rest.aliases.create_alias(self.collection_name, self.alias)
+        alter = rest.aliases.alter_alias(self.collection_name, self.alias)
         previous = self.hook.describe_alias(self.alias)
         if self.require_loaded and not (state := self.hook.get_load_state(self.collection_name)).loaded:
             raise MilvusCollectionNotLoaded(

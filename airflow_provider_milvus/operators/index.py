@@ -59,7 +59,7 @@ class MilvusCreateIndexOperator(MilvusReadinessOperator):
         self.hook.create_index(self.collection_name, self.index_params)
         description = self.hook.describe_collection(self.collection_name)
         fields = [_field(index) for index in self.index_params]
-        names = rest.collections.index_names(description, fields)
+        names = rest.indexes.index_names(description, fields)
         built: list[dict[str, Any]] = self._wait(context, names)
         return built
 

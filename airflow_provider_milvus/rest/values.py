@@ -27,6 +27,17 @@ def records(value: Any) -> list[Mapping[str, Any]]:
     return [record(item) for item in value]
 
 
+def texts(value: Any) -> list[str]:
+    """``value`` as a list of texts; ``null`` is an empty list."""
+    if not isinstance(value, list | None):
+        raise MilvusProtocolError(f"expected a list of names, got {type(value).__name__}")
+    return [text(name) for name in value or []]
+
+
+def nothing(value: Any) -> None:
+    """For a response that matters by its code alone."""
+
+
 def first(data: Mapping[str, Any], *names: str) -> Any:
     """The first of these fields that is there and not ``null``."""
     for name in names:

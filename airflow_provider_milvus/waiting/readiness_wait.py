@@ -13,7 +13,8 @@ from airflow_provider_milvus.waiting.event import Event, bounded_text, readiness
 from airflow_provider_milvus.waiting.wait import LOG_INTERVAL_SECONDS, Wait
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.rest.collections import IndexState, LoadState
+    from airflow_provider_milvus.rest.collections import LoadState
+    from airflow_provider_milvus.rest.indexes import IndexState
 
     State = IndexState | LoadState
 

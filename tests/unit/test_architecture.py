@@ -50,6 +50,9 @@ WITHOUT_AIRFLOW = ("rest", "waiting", "submission", "versions")
 # These hold the same noun on different layers.
 SHARED_NAMES = {
     "load.py",
+    "aliases.py",
+    "entities.py",
+    "indexes.py",
     "__init__.py",
     "bulk_import.py",
     "collection.py",

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from airflow_provider_milvus.rest import collections
-from airflow_provider_milvus.rest.collections import IndexState, LoadState
+from airflow_provider_milvus.rest import aliases, collections, entities, indexes
+from airflow_provider_milvus.rest.collections import LoadState
 from airflow_provider_milvus.rest.errors import MilvusProtocolError
+from airflow_provider_milvus.rest.indexes import IndexState
 
 
 def test_collection_is_created_from_a_dimension_or_a_schema():
@@ -64,7 +65,7 @@ def test_statistics_without_a_count_are_an_error():
 
 
 def test_rows_are_counted_by_a_query_of_what_is_there_now():
-    request = collections.count_rows("c", "id > 1")
+    request = entities.count_rows("c", "id > 1")
     assert json.loads(request.encode()) == {
         "collectionName": "c",
         "filter": "id > 1",
@@ -77,7 +78,7 @@ def test_rows_are_counted_by_a_query_of_what_is_there_now():
 @pytest.mark.parametrize("data", [[], [{}], None])
 def test_query_without_a_count_is_an_error(data):
     with pytest.raises(MilvusProtocolError, match="holds no count"):
-        collections.count_rows("c").parse(data)
+        entities.count_rows("c").parse(data)
 
 
 @pytest.mark.parametrize("data", [None, []])
@@ -87,11 +88,11 @@ def test_no_names_are_an_empty_list(data):
 
 def test_names_that_are_no_list_are_an_error():
     with pytest.raises(MilvusProtocolError, match="expected a list of names, got dict"):
-        collections.list_indexes("c").parse({})
+        indexes.list_indexes("c").parse({})
 
 
 def test_search_sends_what_was_given():
-    request = collections.search("c", [[0.5]], anns_field="v", limit=3, search_params={"params": {"nprobe": 8}})
+    request = entities.search("c", [[0.5]], anns_field="v", limit=3, search_params={"params": {"nprobe": 8}})
     assert json.loads(request.encode()) == {
         "collectionName": "c",
         "data": [[0.5]],
@@ -108,7 +109,7 @@ def test_search_sends_what_was_given():
         (collections.create_collection("c", dimension=4), False),
         (collections.drop_collection("c"), True),
         (collections.load_collection("c"), True),
-        (collections.count_rows("c"), True),
+        (entities.count_rows("c"), True),
     ],
 )
 def test_only_a_create_is_not_repeated(request_, repeatable):
@@ -129,7 +130,7 @@ INDEX = {
 
 @pytest.mark.parametrize("data", [[INDEX], INDEX])
 def test_index_state_is_read(data):
-    assert collections.describe_index("c", "v").parse(data) == IndexState(
+    assert indexes.describe_index("c", "v").parse(data) == IndexState(
         "v", "vector", "HNSW", "L2", "InProgress", 9, 4, ""
     )
 
@@ -145,23 +146,23 @@ def test_index_state_is_read(data):
     ],
 )
 def test_only_a_finished_index_is_ready_and_only_a_failed_one_failed(state, ready, failed):
-    found = collections.describe_index("c", "v").parse([{**INDEX, "indexState": state, "failReason": "no memory"}])
+    found = indexes.describe_index("c", "v").parse([{**INDEX, "indexState": state, "failReason": "no memory"}])
     assert (found.ready, "no memory" in found.failure) == (ready, failed)
 
 
 def test_indexes_are_found_by_their_fields():
     description = {"indexes": [{"indexName": "a", "fieldName": "x"}, {"indexName": "b", "fieldName": "y"}]}
-    assert collections.index_names(description, ["y"]) == ["b"]
+    assert indexes.index_names(description, ["y"]) == ["b"]
 
 
 def test_alias_is_named_with_its_collection():
-    assert json.loads(collections.alter_alias("c", "a").encode()) == {"collectionName": "c", "aliasName": "a"}
-    assert collections.describe_alias("a").parse({"collectionName": "c"}) == "c"
+    assert json.loads(aliases.alter_alias("c", "a").encode()) == {"collectionName": "c", "aliasName": "a"}
+    assert aliases.describe_alias("a").parse({"collectionName": "c"}) == "c"
 
 
 def test_alias_without_a_collection_is_an_error():
     with pytest.raises(MilvusProtocolError, match="names no collection"):
-        collections.describe_alias("a").parse({})
+        aliases.describe_alias("a").parse({})
 
 
 FIELD = {"fieldName": "id", "dataType": "Int64"}
@@ -172,7 +173,7 @@ FIELD = {"fieldName": "id", "dataType": "Int64"}
     [
         (lambda: collections.drop_collection(""), "collection_name must be a name, got ''"),
         (lambda: collections.get_load_state(None), "collection_name must be a name, got None"),
-        (lambda: collections.count_rows(7), "collection_name must be a name, got 7"),
+        (lambda: entities.count_rows(7), "collection_name must be a name, got 7"),
         (lambda: collections.create_collection("", dimension=4), "collection_name must be a name"),
         (lambda: collections.create_collection("c", schema=[]), "schema must be an object with 'fields', got list"),
         (lambda: collections.create_collection("c", schema={"fields": []}), "schema must have 'fields'"),
@@ -186,10 +187,10 @@ FIELD = {"fieldName": "id", "dataType": "Int64"}
             lambda: collections.create_collection("c", dimension=4, index_params=[{"fieldName": "v"}]),
             "index_params goes with schema",
         ),
-        (lambda: collections.create_index("c", []), "index_params must be a list with at least one index"),
-        (lambda: collections.create_index("c", [{"field_name": "v"}]), "must be an object with 'fieldName'"),
-        (lambda: collections.create_alias("c", " "), "alias must be a name, got ' '"),
-        (lambda: collections.describe_alias(None), "alias must be a name, got None"),
+        (lambda: indexes.create_index("c", []), "index_params must be a list with at least one index"),
+        (lambda: indexes.create_index("c", [{"field_name": "v"}]), "must be an object with 'fieldName'"),
+        (lambda: aliases.create_alias("c", " "), "alias must be a name, got ' '"),
+        (lambda: aliases.describe_alias(None), "alias must be a name, got None"),
     ],
 )
 def test_bad_parameter_is_named_before_there_is_a_request(make, message):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.rest import collections, errors, import_jobs
+from airflow_provider_milvus.rest import entities, errors, import_jobs
 from airflow_provider_milvus.rest.decoding import DETAILS, LISTS, MAX_INTEGER, Limit, NoSecrets, loads
 from airflow_provider_milvus.rest.envelope import decode
 from airflow_provider_milvus.rest.values import count, percent, text
@@ -174,7 +174,7 @@ def test_progress_of_as_many_files_as_milvus_takes_is_read():
 def test_rows_may_have_many_values():
     rows = [{"vector": [1] * 100_000}] * 20
     body = json.dumps({"code": 0, "data": rows}).encode()
-    assert len(collections.query("c").read(200, {}, body)) == 20
+    assert len(entities.query("c").read(200, {}, body)) == 20
 
 
 class Secret(NoSecrets):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.rest import collections, errors, import_jobs
+from airflow_provider_milvus.rest import collections, entities, errors, import_jobs, indexes
 from airflow_provider_milvus.rest.envelope import decode
 
 SOURCE = import_jobs.ImportSource(files=["a.parquet"])
@@ -27,11 +27,11 @@ REQUESTS = [
     collections.refresh_load("c"),
     collections.get_load_state("c"),
     collections.get_collection_stats("c"),
-    collections.create_index("c", [{"fieldName": "v"}]),
-    collections.list_indexes("c"),
-    collections.query("c"),
-    collections.count_rows("c"),
-    collections.search("c", [[0.0]], anns_field="v"),
+    indexes.create_index("c", [{"fieldName": "v"}]),
+    indexes.list_indexes("c"),
+    entities.query("c"),
+    entities.count_rows("c"),
+    entities.search("c", [[0.0]], anns_field="v"),
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

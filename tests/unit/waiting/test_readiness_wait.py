@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_milvus.rest.collections import IndexState, LoadState
+from airflow_provider_milvus.rest.collections import LoadState
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusConnectionError, MilvusServerError
+from airflow_provider_milvus.rest.indexes import IndexState
 from airflow_provider_milvus.waiting.readiness_wait import ReadinessWait, wait_for
 
 LOADED, LOADING = LoadState("Loaded", 100), LoadState("Loading", 40)
