@@ -206,7 +206,7 @@ def burn() -> None:
 
 
 def watch(pipe: Connection, run: Run, port: int, log: Path) -> None:
-    """Say that all is loaded, take the start, and send what was found."""
+    """Report that all is loaded, take the start, and send what was found."""
     os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = json.dumps(
         {"conn_type": "milvus", "host": "127.0.0.1", "port": port}
     )
@@ -283,7 +283,7 @@ def compete(runs: dict[Any, Run], folder: Path) -> dict[Any, Found]:
 
 def receive(pipe: Connection, timeout: float) -> Any:
     if not pipe.poll(timeout):
-        raise RuntimeError(f"a process of the benchmark said nothing for {timeout:.0f} s")
+        raise RuntimeError(f"a process of the benchmark sent nothing for {timeout:.0f} s")
     return pipe.recv()
 
 
@@ -296,7 +296,7 @@ def job_minutes(run: Run, found: Found) -> float:
 
 
 def lateness(run: Run, found: Found) -> list[float]:
-    """Seconds from "the server says Completed and the trigger runs" to "it fired"; one that has not is late by now."""
+    """Seconds from "the server reports Completed and the trigger runs" to "it fired"; one that has not is late by now."""
     late = []
     for job_id, seconds in run.jobs.durations.items():
         completed = max(found.start + seconds, found.began[job_id])

@@ -11,8 +11,8 @@ from milvus_lite.exceptions import SchemaValidationError
 from airflow_provider_milvus.local.errors import ImportDataError, MilvusError
 from airflow_provider_milvus.local.importing.columns import check_inserted
 from airflow_provider_milvus.local.routes.binding import required
-from airflow_provider_milvus.local.routes.collections import require_loaded, require_partitions
 from airflow_provider_milvus.local.routes.inserts import insertable, invalid
+from airflow_provider_milvus.local.routes.loading import require_loaded, require_partitions
 from airflow_provider_milvus.local.routes.responses import Reply
 from airflow_provider_milvus.local.routes.rows import expression, primary_field, shown_keys
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services

@@ -7,7 +7,7 @@ from milvus_lite.engine.collection import Collection
 from airflow_provider_milvus.local.errors import not_supported
 from airflow_provider_milvus.local.lite.engine import check_partition_name, is_loaded
 from airflow_provider_milvus.local.routes.binding import required
-from airflow_provider_milvus.local.routes.collections import load_collection, require_partitions
+from airflow_provider_milvus.local.routes.loading import load_collection, require_partitions
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
 
 

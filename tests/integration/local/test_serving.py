@@ -228,7 +228,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stderr.strip() == ""
 
 
-def test_missing_extra_is_said_clearly():
+def test_missing_extra_is_named_clearly():
     code = "import sys; sys.modules['milvus_lite'] = None; from airflow_provider_milvus.local import LocalMilvus"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert "pip install 'airflow-provider-milvus[local]'" in done.stderr

@@ -1,4 +1,4 @@
-"""Secrets in what a server or an HTTP library says, however they are escaped there."""
+"""Secrets in what a server or an HTTP library sends, however they are escaped there."""
 
 import base64
 import html

@@ -39,7 +39,7 @@ def keys_sent(milvus):
 
 
 def next_try(ti, number, xcoms, max_tries=3):
-    """What Airflow 3.0 to 3.2 say to a try."""
+    """What Airflow 3.0 to 3.2 report to a try."""
     ti.try_number, ti.max_tries = number, max_tries
     ti._ti_context_from_server = SimpleNamespace(xcom_keys_to_clear=xcoms)
 
