@@ -8,9 +8,13 @@ exception                             what it means                             
 :class:`MilvusImportTimeout`          the wait is over; the job goes on                       yes
 :class:`MilvusImportOutcomeUnknown`   the job's record is gone; it may have loaded its rows   yes
 :class:`MilvusImportUnreachable`      the server could not be polled; the job may go on       yes
+:class:`MilvusImportRefused`          a check before the commit refused the rows              no
+:class:`MilvusApprovalRejected`       a person has rejected it                                no
+:class:`MilvusApprovalTimeout`        nobody has approved it in time                          no
+:class:`MilvusCommitIncomplete`       some jobs are committed, another cannot be any more     no
 ====================================  ======================================================  =================
 
-The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The other three are
+The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The next three are
 not: an unknown outcome is never a reason to skip. Errors of a single request are :class:`MilvusError` and its
 subclasses.
 
@@ -45,10 +49,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     *_request_errors,
+    "MilvusApprovalRejected",
+    "MilvusApprovalTimeout",
     "MilvusCollectionExists",
     "MilvusCollectionNotLoaded",
     "MilvusCollectionTimeout",
     "MilvusCollectionUnreachable",
+    "MilvusCommitIncomplete",
     "MilvusImportFailed",
     "MilvusImportFailedForNow",
     "MilvusImportOutcomeUnknown",
@@ -68,6 +75,18 @@ class MilvusImportFailed(AirflowFailException):
 
 class MilvusImportRefused(AirflowFailException):
     """A two-phase import did not pass the checks before its commit, and was aborted: nothing of it was ever visible."""
+
+
+class MilvusCommitIncomplete(AirflowFailException):
+    """Of jobs that were committed together, one failed after the first commit: its rows are missing."""
+
+
+class MilvusApprovalRejected(AirflowFailException):
+    """A person has rejected what the task was about to do."""
+
+
+class MilvusApprovalTimeout(AirflowFailException):
+    """Nobody has approved in time what the task was about to do."""
 
 
 class MilvusTwoPhaseUnsupported(AirflowFailException):

@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_milvus.operators.bulk_import",
                     "airflow_provider_milvus.operators.checks",
                     "airflow_provider_milvus.operators.collection",
+                    "airflow_provider_milvus.operators.commit",
                     "airflow_provider_milvus.operators.index",
                     "airflow_provider_milvus.operators.files",
                 ],

@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_milvus import rest, waiting
 from airflow_provider_milvus.exceptions import error_of, read_event
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
-from airflow_provider_milvus.operators import commit, import_source, progress
+from airflow_provider_milvus.operators import import_source, progress
 from airflow_provider_milvus.operators.base import DEFAULT_DEFERRABLE, MilvusWaitOperator, push_xcom
 from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED, JobResults
 from airflow_provider_milvus.operators.load import TaskLoad
 from airflow_provider_milvus.operators.parameters import check_choice, check_dict, check_flag, check_name
+from airflow_provider_milvus.operators.two_phase import (
+    FOOTERS,
+    Checks,
+    TwoPhaseCommit,
+    check_parameters,
+    require_support,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -71,12 +78,14 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
     :param on_unknown_outcome: what to do where the server has no record (any more) of the job of an earlier try:
         ``"fail"``, or ``"resubmit"``, which loads the rows twice if that job had loaded them.
     :param two_phase: Milvus 3: wait until all rows are read and none is visible, check them, then commit. Any failure
-        before the commit aborts the job. For one job only: several cannot be committed in one step.
+        before the commit aborts the job. Several jobs are committed together or not at all, see ``docs/two-phase.md``.
+    :param commit: two-phase: ``False`` ends with the job ``Uncommitted``, for a
+        :class:`~airflow_provider_milvus.operators.commit.MilvusCommitImportOperator` downstream.
     :param expected_rows: two-phase: commit only this many rows; ``"footers"`` reads the number from the Parquet files
         of ``files_from``. (templated)
     :param min_rows: two-phase: commit no fewer rows. (templated)
-    :param check: two-phase: called before the commit with the job's
-        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress`; ``False`` or an exception aborts it.
+    :param check: two-phase: called before the commit with the
+        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` of each job; ``False`` or an exception aborts.
     :param cancel_on_kill: whether a killed task aborts its two-phase job. An ordinary job cannot be cancelled.
     :param asset_outlet: whether success updates the asset ``milvus://host:port/database/collection`` of the
         collection. The event's extra has ``job_id``, ``rows`` and ``seconds`` (of the job). An asset of this URI among
@@ -108,6 +117,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         durable: bool = True,
         on_unknown_outcome: Literal["fail", "resubmit"] = "fail",
         two_phase: bool = False,
+        commit: bool = True,
         expected_rows: int | str | None = None,
         min_rows: int | str | None = None,
         check: Callable[[ImportProgress], bool] | None = None,
@@ -130,6 +140,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self.durable = durable
         self.on_unknown_outcome = on_unknown_outcome
         self.two_phase = two_phase
+        self.commit = commit
         self.expected_rows = expected_rows
         self.min_rows = min_rows
         self.check = check
@@ -138,6 +149,9 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self._check_parameters()
         self._asset_alias = asset_outlet_of.declare(self)
         self._jobs = JobResults()
+        self._commit: TwoPhaseCommit | None = None
+        # By the record of an earlier try; Milvus may have none any more.
+        self._completed: list[str] = []
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -146,15 +160,17 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         return super().partial(**kwargs)
 
     def _check_parameters(self) -> None:
-        for name in ("wait_for_completion", "durable", "two_phase", "cancel_on_kill", "asset_outlet"):
+        for name in ("wait_for_completion", "durable", "two_phase", "commit", "cancel_on_kill", "asset_outlet"):
             check_flag(name, getattr(self, name))
         check_choice("on_unknown_outcome", self.on_unknown_outcome, ("fail", "resubmit"))
-        for name in ("two_phase", "asset_outlet"):
-            if getattr(self, name) and not self.wait_for_completion:
-                raise ValueError(f"{name}=True acts at the end of the wait; leave wait_for_completion=True")
+        checks = {"expected_rows": self.expected_rows, "min_rows": self.min_rows, "check": self.check}
+        check_parameters(checks, two_phase=self.two_phase, commit=self.commit, asset_outlet=self.asset_outlet)
+        at_the_end = {"two_phase": self.two_phase and self.commit, "asset_outlet": self.asset_outlet}
+        for name in [*(name for name, value in at_the_end.items() if value), *checks]:
+            if getattr(self, name) not in (None, False) and not self.wait_for_completion:
+                raise ValueError(f"{name} acts at the end of the wait; leave wait_for_completion=True")
         if self.deferrable and not self.wait_for_completion and not DEFAULT_DEFERRABLE:
             warnings.warn(f"{self.task_id}: deferrable=True has no effect with wait_for_completion=False", stacklevel=2)
-        commit.check_parameters(self.two_phase, self.expected_rows, self.min_rows, self.check)
         self._parameters.check_combination(self.expected_rows)
 
     def check_templated(self) -> None:
@@ -174,17 +190,20 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self.check_templated()
         asset_outlet_of.refuse_undeclared(self, context)
         # Airflow's copies of this operator share the dict where several runs share a process, as in `dag.test`.
-        self._jobs = JobResults()
+        self._jobs, self._commit = JobResults(), None
         deadline = self.deadline()
         load = TaskLoad(self, context)
         sources = self._sources(load)
         imports = load.imports(sources)
         if self.two_phase:
-            commit.TwoPhaseCommit(self.hook, self.log).require_support()
+            require_support(self.hook, self.log)
+        if not self.commit:
+            load.abort_replaced_jobs()
         for one, source in zip(imports, sources, strict=True):
             submitted = load.submit(one, source, deadline)
             self._jobs[submitted.job_id] = submitted.result
             push_xcom(self, context, "job_id", list(self._jobs) if len(sources) > 1 else submitted.job_id)
+        self._completed = [job_id for job_id, result in self._jobs.items() if result]
         if not self.wait_for_completion:
             single = len(sources) == 1
             progress.push(self, context, progress.submitted(self._jobs, self.collection_name), single=single)
@@ -200,14 +219,20 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         # Or a connection without keys would be found when a submit has been recorded.
         self.hook.storage_fields(self.storage_conn_id)
         self._checks(parameters)
-        if self.expected_rows == commit.FOOTERS and parameters.bucket is not None:
+        if self.expected_rows == FOOTERS and parameters.bucket is not None:
             parameters.bucket.check_rows(import_source.paths(source))
-        return import_source.split(
-            source, two_phase=self.two_phase, wait_for_completion=self.wait_for_completion, log=self.log
-        )
+        return import_source.split(source, wait_for_completion=self.wait_for_completion, log=self.log)
 
-    def _checks(self, parameters: import_source.SourceParameters) -> commit.Checks:
-        return commit.Checks.of(self.expected_rows, self.min_rows, self.check, parameters.bucket)
+    def _checks(self, parameters: import_source.SourceParameters) -> Checks:
+        return Checks.of(self.expected_rows, self.min_rows, self.check, parameters.bucket)
+
+    def _two_phases(self, context: Context) -> TwoPhaseCommit:
+        """The commit of all jobs, of those that an earlier try has seen to be completed as well."""
+        store = context.get("task_state_store") if self.durable else None
+        self._commit = TwoPhaseCommit(
+            [(self.hook, job_id) for job_id in self._jobs], store, self.log, completed=self._completed
+        )
+        return self._commit
 
     def _wait(self, context: Context, target_state: str, deadline: float | None) -> str | list[str]:
         running = self._jobs.running
@@ -215,6 +240,10 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             self._push_progress(context, {})
             return self._end(context)
         several = len(self._jobs) > 1
+        first_phase = target_state == UNCOMMITTED
+        # Of jobs that are committed together, the first that fails is the end of all.
+        fail_fast = first_phase or not several
+        commit = self._two_phases(context) if first_phase else None
         next_kwargs = {"jobs": dict(self._jobs)} if several else {}
         wait = waiting.import_wait.ImportWait(
             running if several else running[0],
@@ -222,7 +251,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             poll_interval=self.poll_interval,
             deadline=deadline,
             max_poll_failures=self.max_poll_failures,
-            fail_fast=not several,
+            fail_fast=fail_fast,
             reports=progress.reports(self, lambda: context, single=not several),
             log=self.log,
         )
@@ -239,8 +268,8 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
                     deadline=deadline,
                     max_poll_failures=self.max_poll_failures,
                     database=self.database,
-                    abort_on_kill=self.two_phase and self.cancel_on_kill,
-                    fail_fast=wait.fail_fast,
+                    abort_on_kill=commit is not None and not commit.begun and self.cancel_on_kill,
+                    fail_fast=fail_fast,
                     storage_conn_id=self.storage_conn_id,
                     report_progress=self.do_xcom_push,
                 ),
@@ -261,27 +290,40 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             self.hook.storage_fields(self.storage_conn_id)
         event = read_event(event)
         self._jobs = JobResults.resumed(jobs, event["imports"])
+        self._completed = [job_id for job_id, result in (jobs or {}).items() if result]
         for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
         self._push_progress(context, event)
         # The phase that was waited for counts, which is no other where the DAG was edited in between.
         first_phase = event["target_state"] == UNCOMMITTED or (self.two_phase and not event["target_state"])
         if error := error_of(event):
-            if first_phase and event["status"] in ("timeout", "unreachable"):
-                commit.TwoPhaseCommit(self.hook, self.log).abort(event["job_id"])
+            if first_phase and (len(self._jobs) > 1 or event["status"] in ("timeout", "unreachable")):
+                self._abort_unless_begun(context, event["job_id"])
             TaskLoad(self, context).record_results(result for result in self._jobs.values() if result)
             raise error
         self.log.info("%s", event["message"])
         if not first_phase:
             return self._end(context)
-        (job_id,) = self._jobs
-        commit.TwoPhaseCommit(self.hook, self.log).commit(job_id, self._checks(self._parameters))
-        self._jobs = JobResults({job_id: {}})
+        if not self.commit:
+            self._two_phases(context).require(self._checks(self._parameters))
+            return self._end(context)
+        self._two_phases(context).commit(self._checks(self._parameters))
+        self._jobs = self._jobs.committed()
         return self._wait(context, COMPLETED, self.deadline())
 
+    def _abort_unless_begun(self, context: Context, job_ids: str | list[str]) -> None:
+        # A job that was never seen has no progress in the event.
+        for job_id in [job_ids] if isinstance(job_ids, str) else job_ids:
+            self._jobs.setdefault(job_id, {})
+        commit = self._two_phases(context)
+        if len(self._jobs) > 1:
+            with suppress(rest.errors.MilvusError):
+                commit.describe()
+        commit.abort()
+
     def _end(self, context: Context) -> str | list[str]:
-        """Succeed, which only completed jobs can."""
-        self._jobs.require_completed()
+        """Succeed, which only jobs can that have come to where they should."""
+        self._jobs.require((COMPLETED,) if self.commit else (COMPLETED, UNCOMMITTED))
         asset_outlet_of.update(self, context, self._jobs, self._asset_alias)
         TaskLoad(self, context).finish()
         return self._jobs.ids
@@ -294,10 +336,10 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         """Abort a two-phase job with one short request; log of any other that it goes on."""
         if not self._jobs:
             self.log.info("Killed before an import job was known; whatever was submitted goes on")
-            return
-        for job_id in self._jobs:
-            if self.two_phase and self.cancel_on_kill:
-                commit.TwoPhaseCommit(self.hook, self.log).abort_quickly(job_id)
-            else:
-                why = "cancel_on_kill=False" if self.two_phase else "Milvus cannot cancel it"
+        elif self._commit is not None and self.cancel_on_kill:
+            self._commit.abort_quickly()
+        else:
+            why = "the next try goes on with it" if self.two_phase else "Milvus cannot cancel it"
+            why = why if self.cancel_on_kill else "cancel_on_kill=False"
+            for job_id in self._jobs:
                 self.log.warning("Import job %s goes on: %s", job_id, why)

@@ -1,134 +1,230 @@
-"""The commit of a two-phase import: its rows are checked while none of them is visible, then committed or aborted."""
+"""The operators that commit or abort two-phase imports of other tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import rest, waiting
-from airflow_provider_milvus.exceptions import MilvusImportRefused, MilvusTwoPhaseUnsupported
-from airflow_provider_milvus.waiting.backoff import whole_number
+from airflow_provider_milvus import waiting
+from airflow_provider_milvus.exceptions import MilvusCommitIncomplete, error_of, read_event
+from airflow_provider_milvus.operators import approval as approvals
+from airflow_provider_milvus.operators.base import push_xcom
+from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED
+from airflow_provider_milvus.operators.parameters import check_choice, check_flag
+from airflow_provider_milvus.operators.server_jobs import Jobs, MilvusJobsOperator
+from airflow_provider_milvus.operators.two_phase import Checks, TwoPhaseCommit, check_callable
 
 if TYPE_CHECKING:
-    from airflow_provider_milvus.client.storage import BucketFiles
-    from airflow_provider_milvus.hooks.milvus import MilvusHook
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_milvus.operators.approval import Approval
     from airflow_provider_milvus.rest.import_jobs import ImportProgress
-
-FOOTERS = "footers"
-ABORT_TIMEOUT_SECONDS = 3.0
+    from airflow_provider_milvus.waiting.event import Event
 
 
-def check_parameters(two_phase: bool, expected_rows: Any, min_rows: Any, check: Any) -> None:
-    """Refuse checks that no commit comes after.
+class MilvusCommitImportOperator(MilvusJobsOperator):
+    """Commit two-phase imports together: all of them or none.
 
-    :raises ValueError: naming the parameter, the value and the remedy.
+    The jobs are waited for until all are ``Uncommitted``, and checked together. If one has failed, a check refuses, or
+    a person rejects them, all are aborted; none of their rows was ever visible. Otherwise all are committed and waited
+    for. Milvus commits one job after the other, so for a moment readers can see the rows of some: import into
+    collections that nobody reads yet where that matters (``docs/blue-green.md``).
+
+    A commit that was begun is finished by any retry and any clear, without a check or a question, and never aborted.
+    The ids of the jobs are returned, and their final progress is pushed as ``import_progress``.
+
+    https://milvus.io/docs/import-data.md
+
+    :param job_id: one id, a list of ids such as ``import_files.output["job_id"]`` of a mapped task or of several, or
+        for several servers a dict of connection id to either. (templated)
+    :param expected_rows: commit only if all jobs together have this many rows. (templated)
+    :param min_rows: commit no fewer rows. (templated)
+    :param check: called before the commit with the
+        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` of each job; ``False`` or an exception aborts.
+    :param approval: whether a person decides, on Airflow 3.1 and later: ``True``, or an
+        :class:`~airflow_provider_milvus.operators.approval.Approval`. A rejection and its timeout abort.
+    :param recall: shown to that person: the output of a
+        :class:`~airflow_provider_milvus.operators.recall.MilvusRecallCheckOperator`. (templated)
+    :param cancel_on_kill: whether a killed task aborts the jobs. While a person is waited for no process of the task
+        runs: put a :class:`MilvusAbortImportOperator` behind this task, as a teardown.
+    :param deferrable: whether to wait in the triggerer, holding no worker slot.
+    :param defer_after: seconds that a deferrable operator waits by itself first.
+    :param poll_interval: the longest time between two polls, in seconds; a young wait polls more often.
+    :param timeout: seconds in which all jobs must become ``Uncommitted``, or all are aborted, and then again as many
+        in which they must become ``Completed``. ``None`` waits for ever.
+    :param max_poll_failures: failed polls in a row after which to give up.
+    :param milvus_conn_id: a connection of the type ``milvus``. (templated)
+    :param database: instead of the connection's database. (templated)
+    :raises ValueError: for bad parameters, before anything is sent.
     """
-    for name, value in (("expected_rows", expected_rows), ("min_rows", min_rows), ("check", check)):
-        if value is not None and not two_phase:
-            raise ValueError(f"{name} is checked before a commit; it needs two_phase=True, got {name}={value!r}")
-    if check is not None and not callable(check):
-        raise ValueError(f"check must be a function of the import's progress, got {check!r}")
 
+    template_fields: Sequence[str] = (*MilvusJobsOperator.template_fields, "expected_rows", "min_rows", "recall")
 
-@dataclass(frozen=True)
-class Checks:
-    """What must hold of an import before it is committed.
+    def __init__(
+        self,
+        *,
+        expected_rows: int | str | None = None,
+        min_rows: int | str | None = None,
+        check: Callable[[ImportProgress], bool] | None = None,
+        approval: bool | Approval = False,
+        recall: Any = None,
+        cancel_on_kill: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_callable(check)
+        check_flag("cancel_on_kill", cancel_on_kill)
+        self.expected_rows = expected_rows
+        self.min_rows = min_rows
+        self.check = check
+        self.approval: Any = approvals.checked(approval)
+        self.recall = recall
+        self.cancel_on_kill = cancel_on_kill
+        self._commit: TwoPhaseCommit = TwoPhaseCommit([], None, self.log)
 
-    :param expected_rows: it has exactly this many rows.
-    :param min_rows: it has no fewer rows.
-    :param check: called with the job's progress; anything but a true value refuses it.
-    :param footers: the files whose footers hold how many rows are expected, instead of ``expected_rows``.
-    """
+    def execute(self, context: Context) -> list[str]:
+        """Wait, check, commit."""
+        self.check_templated()
+        self._checks()
+        jobs = self.jobs()
+        if not jobs:
+            self.log.info("job_id is an empty list: there is nothing to commit")
+            return []
+        self.resume(context, jobs)
+        committed: list[str] = self.wait_for(context, jobs, UNCOMMITTED, self.deadline(), list(jobs))
+        return committed
 
-    expected_rows: int | None = None
-    min_rows: int | None = None
-    check: Callable[[ImportProgress], bool] | None = None
-    footers: BucketFiles | None = None
+    def resume(self, context: Context, jobs: Jobs) -> None:
+        self._commit = TwoPhaseCommit(self.with_hooks(jobs), context.get("task_state_store"), self.log)
 
-    @classmethod
-    def of(cls, expected_rows: Any, min_rows: Any, check: Any, bucket: BucketFiles | None) -> Checks:
-        """The checks of an operator's parameters, whose numbers may come out of templates as texts.
+    def _checks(self) -> Checks:
+        return Checks.of(self.expected_rows, self.min_rows, self.check)
 
-        :raises ValueError: naming the parameter, for anything but whole numbers.
-        """
-        footers = bucket if expected_rows == FOOTERS else None
-        if footers is not None:
-            expected_rows = None
-        expected, lower_bound = (
-            None if rows is None else whole_number(name, rows, minimum=0)
-            for name, rows in (("expected_rows", expected_rows), ("min_rows", min_rows))
-        )
-        return cls(expected, lower_bound, check, footers)
+    def aborted_on_kill(self, jobs: Jobs, target_state: str) -> dict[str, list[str]]:
+        if target_state != UNCOMMITTED or not self.cancel_on_kill or self._commit.begun:
+            return {}
+        return {conn_id: list(job_ids) for conn_id, job_ids in jobs.items()}
 
-    def refusal(self, progress: ImportProgress) -> str | None:
-        """Why the import must not be committed, or ``None``."""
-        expected = self.expected_rows
-        if self.footers is not None:
-            expected = self.footers.rows([file.name.lstrip("/") for file in progress.files])
-        reason = waiting.outcome.refusal(progress.imported_rows, expected, self.min_rows)
-        if reason is None and self.check is not None and not self.check(progress):
-            reason = "the given check refused it"
-        return reason
+    def end_wait(self, context: Context, event: Event | None, jobs: Jobs) -> Event:
+        event = read_event(event)
+        for line in waiting.event.failed_file_lines(event):
+            self.log.error(line)
+        error = error_of(event)
+        if error is None:
+            self.log.info("%s", event["message"])
+            return event
+        first_phase = event["target_state"] == UNCOMMITTED
+        if first_phase and event["status"] in ("failed", "unknown"):
+            # Whether a commit was begun decides what is to be done, and the states of all jobs show that.
+            self._decide(context, jobs)
+        elif first_phase:
+            self._commit.abort()
+        raise error
 
+    def reached(self, context: Context, jobs: Jobs, target_state: str) -> list[str]:
+        if target_state == UNCOMMITTED:
+            return self._decide(context, jobs)
+        progress = [job.progress.as_dict() for job in self._commit.describe() if job.progress]
+        push_xcom(self, context, "import_progress", progress)
+        return [job_id for job_ids in jobs.values() for job_id in job_ids]
 
-class TwoPhaseCommit:
-    """The requests around the commit of one server's jobs."""
+    def _decide(self, context: Context, jobs: Jobs) -> list[str]:
+        found = self._commit.require(self._checks())
+        if self.approval is not None and not self._commit.begun:
+            try:
+                approvals.of_jobs(found, self.recall).ask(self, context, self.approval, jobs=jobs)
+            except Exception:
+                self._commit.abort()
+                raise
+        return self._commit_all(context, jobs)
 
-    def __init__(self, hook: MilvusHook, log: Any) -> None:
-        self._hook = hook
-        self._log = log
-
-    def require_support(self) -> None:
-        """Send an abort of a job that cannot exist: only a server that knows the route searches for it.
-
-        :raises MilvusTwoPhaseUnsupported: where the server has no two-phase imports.
-        """
+    def execute_approved(self, context: Context, event: Any, jobs: Jobs) -> list[str]:
+        """Go on with the response of a person."""
+        self.resume(context, jobs)
         try:
-            self._hook.abort_import("0")
-        except rest.errors.MilvusRouteNotFound as error:
-            raise MilvusTwoPhaseUnsupported(
-                f"two_phase=True needs Milvus 3; this server cannot commit or abort, and nothing was sent: {error}"
-            ) from error
-        except rest.errors.MilvusServerError as error:
-            self._log.debug("The server knows two-phase imports: %s", error)
-
-    def commit(self, job_id: str, checks: Checks) -> None:
-        """Check the rows of the first phase and commit them; abort the job where either fails.
-
-        :raises MilvusImportRefused: where a check refuses the rows.
-        """
-        try:
-            progress = self._hook.get_import_progress(job_id)
-            if progress.state is rest.import_jobs.ImportState.UNCOMMITTED and (reason := checks.refusal(progress)):
-                raise MilvusImportRefused(
-                    f"import job {progress.job_id} was not committed: {reason}. Nothing of it was visible"
-                )
-            self._send_commit(progress)
+            by = approvals.approver(event)
         except Exception:
-            # A commit that was carried out although its response is an error cannot be aborted any more.
-            self.abort(job_id)
+            self._commit.abort()
             raise
-        self._log.info("Import job %s: committed", job_id)
+        self.log.info("Approved by %s", by)
+        approvals.of_jobs(self._commit.jobs, None).record(self, context, by)
+        return self._commit_all(context, jobs)
 
-    def _send_commit(self, progress: ImportProgress) -> None:
-        try:
-            self._hook.commit_import(progress.job_id)
-        except rest.errors.MilvusRouteNotFound as error:
-            raise MilvusTwoPhaseUnsupported(
-                f"this server knows no two-phase imports and has loaded the {progress.imported_rows:,} rows of import "
-                f"job {progress.job_id} at once: they are visible, unchecked and cannot be aborted"
-            ) from error
+    def _commit_all(self, context: Context, jobs: Jobs) -> list[str]:
+        self._commit.commit(self._checks())
+        committed: list[str] = self.wait_for(context, jobs, COMPLETED, self.deadline(), list(jobs))
+        return committed
 
-    def abort(self, job_id: str, **limits: Any) -> None:
-        """Abort a job that is not committed, and log the result."""
-        try:
-            self._hook.call(rest.import_jobs.abort(job_id), **limits)
-        except rest.errors.MilvusError as error:
-            self._log.warning("Import job %s could not be aborted: %s", job_id, error)
-        else:
-            self._log.info("Import job %s was aborted; nothing of it was visible", job_id)
+    def on_kill(self) -> None:
+        """Abort the jobs with short requests, unless their commit has begun."""
+        if self.cancel_on_kill:
+            self._commit.abort_quickly()
 
-    def abort_quickly(self, job_id: str) -> None:
-        """Abort with one short request, for a task that is being killed."""
-        self.abort(job_id, retries=0, timeout=ABORT_TIMEOUT_SECONDS)
+
+class MilvusAbortImportOperator(MilvusJobsOperator):
+    """Abort two-phase imports that are not committed, and wait until they are gone; return the ids of those.
+
+    It can run twice, and after everything else: as a teardown behind imports and their commit it leaves no job
+    uncommitted, whatever failed, was rejected or was killed. Jobs that are committed, have failed or were never
+    submitted are none of its business. Of jobs that were to be committed together and of which some are, none is
+    aborted: finish their commit instead.
+
+    .. code-block:: python
+
+        abort = MilvusAbortImportOperator(task_id="abort", job_id=import_files.output["job_id"])
+        import_files >> commit >> abort.as_teardown()
+
+    A task with ``trigger_rule="one_failed"`` or ``"all_done"`` instead of a teardown would end a failed run as
+    succeeded, since Airflow takes the state of a run from its last tasks.
+
+    :param job_id: one id, a list of ids, ``None`` for a job that was not submitted, or for several servers a dict of
+        connection id to either. (templated)
+    :param if_committed: what to do with jobs of which some are committed: ``"fail"`` leaves all as they are and fails,
+        ``"abort"`` aborts the others.
+    :param deferrable: whether to wait in the triggerer, holding no worker slot.
+    :param defer_after: seconds that a deferrable operator waits by itself first.
+    :param poll_interval: the longest time between two polls, in seconds; a young wait polls more often.
+    :param timeout: seconds in which the jobs must be gone. ``None`` waits for ever.
+    :param max_poll_failures: failed polls in a row after which to give up.
+    :param milvus_conn_id: a connection of the type ``milvus``. (templated)
+    :param database: instead of the connection's database. (templated)
+    :raises ValueError: for bad parameters, before anything is sent.
+    :raises MilvusCommitIncomplete: where ``if_committed`` demands it.
+    """
+
+    def __init__(self, *, if_committed: Literal["fail", "abort"] = "fail", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_choice("if_committed", if_committed, ("fail", "abort"))
+        self.if_committed = if_committed
+
+    def execute(self, context: Context) -> list[str]:
+        """Abort what can be aborted, and wait."""
+        self.check_templated()
+        jobs = TwoPhaseCommit(self.with_hooks(self.jobs()), None, self.log).describe()
+        running = [job for job in jobs if job.progress and not (job.committed or job.failed)]
+        committed = [job.id for job in jobs if job.committed]
+        if running and committed and self.if_committed == "fail":
+            raise MilvusCommitIncomplete(
+                f"import job {', '.join(committed)} is committed and {', '.join(job.id for job in running)} is not: "
+                f"clear the task that commits them, which then finishes it, or give if_committed='abort'"
+            )
+        if not running:
+            self.log.info("None of %d import jobs waits for its commit", len(jobs))
+            return []
+        aborted: dict[str, list[str]] = {}
+        for job in running:
+            job.hook.abort_import(job.id)
+            self.log.info("Import job %s was aborted; nothing of it was visible", job.id)
+            aborted.setdefault(job.hook.milvus_conn_id, []).append(job.id)
+        gone: list[str] = self.wait_for(context, aborted, COMPLETED, self.deadline(), list(aborted))
+        return gone
+
+    def end_wait(self, context: Context, event: Event | None, jobs: Jobs) -> Event:
+        event = read_event(event)
+        # An aborted job is a failed one, and the record of one that has failed may be gone.
+        if event["status"] in ("timeout", "unreachable") and (error := error_of(event)):
+            raise error
+        return event
+
+    def reached(self, context: Context, jobs: Jobs, target_state: str) -> list[str]:
+        return [job_id for job_ids in jobs.values() for job_id in job_ids]

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import rest, submission
-from airflow_provider_milvus.operators.commit import FOOTERS
 from airflow_provider_milvus.operators.parameters import check_list, check_name
+from airflow_provider_milvus.operators.two_phase import FOOTERS
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.client.storage import BucketFiles
@@ -77,21 +77,20 @@ class SourceParameters:
         )
 
 
-def split(source: ImportSource, *, two_phase: bool, wait_for_completion: bool, log: Log) -> list[ImportSource]:
+def split(source: ImportSource, *, wait_for_completion: bool, log: Log) -> list[ImportSource]:
     """As many sources as there must be imports.
 
-    :raises ValueError: where there are several, and a parameter allows one only.
+    :raises ValueError: where there are several, which only a task that waits can submit again.
     """
     sources: list[ImportSource] = submission.files.batches(source)
     if len(sources) == 1:
         return sources
     count = f"{len(source.file_names()):,}"
-    for refused, parameter in ((two_phase, "two_phase=True"), (not wait_for_completion, "wait_for_completion=False")):
-        if refused:
-            raise ValueError(
-                f"{parameter} is for one import, and {count} file sets need {len(sources)}: write fewer and larger "
-                f"files, or plan imports with MilvusPlanImportsOperator, each of which is a task of its own"
-            )
+    if not wait_for_completion:
+        raise ValueError(
+            f"wait_for_completion=False is for one import, and {count} file sets need {len(sources)}: write fewer and "
+            f"larger files, or plan imports with MilvusPlanImportsOperator, each of which is a task of its own"
+        )
     log.info("%s file sets need %d imports", count, len(sources))
     return sources
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_milvus.exceptions import MilvusImportUnreachable
@@ -41,12 +41,16 @@ class JobResults(dict[str, Mapping[str, Any]]):
         """The ids of the jobs that have not ended yet."""
         return [job_id for job_id, result in self.items() if not result]
 
-    def require_completed(self) -> None:
-        """Refuse to succeed without the result of each job.
+    def committed(self) -> JobResults:
+        """The same jobs after their commit, all of which go on but for those that had completed before."""
+        return JobResults({job_id: one if one.get("state") == COMPLETED else {} for job_id, one in self.items()})
+
+    def require(self, states: Collection[str]) -> None:
+        """Refuse to succeed unless each job has come to one of these states.
 
         :raises MilvusImportUnreachable: naming the jobs whose end is not known.
         """
-        unfinished = [job_id for job_id, result in self.items() if result.get("state") != COMPLETED]
+        unfinished = [job_id for job_id, result in self.items() if result.get("state") not in states]
         if unfinished or not self:
             raise MilvusImportUnreachable(
                 f"the wait ended without the result of import job {', '.join(unfinished) or '(none)'}, which may still "

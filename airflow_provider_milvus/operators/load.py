@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import airflow_compat, rest, submission
 from airflow_provider_milvus.exceptions import MilvusImportOutcomeUnknown
+from airflow_provider_milvus.operators.two_phase import abort_job
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -125,6 +126,12 @@ class TaskLoad:
         if submitted.outcome is submission.submitter.SubmitOutcome.UNKNOWN:
             raise self._outcome_unknown(submitted.message)
         return submitted
+
+    def abort_replaced_jobs(self) -> None:
+        """Abort what an earlier load of the task has left uncommitted, once a clear of it begins another."""
+        for job_id in submission.record.jobs_of_earlier_loads(self.store, self._of_try[0]):
+            self._operator.log.info("Import job %s is of the load before the clear", job_id)
+            abort_job(self._operator.hook, job_id, self._operator.log)
 
     def record_results(self, results: Iterable[Mapping[str, Any]]) -> None:
         """Record how jobs ended, for a retry after Milvus has dropped its record of them."""

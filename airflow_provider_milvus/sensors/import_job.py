@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_milvus import airflow_compat, waiting
+from airflow_provider_milvus import airflow_compat, rest, waiting
 from airflow_provider_milvus.exceptions import (
     MilvusImportFailed,
     MilvusImportFailedForNow,
@@ -25,7 +25,7 @@ from airflow_provider_milvus.exceptions import (
 )
 from airflow_provider_milvus.operators import progress
 from airflow_provider_milvus.operators.base import MilvusDeferrableOperator
-from airflow_provider_milvus.operators.parameters import check_flag, check_list
+from airflow_provider_milvus.operators.parameters import check_choice, check_flag, check_list
 from airflow_provider_milvus.waiting.backoff import check_wait
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
-    """Wait until import jobs are ``Completed``, whoever started them; fail on ``Failed``.
+    """Wait until import jobs are ``Completed``, or ``Uncommitted``, whoever started them; fail on ``Failed``.
 
     A failed import fails the sensor at once and without a retry, with the reason of every failed file in the log; under
     ``soft_fail`` it skips. A server that cannot be reached is waited for. The final progress is returned: a dict for
@@ -46,6 +46,8 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
 
     :param job_id: one id or a list of ids, such as the output of one
         :class:`~airflow_provider_milvus.operators.bulk_import.MilvusBulkImportOperator` or of a mapped one. (templated)
+    :param target_state: ``"Completed"``, or ``"Uncommitted"`` for two-phase imports that another task is to commit; one
+        that is committed already has come there as well.
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
@@ -64,11 +66,20 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
 
     template_fields: Sequence[str] = (*MilvusDeferrableOperator.template_fields, "job_id")
 
-    def __init__(self, *, job_id: str | Sequence[str], start_from_trigger: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        job_id: str | Sequence[str],
+        target_state: Literal["Completed", "Uncommitted"] = "Completed",
+        start_from_trigger: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        check_choice("target_state", target_state, ("Completed", "Uncommitted"))
         check_flag("start_from_trigger", start_from_trigger)
         check_wait(poll_interval=self.poke_interval or 1.0)
         self.job_id = job_id
+        self.target_state = target_state
         if start_from_trigger:
             if not self.deferrable:
                 raise ValueError("start_from_trigger=True waits in the triggerer; it needs deferrable=True")
@@ -100,6 +111,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         return {
             "job_id": job_id,
             "milvus_conn_id": self.milvus_conn_id,
+            "target_state": self.target_state,
             "poll_interval": self.poke_interval or 1.0,
             "max_poll_failures": self.max_poll_failures,
             "database": self.database,
@@ -110,6 +122,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
     def _wait(self) -> waiting.import_wait.ImportWait:
         return waiting.import_wait.ImportWait(
             self._job_ids,
+            target_state=rest.import_jobs.ImportState(self.target_state),
             poll_interval=self.poke_interval or 1.0,
             # Airflow bounds the polls of a worker; a deferred wait must bound itself.
             deadline=self.deadline() if self.deferrable else None,

@@ -273,6 +273,15 @@ def other_files(store: Store | None, load_number: int, target: str, digests: Ite
     ]
 
 
+def jobs_of_earlier_loads(store: Store | None, load_number: int) -> list[str]:
+    """The jobs of earlier loads of the task whose end was not recorded, as of loads that were left uncommitted."""
+    return [
+        record.job_id
+        for _, record in _batches(store)
+        if record and record.job_id and not record.is_of(load_number) and not record.result
+    ]
+
+
 def _batches(store: Store | None) -> Iterator[tuple[int, Record | None]]:
     """The records of all batches; ``None`` for one that cannot be read."""
     for batch_index in count(1):

@@ -9,9 +9,9 @@ from airflow.providers.common.compat.sdk import TaskGroup, chain
 
 from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
 from airflow_provider_milvus.operators.collection import MilvusLoadCollectionOperator
-from airflow_provider_milvus.operators.commit import FOOTERS
 from airflow_provider_milvus.operators.files import MilvusPlanImportsOperator
 from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
+from airflow_provider_milvus.operators.two_phase import FOOTERS
 from airflow_provider_milvus.task_groups.version_tasks import (
     CheckVersion,
     CreateVersion,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
     :param max_poll_failures: failed polls in a row after which it fires with ``unreachable``.
     :param database: instead of the connection's database.
     :param abort_on_kill: whether a kill aborts the job; only a two-phase job can be aborted.
+    :param abort_also: further jobs that such a kill aborts, by the connection of their server.
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
     :param storage_conn_id: Zilliz Cloud: the connection whose keys are redacted in all that the server sends.
     :param report_progress: whether to push the jobs' progress to XCom, at most once a minute.
@@ -72,6 +73,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         storage_conn_id: str | None = None,
         report_progress: bool = True,
         goal: str | None = None,
+        abort_also: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
@@ -86,10 +88,11 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         self.storage_conn_id = storage_conn_id
         self.report_progress = report_progress
         self._reporting: asyncio.Task[None] | None = None
+        self.abort_also = abort_also or {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
-        arguments = {
+        arguments: dict[str, Any] = {
             "job_id": self.job_id,
             "milvus_conn_id": self.milvus_conn_id,
             "poll_interval": self.poll_interval,
@@ -106,6 +109,8 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             arguments["storage_conn_id"] = self.storage_conn_id
         if not self.report_progress:
             arguments["report_progress"] = False
+        if self.abort_also:
+            arguments["abort_also"] = self.abort_also
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def _wait(self) -> Event:
@@ -205,8 +210,13 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             for job_id in job_ids:
                 self.log.warning("Import job %s goes on: %s", job_id, why)
             return
+        await self._abort_all(self.milvus_conn_id, job_ids)
+        for conn_id, others in self.abort_also.items():
+            await self._abort_all(conn_id, others)
+
+    async def _abort_all(self, conn_id: str, job_ids: Sequence[str]) -> None:
         try:
-            async with MilvusAsyncHook(self.milvus_conn_id, self.database, self.storage_conn_id) as hook:
+            async with MilvusAsyncHook(conn_id, self.database, self.storage_conn_id) as hook:
                 for job_id in job_ids:
                     await self._abort(hook, job_id)
         except Exception as error:

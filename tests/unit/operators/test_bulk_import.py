@@ -83,7 +83,7 @@ def test_final_progress_is_pushed(context, ti):
 
 
 def test_progress_is_pushed_while_the_job_runs(context, ti, milvus):
-    milvus.answers(DESCRIBE, {**RUNNING, "importedRows": 2, "details": [{"fileName": "[a.parquet]"}]}, DONE)
+    milvus.responds(DESCRIBE, {**RUNNING, "importedRows": 2, "details": [{"fileName": "[a.parquet]"}]}, DONE)
     operator(database="books").execute(context)
     pushed = [value for key, value, _ in ti.pushed if key == "import_progress"]
     assert [(job["state"], job["imported_rows"]) for job in pushed] == [("Importing", 2), ("Completed", 5)]
@@ -92,7 +92,7 @@ def test_progress_is_pushed_while_the_job_runs(context, ti, milvus):
 
 
 def test_final_progress_of_a_failed_import_has_its_files(context, ti, milvus):
-    milvus.answers(DESCRIBE, FAILED)
+    milvus.responds(DESCRIBE, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         operator().execute(context)
     file = {"name": "a.parquet", "state": "Failed", "reason": "row 7 has no id"}
@@ -404,12 +404,11 @@ def test_kill_names_all_jobs_that_go_on(context, two_jobs, logged):
     assert [f"Import job {job_id} goes on" in text for job_id in "78"] == [True, True]
 
 
-@pytest.mark.parametrize("parameters", [{"two_phase": True}, {"wait_for_completion": False}])
-def test_what_is_for_one_import_is_refused_before_several_are_sent(context, milvus, parameters):
+def test_what_is_for_one_import_is_refused_before_several_are_sent(context, milvus):
     with pytest.raises(
         ValueError, match=r"is for one import, and 1,025 file sets need 2: .* MilvusPlanImportsOperator"
     ):
-        operator(files=MANY, **parameters).execute(context)
+        operator(files=MANY, wait_for_completion=False).execute(context)
     assert milvus.sent == []
 
 

@@ -334,7 +334,7 @@ def test_output_of_a_mapped_task_is_waited_for(context, milvus):
 
 
 def test_progress_is_pushed_while_the_job_runs_and_at_its_end(context, ti, milvus):
-    milvus.answers(DESCRIBE, {**RUNNING, "importedRows": 2}, FAILED)
+    milvus.responds(DESCRIBE, {**RUNNING, "importedRows": 2}, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         sensor().execute(context)
     pushed = [value for key, value, _ in ti.pushed if key == "import_progress"]

@@ -77,7 +77,7 @@ def of_task(trigger):
 
 
 async def test_trigger_pushes_the_progress_once_a_minute(milvus, pushed):
-    milvus.answers(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
+    milvus.responds(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
     await events(of_task(trigger(poll_interval=30, database="books")))
     rows = [job["imported_rows"] for _, _, job in pushed]
     assert rows == sorted(set(rows))
@@ -88,7 +88,7 @@ async def test_trigger_pushes_the_progress_once_a_minute(milvus, pushed):
 
 
 async def test_trigger_of_a_task_without_xcoms_pushes_none(milvus, pushed):
-    milvus.answers(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
+    milvus.responds(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
     quiet = trigger(poll_interval=30, report_progress=False)
     await events(of_task(MilvusImportTrigger(**quiet.serialize()[1])))
     assert pushed == []
@@ -99,7 +99,7 @@ async def test_failed_push_ends_no_wait(milvus, pushed, monkeypatch):
         raise RuntimeError("Airflow does not respond")
 
     monkeypatch.setattr(airflow_compat, "push_xcom", fail)
-    milvus.answers(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
+    milvus.responds(DESCRIBE, *({"state": "Importing", "importedRows": rows} for rows in range(1, 200)), DONE)
     assert [event["status"] for event in await events(of_task(trigger(poll_interval=30)))] == ["success"]
 
 
