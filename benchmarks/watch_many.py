@@ -296,7 +296,7 @@ def job_minutes(run: Run, found: Found) -> float:
 
 
 def lateness(run: Run, found: Found) -> list[float]:
-    """Seconds from "the server reports Completed and the trigger runs" to "it fired"; one that has not is late by now."""
+    """Seconds from "the server reports Completed, the trigger runs" to "it fired"; one that has not is late by now."""
     late = []
     for job_id, seconds in run.jobs.durations.items():
         completed = max(found.start + seconds, found.began[job_id])

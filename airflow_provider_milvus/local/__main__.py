@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.local.server import LocalMilvus
 
 STOP_SECONDS = 10
+EXAMPLES = Path(__file__).parent.parent / "example_dags"
 TOKEN_VARIABLE = "MILVUS_TOKEN"
 
 
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("demo", help="load real vectors through Airflow and search them")
     show.set_defaults(run=demo)
     show.add_argument(
-        "--dags", type=Path, default=Path("dags_examples"), help="the folder of the example DAGs (%(default)s)"
+        "--dags", type=Path, default=EXAMPLES, help="the folder of the example DAGs (those of this package)"
     )
     return parser
 

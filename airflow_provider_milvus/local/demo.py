@@ -23,7 +23,7 @@ OUR_LOG_LINE = re.compile(r"[\]-] (?P<message>Import job \d+.*?)(?= +\[airflow\.
 SHARE = re.compile(r"([\d.]+)% of the \d+ nearest neighbours")
 NEXT = """\
 What to read next:
-  dags_examples/milvus_digits.py             the DAG that just ran
+  example_dags/milvus_digits.py              the DAG that just ran, in the folder of this package
   make airflow                               the same in Airflow's UI
   README.md                                  a DAG to copy, the connection, what to do when an import fails
   python -m airflow_provider_milvus.local serve --data-dir ./milvus
@@ -36,7 +36,7 @@ def run(dags: Path) -> int:
     Raises LocalMilvusError when there is no such folder.
     """
     if not (dags / f"{DAG_ID}.py").is_file():
-        raise LocalMilvusError(f"{dags} has no {DAG_ID}.py; run the demo in a clone, or name its dags_examples")
+        raise LocalMilvusError(f"{dags} has no {DAG_ID}.py; name a folder that has it, or leave out --dags")
     folder = Path(tempfile.mkdtemp(prefix="milvus-demo-"))
     log = folder / "airflow.log"
     with LocalMilvus(folder / "milvus", min_job_seconds=SECONDS_TO_WATCH) as milvus:

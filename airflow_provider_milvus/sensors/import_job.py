@@ -29,7 +29,7 @@ from airflow_provider_milvus.operators.parameters import check_choice, check_fla
 from airflow_provider_milvus.waiting.backoff import check_wait
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_milvus.waiting.event import Event
 
@@ -69,7 +69,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
     def __init__(
         self,
         *,
-        job_id: str | Sequence[str],
+        job_id: str | Sequence[str] | XComArg,
         target_state: Literal["Completed", "Uncommitted"] = "Completed",
         start_from_trigger: bool = False,
         **kwargs: Any,

@@ -44,6 +44,9 @@ STARTED_AT_ONCE = [
     "milvus_digits_mapped",
     "milvus_digits_blue_green",
     "milvus_digits_pipeline",
+    "milvus_digits_planned",
+    "milvus_digits_two_phase",
+    "milvus_digits_alias",
     "waits",
     "failed_imports",
 ]

@@ -13,6 +13,9 @@ IMAGES = 1797
         "milvus_digits_mapped",
         "milvus_digits_blue_green",
         "milvus_digits_pipeline",
+        "milvus_digits_planned",
+        "milvus_digits_two_phase",
+        "milvus_digits_alias",
     ],
 )
 def test_example_succeeds(runs, dag_id):

@@ -28,6 +28,7 @@ PACKAGES = (
     "operators",
     "sensors",
     "task_groups",
+    "example_dags",
     "get_provider_info",
 )
 # What a module may import of Airflow: its public interface, and where Airflow 2 and 3 both have what is public in 3.

@@ -6,8 +6,8 @@ Readers search through the alias `digits_blue_green`. A run that fails leaves th
 from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG
-from handwritten_digits import BUCKET, INDEX, SCHEMA, write_files
 
+from airflow_provider_milvus.example_dags.handwritten_digits import BUCKET, INDEX, SCHEMA, write_files
 from airflow_provider_milvus.task_groups.blue_green import milvus_blue_green_import
 
 ALIAS = "digits_blue_green"
@@ -21,7 +21,8 @@ with DAG(
     tags=["milvus"],
     doc_md=__doc__,
 ):
-    write_files("{{ params.bucket }}", ALIAS, one_per_digit=True) >> milvus_blue_green_import(
+    # [START blue_green]
+    blue_green = milvus_blue_green_import(
         alias=ALIAS,
         schema=SCHEMA,
         index_params=INDEX,
@@ -32,3 +33,5 @@ with DAG(
         timeout=600,
         default_args={"retries": 2},
     )
+    # [END blue_green]
+    write_files("{{ params.bucket }}", ALIAS, one_per_digit=True) >> blue_green

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, chain
-from handwritten_digits import BUCKET, build_index_and_load, count_rows, create_collection, write_files
 
+from airflow_provider_milvus.example_dags.handwritten_digits import BUCKET, IMAGES, INDEX, SCHEMA, write_files
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
+from airflow_provider_milvus.operators.checks import MilvusRowCountCheckOperator
+from airflow_provider_milvus.operators.collection import MilvusCreateCollectionOperator, MilvusLoadCollectionOperator
+from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
 COLLECTION = "digits_mapped"
@@ -19,6 +22,10 @@ with DAG(
     tags=["milvus"],
     doc_md=__doc__,
 ):
+    create_collection = MilvusCreateCollectionOperator(
+        task_id="create_collection", collection_name=COLLECTION, schema=SCHEMA, if_exists="recreate"
+    )
+    # [START mapped]
     start_imports = MilvusBulkImportOperator.partial(
         task_id="start_imports",
         collection_name=COLLECTION,
@@ -31,10 +38,8 @@ with DAG(
         poke_interval=5,
         timeout=600,
     )
-    chain(
-        create_collection(COLLECTION),
-        start_imports,
-        wait_for_imports,
-        build_index_and_load(COLLECTION),
-        count_rows(COLLECTION),
-    )
+    # [END mapped]
+    build_index = MilvusCreateIndexOperator(task_id="build_index", collection_name=COLLECTION, index_params=INDEX)
+    load = MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION)
+    count_rows = MilvusRowCountCheckOperator(task_id="count_rows", collection_name=COLLECTION, expected_rows=IMAGES)
+    chain(create_collection, start_imports, wait_for_imports, build_index, load, count_rows)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, chain, task
-from handwritten_digits import BUCKET, build_index_and_load, create_collection, write_files
 
+from airflow_provider_milvus.example_dags.handwritten_digits import BUCKET, INDEX, SCHEMA, write_files
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
+from airflow_provider_milvus.operators.collection import MilvusCreateCollectionOperator, MilvusLoadCollectionOperator
+from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
 COLLECTION = "digits"
@@ -57,6 +59,10 @@ with DAG(
     tags=["milvus"],
     doc_md=__doc__,
 ):
+    create_collection = MilvusCreateCollectionOperator(
+        task_id="create_collection", collection_name=COLLECTION, schema=SCHEMA, if_exists="recreate"
+    )
+    # [START import_and_wait]
     start_import = MilvusBulkImportOperator(
         task_id="start_import",
         collection_name=COLLECTION,
@@ -70,10 +76,14 @@ with DAG(
         poke_interval=5,
         timeout=600,
     )
+    # [END import_and_wait]
+    build_index = MilvusCreateIndexOperator(task_id="build_index", collection_name=COLLECTION, index_params=INDEX)
+    load = MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION)
     chain(
-        [create_collection(COLLECTION), write_files("{{ params.bucket }}", COLLECTION)],
+        [create_collection, write_files("{{ params.bucket }}", COLLECTION)],
         start_import,
         wait_for_import,
-        build_index_and_load(COLLECTION),
+        build_index,
+        load,
         search(),
     )

@@ -5,6 +5,8 @@ A watcher in the triggerer polls the server; no worker waits. Airflow 3.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_milvus.hooks.milvus import MilvusHook
@@ -12,14 +14,16 @@ from airflow_provider_milvus.triggers.import_event import MilvusImportEventTrigg
 
 COLLECTION = "digits_deferrable"
 
+# [START watcher]
 digits = Asset(
     f"milvus://127.0.0.1:19530/default/{COLLECTION}",
     watchers=[AssetWatcher(name=f"imports into {COLLECTION}", trigger=MilvusImportEventTrigger(COLLECTION))],
 )
+# [END watcher]
 
 
 @task
-def report(triggering_asset_events: dict) -> list[dict]:
+def report(triggering_asset_events: dict[Asset, Any]) -> list[dict[str, Any]]:
     """What was imported, and how many rows the collection has now."""
     imported = [event.extra["payload"] for event in triggering_asset_events[digits]]
     rows = MilvusHook().get_collection_stats(COLLECTION)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import DAG, chain
-from handwritten_digits import BUCKET, INDEX, write_files
 
+from airflow_provider_milvus.example_dags.handwritten_digits import BUCKET, INDEX, write_files
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.operators.checks import MilvusRowCountCheckOperator
 from airflow_provider_milvus.operators.collection import MilvusCreateCollectionOperator, MilvusLoadCollectionOperator
@@ -21,6 +21,7 @@ with DAG(
     tags=["milvus"],
     doc_md=__doc__,
 ):
+    # [START pipeline]
     create = MilvusCreateCollectionOperator(
         task_id="create", collection_name=COLLECTION, schema="digits_schema.json", if_exists="recreate"
     )
@@ -32,12 +33,13 @@ with DAG(
         options={"timeout": "10m"},
         timeout=600,
     )
-    chain(
-        [create, write_files("{{ params.bucket }}", COLLECTION, one_per_digit=True)],
-        import_files,
-        MilvusCreateIndexOperator(task_id="build_index", collection_name=COLLECTION, index_params=INDEX, timeout=600),
-        MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION, timeout=600),
-        MilvusRowCountCheckOperator(
-            task_id="check_rows", collection_name=COLLECTION, expected_rows=import_files.output["import_progress"]
-        ),
+    build_index = MilvusCreateIndexOperator(
+        task_id="build_index", collection_name=COLLECTION, index_params=INDEX, timeout=600
     )
+    load = MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION, timeout=600)
+    check_rows = MilvusRowCountCheckOperator(
+        task_id="check_rows", collection_name=COLLECTION, expected_rows=import_files.output["import_progress"]
+    )
+    # [END pipeline]
+    write = write_files("{{ params.bucket }}", COLLECTION, one_per_digit=True)
+    chain([create, write], import_files, build_index, load, check_rows)
