@@ -47,6 +47,7 @@ STARTED_AT_ONCE = [
     "milvus_digits_planned",
     "milvus_digits_two_phase",
     "milvus_digits_alias",
+    "milvus_digits_together",
     "waits",
     "failed_imports",
 ]

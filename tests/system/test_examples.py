@@ -16,6 +16,7 @@ IMAGES = 1797
         "milvus_digits_planned",
         "milvus_digits_two_phase",
         "milvus_digits_alias",
+        "milvus_digits_together",
     ],
 )
 def test_example_succeeds(runs, dag_id):
