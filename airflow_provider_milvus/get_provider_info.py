@@ -55,6 +55,10 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "extra-links": [
+            "airflow_provider_milvus.links.MilvusConsoleLink",
+            "airflow_provider_milvus.links.MilvusImportJobLink",
+        ],
         "asset-uris": assets,
         "dataset-uris": assets,  # their name in Airflow 2
         "connection-types": [

@@ -30,6 +30,7 @@ FIELDS = (
     "project_id",
     "region_id",
     "import_endpoint",
+    "ui_url",
 )
 # What pymilvus and others call the same.
 _OTHER_NAMES = {

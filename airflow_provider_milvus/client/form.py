@@ -37,6 +37,11 @@ _FIELDS: dict[str, tuple[str, str, str]] = {
         "string",
         "Zilliz Cloud: where imports go, if the host is not its endpoint",
     ),
+    "ui_url": (
+        "Link to a job",
+        "string",
+        "URL for the button Milvus console; may have {job_id}, {collection_name}, {database}, {cluster_id}",
+    ),
 }
 
 

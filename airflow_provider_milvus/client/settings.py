@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_milvus.client import address
+from airflow_provider_milvus.client import address, console
 from airflow_provider_milvus.client import extra as fields
 from airflow_provider_milvus.client.proxies import parse_proxy
 from airflow_provider_milvus.client.shown import shown
@@ -51,6 +51,7 @@ class ClientSettings:
     :param cluster_id: Zilliz Cloud: the cluster that import jobs are for.
     :param project_id: Zilliz Cloud: instead of a cluster, the project whose databases import jobs are for.
     :param region_id: Zilliz Cloud: the region of the project's databases.
+    :param ui_url: template of the URL of an import job's page (:mod:`airflow_provider_milvus.client.console`).
     """
 
     base_url: str
@@ -65,6 +66,7 @@ class ClientSettings:
     cluster_id: str | None = None
     project_id: str | None = None
     region_id: str | None = None
+    ui_url: str | None = None
 
     @property
     def on_zilliz_cloud(self) -> bool:
@@ -89,9 +91,9 @@ class ClientSettings:
         together are a user, ``password`` alone is an API key. Extra: ``token`` (before login and password),
         ``database`` or ``db_name`` (where ``schema`` is empty), ``tls``, ``verify``, ``ca_bundle``, ``client_cert``,
         ``client_key``, ``timeout``, ``retries``, ``proxies``, ``cluster_id``, ``project_id``, ``region_id``,
-        ``import_endpoint``. In a URI every extra is a text, so texts are read as booleans and numbers. An endpoint of
-        Zilliz Cloud as host stands for the last four and for ``tls``. So do the connection types ``http`` and ``https``
-        for ``tls``: a plain URL in ``AIRFLOW_CONN_…`` makes such connections.
+        ``import_endpoint``, ``ui_url``. In a URI every extra is a text, so texts are read as booleans and numbers. An
+        endpoint of Zilliz Cloud as host stands for the last five and for ``tls``. So do the connection types ``http``
+        and ``https`` for ``tls``: a plain URL in ``AIRFLOW_CONN_…`` makes such connections.
 
         :param database: instead of the connection's.
         :param extra: the connection's extra, where it was read already.
@@ -103,9 +105,10 @@ class ClientSettings:
         base_url = _base_url(connection, fields.boolean(extra, "tls", None))
         cloud = _zilliz_cloud(base_url, extra)
         endpoint = cloud.pop("import_endpoint")
+        import_url = _import_url(endpoint, token) if endpoint else base_url
         return cls(
             base_url=base_url,
-            import_url=_import_url(endpoint, token) if endpoint else base_url,
+            import_url=import_url,
             database=_database(connection, extra, database),
             token=token,
             verify=_verify(extra),
@@ -113,6 +116,7 @@ class ClientSettings:
             timeout=fields.number(extra, "timeout", DEFAULT_TIMEOUT, 0.1, MAX_TIMEOUT),
             retries=int(fields.number(extra, "retries", DEFAULT_RETRIES, 0, MAX_RETRIES, whole=True)),
             proxies=_proxies(extra),
+            ui_url=console.template(extra, import_url, bool(cloud["cluster_id"] or cloud["project_id"])),
             **cloud,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import rest, waiting
+from airflow_provider_milvus import links, rest, waiting
 from airflow_provider_milvus.exceptions import error_of, read_event
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
 from airflow_provider_milvus.operators import import_source, progress
@@ -99,6 +99,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         *("storage_conn_id", "expected_rows", "min_rows"),
     )
     template_fields_renderers = {"files": "json", "object_urls": "json", "data_paths": "json", "options": "json"}
+    operator_extra_links = links.IMPORT_LINKS
 
     def __init__(
         self,
@@ -182,6 +183,11 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self._parameters.check_values()
 
     @property
+    def import_job_ids(self) -> list[str]:
+        """The ids of the load's jobs, as far as they are known in this process."""
+        return list(self._jobs)
+
+    @property
     def _parameters(self) -> import_source.SourceParameters:
         return import_source.SourceParameters(**{name: getattr(self, name) for name in import_source.FIELDS})
 
@@ -204,6 +210,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             self._jobs[submitted.job_id] = submitted.result
             push_xcom(self, context, "job_id", list(self._jobs) if len(sources) > 1 else submitted.job_id)
         self._completed = [job_id for job_id, result in self._jobs.items() if result]
+        links.push(self, context)
         if not self.wait_for_completion:
             single = len(sources) == 1
             progress.push(self, context, progress.submitted(self._jobs, self.collection_name), single=single)

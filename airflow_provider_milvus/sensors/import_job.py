@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_milvus import airflow_compat, rest, waiting
+from airflow_provider_milvus import airflow_compat, links, rest, waiting
 from airflow_provider_milvus.exceptions import (
     MilvusImportFailed,
     MilvusImportFailedForNow,
@@ -65,6 +66,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = (*MilvusDeferrableOperator.template_fields, "job_id")
+    operator_extra_links = links.IMPORT_LINKS
 
     def __init__(
         self,
@@ -135,6 +137,13 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
     def _job_ids(self) -> Any:
         return airflow_compat.evaluated(self.job_id)
 
+    @property
+    def import_job_ids(self) -> list[str]:
+        """The ids of the jobs that are waited for."""
+        with suppress(ValueError):
+            return waiting.job_ids.as_list(self._job_ids)
+        return []
+
     def check_templated(self) -> None:
         super().check_templated()
         check_list("job_id", self._job_ids if isinstance(self._job_ids, list | str) else None, single=True)
@@ -151,6 +160,8 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         if self._has_nothing_to_wait_for():
             return PokeReturnValue(True, [])
         self._context = context
+        if "_wait" not in vars(self):  # the first poll of this process
+            links.push(self, context)
         event = self.hook.run_wait(self._wait, until=0)
         return False if event is None else PokeReturnValue(True, self.execute_complete(context, event))
 
@@ -162,6 +173,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         if self._has_nothing_to_wait_for():
             return []
         self._context = context
+        links.push(self, context)
         event = self.hook.run_wait(self._wait, until=self.defer_at())
         if event is None:
             from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger

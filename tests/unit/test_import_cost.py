@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-# What any DAG file, worker or triggerer has loaded before it comes to a provider.
+# What any DAG file, worker or triggerer has loaded before it comes to a provider, and the short base class of links.
 BASELINE = """
-from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator, conf
 import airflow.triggers.base
 """
 OURS = """

@@ -29,6 +29,7 @@ EXTRAS = {
     "project_id",
     "region_id",
     "import_endpoint",
+    "ui_url",
 }
 
 needs_widgets = pytest.mark.skipif(

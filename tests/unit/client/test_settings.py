@@ -2,6 +2,7 @@
 
 import pytest
 
+from airflow_provider_milvus.client.console import job_url
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook, MilvusHook
 
 
@@ -51,6 +52,46 @@ def test_cloud_connection_has_two_servers(settings):
     )
     assert (found.base_url, found.import_url) == ("https://in03-1.example.org", "https://api.example.org")
     assert found.cluster_id == "in03-1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({}, None),
+        ({"extra": {"ui_url": "https://attu.example.org/{job_id}"}}, "https://attu.example.org/{job_id}"),
+        ({"host": "https://in03-1.serverless.aws-eu-central-1.cloud.zilliz.com"}, "https://cloud.zilliz.com/"),
+        ({"host": "https://in03-1.ali-cn-hangzhou.cloud.zilliz.com.cn"}, "https://cloud.zilliz.com.cn/"),
+    ],
+)
+def test_page_of_a_job_is_the_given_one_or_zilliz_clouds_console(settings, fields, url):
+    assert settings(**fields).ui_url == url
+
+
+def test_names_in_the_page_of_a_job_are_percent_encoded(settings):
+    found = settings(
+        host="https://in03-1.serverless.aws-eu-central-1.cloud.zilliz.com",
+        extra={"ui_url": "https://a.example.org/{cluster_id}/{database}/{collection_name}#{job_id}{region_id}"},
+    )
+    assert job_url(found, "job-1/2", "ä b") == "https://a.example.org/in03-1/default/%C3%A4%20b#job-1%2F2"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://attu.example.org/{job}", "ui_url has {job} in it, which is none of {job_id}, {collection_name}"),
+        ("https://attu.example.org/{job_id.__class__}", "ui_url has a brace in it"),
+        ("https://attu.example.org/}", "ui_url has a brace in it"),
+        ("javascript:alert(1)", "ui_url must be an http or https URL"),
+        ("attu.example.org/{job_id}", "ui_url must be an http or https URL"),
+        ("https://{job_id}", "ui_url must be an http or https URL"),
+        ("https://user:secret@attu.example.org/", "ui_url has keys or a signature in it"),
+    ],
+)
+def test_page_of_a_job_that_no_browser_would_open_is_refused(settings, url, message):
+    with pytest.raises(ValueError, match="the milvus connection's ui_url") as error:
+        _ = settings(extra={"ui_url": url}).ui_url
+    assert message in str(error.value)
+    assert "secret" not in str(error.value)
 
 
 def test_import_endpoint_without_a_scheme_speaks_tls(settings):
