@@ -180,6 +180,23 @@ def shared_logger(trigger: Any) -> Any:
     return logger() if callable(logger) else trigger.log
 
 
+def stats() -> Any:
+    """Airflow's metrics: ``incr``, ``gauge`` and ``timing``, ready for use in workers and in the triggerer.
+
+    ``Stats`` of common-compat is the task SDK's from Airflow 3.2 on, and sends nothing until it is initialised. A
+    worker does that; in the triggerer Airflow initialises another copy, and the SDK's only by importing
+    ``airflow.sdk.serde``, read in 3.2.2 to 3.4.0b2 (``airflow/sdk/serde/__init__.py``). Watch for a documented way for
+    triggers. Without it: metrics of the triggerer are not sent.
+    """
+    from contextlib import suppress
+
+    from airflow.providers.common.compat.sdk import Stats
+
+    with suppress(ImportError):
+        import airflow.sdk.serde  # noqa: F401
+    return Stats
+
+
 def evaluated(value: Any, _depth: int = 0) -> Any:
     """A sequence as a plain list, at any depth, such as the lazy ones that outputs of mapped tasks are; others as is.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
-from airflow_provider_milvus import airflow_compat, rest, waiting
+from airflow_provider_milvus import airflow_compat, metrics, rest, waiting
 from airflow_provider_milvus.client.diagnosis import diagnosis
 from airflow_provider_milvus.client.job_pages import JobPages
 from airflow_provider_milvus.exceptions import error_of
@@ -204,7 +204,9 @@ class MilvusHook(CollectionCalls, BaseHook):
             max_poll_failures=max_poll_failures,
             log=self.log,
         )
-        if error := error_of(self.run_wait(wait)):
+        event = self.run_wait(wait)
+        metrics.record_end(event, {"milvus_conn_id": self.milvus_conn_id})
+        if error := error_of(event):
             raise error
         return wait.progress if isinstance(wait.job_ids, list) else wait.progress[0]
 
@@ -216,7 +218,7 @@ class MilvusHook(CollectionCalls, BaseHook):
             timeout = min(self.settings.timeout, max(wait.remaining, MIN_REQUEST_SECONDS))
             return self.call(rest.import_jobs.describe(job_id), retries=0, timeout=timeout)
 
-        return waiting.import_wait.wait_for(wait, describe, until=until)
+        return waiting.import_wait.wait_for(wait, metrics.counted(describe, self.milvus_conn_id), until=until)
 
     def check_source(self, source: ImportSource, storage_conn_id: str | None = None) -> None:
         """Check that the connection's server can import from there.

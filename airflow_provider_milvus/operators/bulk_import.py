@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import links, rest, waiting
+from airflow_provider_milvus import links, metrics, rest, waiting
 from airflow_provider_milvus.exceptions import error_of, read_event
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
 from airflow_provider_milvus.operators import import_source, progress
@@ -296,6 +296,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         with suppress(Exception):
             self.hook.storage_fields(self.storage_conn_id)
         event = read_event(event)
+        metrics.record_end(event, metrics.tags_of(self, context))
         self._jobs = JobResults.resumed(jobs, event["imports"])
         self._completed = [job_id for job_id, result in (jobs or {}).items() if result]
         for line in waiting.event.failed_file_lines(event):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_milvus import airflow_compat, rest, submission
+from airflow_provider_milvus import airflow_compat, metrics, rest, submission
 from airflow_provider_milvus.exceptions import MilvusImportOutcomeUnknown
 from airflow_provider_milvus.operators.two_phase import abort_job
 
@@ -125,6 +125,8 @@ class TaskLoad:
         operator.log.info("Import job %s into %s: %s", submitted.job_id or "(none)", name, submitted.outcome)
         if submitted.outcome is submission.submitter.SubmitOutcome.UNKNOWN:
             raise self._outcome_unknown(submitted.message)
+        is_new = submitted.outcome in submission.submitter.NEW_JOB
+        metrics.record_submit(is_new, metrics.tags_of(operator, self._context))
         return submitted
 
     def abort_replaced_jobs(self) -> None:

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_milvus import airflow_compat, links, rest, waiting
+from airflow_provider_milvus import airflow_compat, links, metrics, rest, waiting
 from airflow_provider_milvus.exceptions import (
     MilvusImportFailed,
     MilvusImportFailedForNow,
@@ -194,6 +194,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException(str(damaged)) from damaged
             raise
+        metrics.record_end(event, metrics.tags_of(self, context))
         for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
         jobs = progress.with_failed_files(event["imports"], event)

@@ -82,6 +82,9 @@ class SubmitOutcome(StrEnum):
     UNKNOWN = "outcome unknown"
 
 
+NEW_JOB = (SubmitOutcome.NEW, SubmitOutcome.RESUBMITTED)
+
+
 @dataclass(frozen=True)
 class Submission:
     """The job of the load, and how it was found.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_milvus import waiting
+from airflow_provider_milvus import metrics, waiting
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
 from airflow_provider_milvus.waiting.backoff import DEFAULT_POLL_INTERVAL, check_wait
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # After so long, Airflow has written down an event that a trigger has fired, and started the run that waited for it.
 SECONDS_TO_PERSIST = 5.0
+
+
+def _opener(milvus_conn_id: str, database: str | None) -> waiting.poller.OpenClient:
+    return metrics.counted_client(partial(MilvusAsyncHook, milvus_conn_id, database), milvus_conn_id)
 
 
 class MilvusImportEventTrigger(BaseEventTrigger):
@@ -83,7 +87,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Completed | None]:
         """The polls of a server, for all watchers of its collections."""
         log = logging.getLogger(cls.__module__)
-        open_client = partial(MilvusAsyncHook, kwargs["milvus_conn_id"], kwargs["database"])
+        open_client = _opener(kwargs["milvus_conn_id"], kwargs["database"])
         async for completed in waiting.completions.poll(open_client, kwargs["poll_interval"], log):
             yield completed
 
@@ -96,7 +100,7 @@ class MilvusImportEventTrigger(BaseEventTrigger):
             async for event in self._events(announced, completed):
                 yield event
         # The server lists the jobs of one collection only, so that there is nothing to share.
-        open_client = partial(MilvusAsyncHook, self.milvus_conn_id, self.database)
+        open_client = _opener(self.milvus_conn_id, self.database)
         own = waiting.completions.poll(open_client, self.poll_interval, self.log, self.collection_name)
         async for completed in own:
             async for event in self._events(announced, completed or {}):

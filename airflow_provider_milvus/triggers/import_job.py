@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_milvus import airflow_compat, rest, waiting
+from airflow_provider_milvus import airflow_compat, metrics, rest, waiting
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook
 from airflow_provider_milvus.triggers.wait_trigger import MilvusWaitTrigger
 from airflow_provider_milvus.waiting.backoff import DEFAULT_MAX_POLL_FAILURES, DEFAULT_POLL_INTERVAL, check_wait
@@ -31,9 +31,9 @@ _next_report = 0.0
 
 
 @lru_cache
-def _opener(milvus_conn_id: str, database: str | None, storage_conn_id: str | None) -> partial[MilvusAsyncHook]:
+def _opener(milvus_conn_id: str, database: str | None, storage_conn_id: str | None) -> waiting.poller.OpenClient:
     """One for all triggers of a connection."""
-    return partial(MilvusAsyncHook, milvus_conn_id, database, storage_conn_id)
+    return metrics.counted_client(partial(MilvusAsyncHook, milvus_conn_id, database, storage_conn_id), milvus_conn_id)
 
 
 class MilvusImportTrigger(MilvusWaitTrigger):
@@ -127,12 +127,10 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             reports=self._reports(),
             log=airflow_compat.shared_logger(self),
         )
+        server = (self.milvus_conn_id, self.database, self.storage_conn_id)
         try:
-            return await waiting.poller.watch(
-                (self.milvus_conn_id, self.database, self.storage_conn_id),
-                _opener(self.milvus_conn_id, self.database, self.storage_conn_id),
-                wait,
-            )
+            with metrics.waiting_jobs(len(wait.pending)):
+                return await waiting.poller.watch(server, _opener(*server), wait)
         finally:
             await self._last_report()
 

@@ -22,6 +22,7 @@ PACKAGES = (
     "exceptions",
     "retry_policy",
     "airflow_compat",
+    "metrics",
     "client",
     "hooks",
     "assets",
