@@ -132,6 +132,7 @@ class LocalMilvus:
             speed=speed,
             max_jobs=max_jobs,
             workers=parallel_jobs,
+            commit_timestamps=self._version.two_phase,
         )
         self._running = ExitStack()
 

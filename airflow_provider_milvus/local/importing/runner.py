@@ -48,6 +48,7 @@ class JobSettings:
     :param speed: how much faster than the clock the `timeout` of a job passes; the durations above already heed it.
     :param max_jobs: the upper bound of jobs that wait, run or rest at a time.
     :param workers: how many jobs run at a time; the others are Pending.
+    :param commit_timestamps: whether rows are as old as the commit of their job; else as old as its run.
     """
 
     min_seconds: float
@@ -55,6 +56,7 @@ class JobSettings:
     speed: float = 1.0
     max_jobs: int = MAX_JOBS
     workers: int = WORKERS
+    commit_timestamps: bool = True
 
 
 class JobRunner:

@@ -85,17 +85,8 @@ class SegmentWriter:
         full, rest = table.slice(0, MAX_SEGMENT_ROWS), table.slice(MAX_SEGMENT_ROWS)
         if rest.num_rows:
             self._pending[partition] = rest.to_batches()
-        bounds = pc.min_max(full.column("_seq")).as_py()
-        folder = self._folder / partition
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / DATA_FILE_TEMPLATE.format(**bounds, w=SEQ_FORMAT_WIDTH)
-        # One row group, so that Milvus Lite reads each column as one chunk and needs no second copy of it.
-        pq.write_table(full, path, row_group_size=MAX_SEGMENT_ROWS, use_dictionary=self._texts())
+        path = _write_segment(self._folder / partition, full)
         self.staged.append(self._engine.load_staged(self._collection, partition, path))
-
-    def _texts(self) -> list[str]:
-        """Columns worth a dictionary; on vectors it only costs time."""
-        return [field.name for field in self._schema if pa.types.is_string(field.type)]
 
     def _rows(self, partition: str) -> int:
         return sum(batch.num_rows for batch in self._pending.get(partition, ()))
@@ -105,6 +96,32 @@ class SegmentWriter:
 
     def _pending_bytes(self) -> int:
         return sum(self._bytes(partition) for partition in self._pending)
+
+
+def renumbered(
+    engine: Engine, collection: Collection, staged: list[StagedSegment], first_seq: int
+) -> list[StagedSegment]:
+    """The same rows with consecutive sequence numbers from `first_seq`, in files beside the old ones."""
+    moved = first_seq - min(int(one.segment.seqs.min()) for one in staged)
+    found = []
+    for one in staged:
+        table = one.segment.table
+        at = table.schema.get_field_index("_seq")
+        seqs = pa.array(one.segment.seqs + np.uint64(moved))
+        path = _write_segment(one.path.parent, table.set_column(at, table.schema.field(at), seqs))
+        found.append(engine.load_staged(collection, one.partition, path))
+    return found
+
+
+def _write_segment(folder: Path, rows: pa.Table) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    bounds = pc.min_max(rows.column("_seq")).as_py()
+    path: Path = folder / DATA_FILE_TEMPLATE.format(**bounds, w=SEQ_FORMAT_WIDTH)
+    # Columns worth a dictionary; on vectors it only costs time.
+    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    # One row group, so that Milvus Lite reads each column as one chunk and needs no second copy of it.
+    pq.write_table(rows, path, row_group_size=MAX_SEGMENT_ROWS, use_dictionary=texts)
+    return path
 
 
 def _bucket(key: object, count: int) -> int:

@@ -23,7 +23,7 @@ from airflow_provider_milvus.local.importing.jobs import (
 )
 from airflow_provider_milvus.local.importing.memory import require_memory
 from airflow_provider_milvus.local.importing.readers import open_reader, reading
-from airflow_provider_milvus.local.importing.segments import SegmentWriter
+from airflow_provider_milvus.local.importing.segments import SegmentWriter, renumbered
 from airflow_provider_milvus.local.lite.engine import StagedSegment
 
 if TYPE_CHECKING:
@@ -175,6 +175,8 @@ class ImportTask:
 
     def _publish(self, staged: list[StagedSegment]) -> None:
         job, table = self._job, self._runner.table
+        if self._runner.settings.commit_timestamps:
+            staged = self._as_of_now(staged)
 
         def announce() -> None:
             job.publication = self._publication(staged)
@@ -188,6 +190,17 @@ class ImportTask:
                 self._engine.publish(self._collection(), staged, announce, complete)
             except MilvusLiteError as error:
                 raise JobFailed(f"{error}: importing data failed ({IMPORT})") from None
+
+    def _as_of_now(self, staged: list[StagedSegment]) -> list[StagedSegment]:
+        """The rows as if they were inserted now: they win over what was written of their keys since they were read."""
+        if not staged:
+            return staged
+        with self._engine.write_lock:
+            collection = self._collection()
+            if not self._engine.wrote_after(collection, max(int(one.segment.seqs.max()) for one in staged)):
+                return staged
+            first_seq = self._engine.reserve(collection, self._job.total_rows)
+        return renumbered(self._engine, collection, staged, first_seq)
 
     def _advance(self, progress: int) -> None:
         """Move on to `progress`, no sooner than `min_seconds` allows."""

@@ -183,6 +183,10 @@ class Engine:
                 collection._manifest.save()
             return first
 
+    def wrote_after(self, collection: Collection, seq: int) -> bool:
+        """Whether a sequence number after this one was taken, by a write or by an import."""
+        return bool(collection._next_seq > seq + 1)
+
     def load_staged(self, collection: Collection, partition: str, path: Path) -> StagedSegment:
         """Read a staged segment file into memory before it is published, so that publishing takes no time."""
         segment = Segment.load(str(path), partition, collection._pk_name, collection._vector_name)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pymilvus
@@ -208,6 +209,110 @@ def test_commit_needs_no_links_from_the_file_system(monkeypatch, client, resting
 
     monkeypatch.setattr(os, "link", refuse)
     assert (commit(client, resting)["state"], client.rows()) == ("Completed", 10)
+
+
+KEYED = [{"id": 1, "vector": [9.0] * 4}]
+
+
+@pytest.fixture
+def keyed(serve):
+    """Start a server of a version with a collection whose keys are given, and a file of the keys 0 to 9."""
+
+    def start(**options):
+        client = serve(**options)
+        client.create("k", auto_id=False)
+        rows = [{"id": key, "vector": [float(key)] * 4} for key in range(10)]
+        (client.milvus.bucket / "keyed.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        (client.milvus.bucket / "keyed.json").write_text(json.dumps(rows))
+        return client
+
+    return start
+
+
+def vector_of(client, key):
+    client.post("/collections/load", collectionName="k")
+    client.refresh("k")
+    return [row["vector"][0] for row in client.post("/entities/get", collectionName="k", id=[key])]
+
+
+def write_over_rest(client):
+    client.post("/entities/upsert", collectionName="k", data=KEYED)
+
+
+def write_over_grpc(client):
+    pymilvus.MilvusClient(uri=client.milvus.grpc_uri).upsert("k", KEYED)
+
+
+def delete_over_rest(client):
+    client.post("/entities/delete", collectionName="k", filter="id == 1")
+
+
+def delete_over_grpc(client):
+    pymilvus.MilvusClient(uri=client.milvus.grpc_uri).delete("k", ids=[1])
+
+
+WRITES = [write_over_rest, write_over_grpc, delete_over_rest, delete_over_grpc]
+
+
+# A cluster stamps the rows with the time of the commit: HandleCommitVchannel in internal/datacoord/services.go.
+@pytest.mark.parametrize("write", WRITES)
+def test_committed_row_wins_over_what_was_written_before_the_commit(keyed, write):
+    client = keyed()
+    client.post("/entities/insert", collectionName="k", data=[{"id": 1, "vector": [5.0] * 4}])
+    job_id = client.start("keyed.jsonl", collection="k", **TWO_PHASE)
+    client.wait(job_id, "Uncommitted")
+    write(client)
+    commit(client, job_id)
+    assert vector_of(client, 1) == [1.0]
+
+
+@pytest.mark.parametrize(("write", "left"), [(WRITES[0], [9.0]), (WRITES[2], [])])
+def test_write_after_the_commit_wins_over_the_committed_row(keyed, write, left):
+    client = keyed()
+    job_id = client.start("keyed.jsonl", collection="k", **TWO_PHASE)
+    client.wait(job_id, "Uncommitted")
+    write_over_rest(client)
+    commit(client, job_id)
+    write(client)
+    assert vector_of(client, 1) == left
+
+
+def test_later_commit_wins_whichever_job_read_its_rows_first(keyed):
+    client = keyed()
+    later = [{"id": 1, "vector": [7.0] * 4}]
+    (client.milvus.bucket / "later.json").write_text(json.dumps(later))
+    jobs = [client.start(file, collection="k", **TWO_PHASE) for file in ("keyed.json", "later.json")]
+    for job_id in jobs:
+        client.wait(job_id, "Uncommitted")
+    for job_id in reversed(jobs):
+        commit(client, job_id)
+    assert vector_of(client, 1) == [1.0]
+
+
+def test_row_committed_after_a_restart_wins_too(serve, keyed):
+    client = keyed()
+    job_id = client.start("keyed.jsonl", collection="k", **TWO_PHASE)
+    client.wait(job_id, "Uncommitted")
+    write_over_rest(client)
+    client = serve()
+    commit(client, job_id)
+    assert vector_of(client, 1) == [1.0]
+
+
+# Since 3.0 a job that commits by itself goes through the same commit: checkUncommittedJob in import_checker.go. Before,
+# rows had the time at which their job began to import.
+@pytest.mark.parametrize(("version", "left"), [("3.0", [1.0]), ("2.6", [9.0])])
+def test_row_of_an_ordinary_job_is_as_old_as_its_version_makes_it(keyed, version, left):
+    client = keyed(milvus_version=version, min_job_seconds=2)
+    job_id = client.start("keyed.jsonl", collection="k")
+    deadline = time.monotonic() + 30
+    while (job := client.post("/jobs/import/describe", jobId=job_id))["progress"] < 80:
+        assert time.monotonic() < deadline, job
+        time.sleep(0.02)
+    assert job["state"] == "Importing"
+    write_over_rest(client)
+    assert client.wait(job_id)["state"] == "Completed"
+    assert vector_of(client, 1) == left
 
 
 def test_renamed_collection_gets_the_rows_and_no_number_twice(client, resting):
