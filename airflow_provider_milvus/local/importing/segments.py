@@ -24,6 +24,26 @@ from airflow_provider_milvus.local.lite.engine import Engine, StagedSegment
 MAX_PENDING_BYTES = 64 << 20
 
 
+class _Pending:
+    """Rows of one partition that wait for their segment file, with their number and bytes."""
+
+    def __init__(self) -> None:
+        self.rows = self.size = 0
+        self._batches: list[pa.RecordBatch] = []
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        self._batches.append(batch)
+        self.rows += batch.num_rows
+        self.size += batch.nbytes
+
+    def take(self, schema: pa.Schema) -> pa.Table:
+        """All of them; none is left."""
+        table = pa.Table.from_batches(self._batches, schema)
+        self.rows = self.size = 0
+        self._batches = []
+        return table
+
+
 class SegmentWriter:
     """Gathers converted rows into segment files below `folder`.
 
@@ -39,22 +59,24 @@ class SegmentWriter:
         self._schema = build_data_schema(collection.schema)
         self._buckets = engine.buckets_of(collection)
         self._next_seq = first_seq
-        self._pending: dict[str, list[pa.RecordBatch]] = defaultdict(list)
+        self._pending: dict[str, _Pending] = defaultdict(_Pending)
         self.staged: list[StagedSegment] = []
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Add converted rows; writes a segment file whenever one is full."""
         for partition, rows in self._split(self._numbered(batch)).items():
-            self._pending[partition].append(rows)
-            while self._rows(partition) >= MAX_SEGMENT_ROWS:
+            pending = self._pending[partition]
+            pending.append(rows)
+            while pending.rows >= MAX_SEGMENT_ROWS:
                 self._write(partition)
-        while self._pending_bytes() > MAX_PENDING_BYTES:
-            self._write(max(self._pending, key=self._bytes))
+        while sum(pending.size for pending in self._pending.values()) > MAX_PENDING_BYTES:
+            self._write(max(self._pending, key=lambda partition: self._pending[partition].size))
 
     def finish(self) -> None:
         """Write what still waits."""
-        for partition in list(self._pending):
-            self._write(partition)
+        for partition, pending in self._pending.items():
+            if pending.rows:
+                self._write(partition)
 
     def _numbered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         seqs = pa.array(np.arange(self._next_seq, self._next_seq + batch.num_rows, dtype=np.uint64))
@@ -81,21 +103,12 @@ class SegmentWriter:
         }
 
     def _write(self, partition: str) -> None:
-        table = pa.Table.from_batches(self._pending.pop(partition), self._schema)
+        table = self._pending[partition].take(self._schema)
         full, rest = table.slice(0, MAX_SEGMENT_ROWS), table.slice(MAX_SEGMENT_ROWS)
-        if rest.num_rows:
-            self._pending[partition] = rest.to_batches()
+        for batch in rest.to_batches():
+            self._pending[partition].append(batch)
         path = _write_segment(self._folder / partition, full)
         self.staged.append(self._engine.load_staged(self._collection, partition, path))
-
-    def _rows(self, partition: str) -> int:
-        return sum(batch.num_rows for batch in self._pending.get(partition, ()))
-
-    def _bytes(self, partition: str) -> int:
-        return sum(batch.nbytes for batch in self._pending[partition])
-
-    def _pending_bytes(self) -> int:
-        return sum(self._bytes(partition) for partition in self._pending)
 
 
 def renumbered(

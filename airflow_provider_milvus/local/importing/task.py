@@ -154,7 +154,7 @@ class ImportTask:
             null_key=self._job.options.get("nullkey", ""),
             rules=self._runner.rules,
         )
-        reader = open_reader(self._fetch(file), self._job.options, converter.columns)
+        reader = open_reader(self._fetch(file), self._job.options, converter.columns, converter.read)
         converter.check(reader.columns())
         for batch in reader.batches():
             try:

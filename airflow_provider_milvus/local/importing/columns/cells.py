@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import tzinfo
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -12,10 +13,9 @@ from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns.fields import FLOATS, INTEGERS, type_name
 from airflow_provider_milvus.local.importing.columns.python_values import by_value, checked_json, value_column
 from airflow_provider_milvus.local.importing.columns.sparse import sparse_from_text
+from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors, vector_type
 from airflow_provider_milvus.local.importing.go_syntax import parse_bool, parse_float, parse_int
 from airflow_provider_milvus.local.importing.json_text import first_value, parse
-
-_floats = msgspec.json.Decoder(list[float]).decode
 
 
 def cell_column(field: FieldSchema, cells: list[str | None], kind: pa.DataType, zone: tzinfo) -> pa.Array:
@@ -24,6 +24,8 @@ def cell_column(field: FieldSchema, cells: list[str | None], kind: pa.DataType, 
         return by_value(field, cells, sparse_from_text, kind)
     if field.dtype == DataType.JSON:
         return by_value(field, cells, checked_json, kind)
+    if field.dtype == DataType.FLOAT_VECTOR and (vectors := _vectors(field, cells)) is not None:
+        return gather_vectors(field, vectors, kind)
     read = _reader(field.dtype)
     if read is None:
         return value_column(field, cells, kind, zone)
@@ -52,11 +54,21 @@ def _read(field: FieldSchema, cells: list[str | None], read: Callable[[str], Any
     return values
 
 
-def _vector(cell: str) -> Any:
+def _vectors(field: FieldSchema, cells: list[str | None]) -> list[Any] | None:
+    """The vectors of the cells if all of them are some of the field, which the parser checks."""
     try:
-        return _floats(cell)
-    except msgspec.MsgspecError:
-        value = parse(cell)
+        return list(map(_decoder(field.dim).decode, cells))
+    except (msgspec.MsgspecError, TypeError, UnicodeError):
+        return None
+
+
+@cache
+def _decoder(dim: int) -> Any:
+    return msgspec.json.Decoder(vector_type(dim))
+
+
+def _vector(cell: str) -> Any:
+    value = parse(cell)
     # Go leaves a zero where it reads a null into a list of numbers, and an empty list for a null.
     value = [] if value is None else value
     return [0.0 if one is None else one for one in value] if isinstance(value, list) else value

@@ -21,7 +21,9 @@ from airflow_provider_milvus.local.importing.columns.dynamic import merged_meta,
 from airflow_provider_milvus.local.importing.columns.fields import MAX_CAPACITY, META, may_be_missing, type_error
 from airflow_provider_milvus.local.importing.columns.headers import Header
 from airflow_provider_milvus.local.importing.columns.python_values import value_column
+from airflow_provider_milvus.local.importing.columns.row_decoder import RowDecoder
 from airflow_provider_milvus.local.importing.columns.timestamps import timestamp_text
+from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors
 from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, FileRules
 from airflow_provider_milvus.local.importing.readers import Batch, Columns, CsvRows, Rows
 
@@ -61,6 +63,11 @@ class Converter:
         # From 2.6 on, `$meta` itself is a field that may be null.
         self._meta = FieldSchema(META, DataType.JSON, nullable=rules.skips_unknown)
         self._unbounded: frozenset[str] = frozenset()
+        self._decoder = RowDecoder(self._fields)
+
+    def read(self, text: str | bytes) -> Any:
+        """What a reader of JSON reads rows with. Raises ValueError or RecursionError."""
+        return self._decoder.read(text)
 
     @property
     def columns(self) -> dict[str, int | None]:
@@ -137,6 +144,10 @@ class Converter:
     # -- JSON ----------------------------------------------------------------------------------------------
 
     def _from_objects(self, rows: Rows) -> dict[str, pa.Array]:
+        decoded = self._decoder.columns(rows)
+        if decoded is not None:
+            return self._from_decoded(decoded, len(rows))
+        rows = self._decoder.objects(rows)
         extra = [row.keys() - self._names for row in rows]
         for number, (row, keys) in enumerate(zip(rows, extra, strict=True)):
             self._header.check_keys(row, keys, number)
@@ -154,16 +165,28 @@ class Converter:
 
     def _values(self, field: FieldSchema, rows: Rows) -> list[Any]:
         values = [row.get(field.name) for row in rows]
-        if None not in values:
-            return values
-        if field.default_value is not None:
-            return [self._default_value(field) if value is None else value for value in values]
-        if not field.nullable:
+        if None in values and not may_be_missing(field):
             number = values.index(None)
-            if field.name in rows[number]:
-                raise type_error(field, None, number)
-            raise ImportDataError(f"value of field '{field.name}' is missed", row=number, field=field.name)
-        return values
+            if field.name not in rows[number]:
+                raise ImportDataError(f"value of field '{field.name}' is missed", row=number, field=field.name)
+        return self._with_default(field, values)
+
+    def _with_default(self, field: FieldSchema, values: list[Any]) -> list[Any]:
+        if None not in values or (field.nullable and field.default_value is None):
+            return values
+        if field.default_value is None:
+            raise type_error(field, None, values.index(None))
+        return [self._default_value(field) if value is None else value for value in values]
+
+    def _from_decoded(self, values: dict[str, list[Any]], rows: int) -> dict[str, pa.Array]:
+        columns = {field.name: self._decoded_column(field, values[field.name]) for field in self._fields}
+        return columns | ({META: pa.nulls(rows, pa.string())} if self._schema.enable_dynamic_field else {})
+
+    def _decoded_column(self, field: FieldSchema, values: list[Any]) -> pa.Array:
+        values, kind = self._with_default(field, values), self._types[field.name]
+        if field.dtype == DataType.FLOAT_VECTOR:
+            return gather_vectors(field, values, kind)
+        return value_column(field, values, kind, self._zone)
 
     # -- CSV -----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Formats and options follow Milvus's import (`import-data.md`, `importutilv2`).
 
 from pathlib import Path
 
+from airflow_provider_milvus.local.importing.json_text import parse
 from airflow_provider_milvus.local.importing.readers.csv import CsvReader
 from airflow_provider_milvus.local.importing.readers.json import JsonLinesReader, JsonReader
 from airflow_provider_milvus.local.importing.readers.numpy import NumpyReader
@@ -16,6 +17,7 @@ from airflow_provider_milvus.local.importing.readers.reader import (
     Columns,
     CsvRows,
     Fields,
+    Read,
     Reader,
     Rows,
     reading,
@@ -24,11 +26,11 @@ from airflow_provider_milvus.local.importing.readers.reader import (
 __all__ = ["Batch", "Columns", "CsvRows", "Fields", "Reader", "Rows", "open_reader", "reading"]
 
 
-def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | None = None) -> Reader:
+def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | None = None, read: Read = parse) -> Reader:
     """The reader for these files by their extension. `options` are the job's (`sep` for CSV).
 
     `fields` are the columns that are wanted, each with the upper bound of values in a row of it if that is known;
-    a reader need not read others. Default: all.
+    a reader need not read others. Default: all. `read` makes a row of a text of JSON.
     """
     match paths[0].suffix:
         case ".parquet":
@@ -36,8 +38,8 @@ def open_reader(paths: list[Path], options: dict[str, str], fields: Fields | Non
         case ".npy":
             return NumpyReader(paths)
         case ".json":
-            return JsonReader(paths[0])
+            return JsonReader(paths[0], read)
         case ".csv":
             return CsvReader(paths[0], options.get("sep", ","))
         case _:
-            return JsonLinesReader(paths[0])
+            return JsonLinesReader(paths[0], read)

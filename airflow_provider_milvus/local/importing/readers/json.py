@@ -8,15 +8,16 @@ from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.json_text import parse, skim
 from airflow_provider_milvus.local.importing.readers import limits
 from airflow_provider_milvus.local.importing.readers.json_stream import JsonStream
-from airflow_provider_milvus.local.importing.readers.reader import Batch, Columns, Read, SizedRow, reading
+from airflow_provider_milvus.local.importing.readers.reader import Batch, Columns, Read, SizedRow, is_row, reading
 from airflow_provider_milvus.local.importing.readers.text import TOO_LONG, batched
 
 
 class _JsonRows(ABC):
-    """Rows that are JSON objects; a row that is only counted is skimmed."""
+    """Rows that are JSON objects, each what `read` makes of its text; a row that is only counted is skimmed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read: Read = parse) -> None:
         self._path = path
+        self._read = read
 
     def count_rows(self) -> int:
         return sum(1 for _ in self._rows(skim))
@@ -26,7 +27,7 @@ class _JsonRows(ABC):
         return None
 
     def batches(self) -> Iterator[Batch]:
-        return batched(self._rows(parse))
+        return batched(self._rows(self._read))
 
     @abstractmethod
     def _rows(self, read: Read) -> Iterator[SizedRow]: ...
@@ -55,7 +56,7 @@ class JsonLinesReader(_JsonRows):
                     value = read(line)
                 except (ValueError, RecursionError):
                     value = None
-                if not isinstance(value, dict):
+                if not is_row(value):
                     yield from JsonStream(file, read, line, row).values()
                     return
                 yield value, len(line)

@@ -14,6 +14,7 @@ TRIED_BRACES = 8
 # So many bytes are decoded at first for an object of more braces.
 DECODED_BYTES = 1 << 16
 NO_SPACE = re.compile(rb"[^ \t\r\n]")
+NEXT_ROW = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 # Where Go's decoder finds one of these, or nothing, it reports that there are no more values.
 NO_MORE = (b"", b"]", b"}")
 
@@ -64,6 +65,10 @@ class JsonStream:
         more = self._peek() not in NO_MORE
         while more:
             yield self._sized_row()
+            # The fast way from most rows to the next.
+            while found := NEXT_ROW.match(self._buffer, self._at):
+                self._at = found.end()
+                yield self._sized_row(begun=True)
             more = self._peek() not in NO_MORE
             if more and self._peek() != b",":
                 raise ImportDataError("invalid JSON: expected ',' or ']' after a row", row=self._row - 1)
@@ -72,8 +77,8 @@ class JsonStream:
             raise ImportDataError("invalid JSON format, rows list should end with ']'", row=max(0, self._row - 1))
         self._at += 1
 
-    def _sized_row(self) -> SizedRow:
-        if self._peek() != b"{":
+    def _sized_row(self, begun: bool = False) -> SizedRow:
+        if not begun and self._peek() != b"{":
             raise ImportDataError("invalid JSON format, each row should be a key-value map", row=self._row)
         start = self._dropped + self._at
         value = self._object()

@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pyarrow as pa
+from msgspec import Struct
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.readers import limits
@@ -31,7 +32,7 @@ class CsvRows:
 
 # A row of text, and how many characters it had.
 SizedRow: TypeAlias = tuple[dict[str, Any], int]
-# What reads a row, or only checks that it can be read.
+# What reads a row, or only checks that it can be read: an object of a row is a dict, or a struct of msgspec.
 Read: TypeAlias = Callable[[str | bytes], Any]
 Batch: TypeAlias = "pa.RecordBatch | CsvRows | Rows"
 # What a file declares of its columns before its rows: nothing (JSON), names (CSV), or names and types.
@@ -51,6 +52,11 @@ class Reader(Protocol):
 
     def batches(self) -> Iterator[Batch]:
         """The rows, in file order. Raises ImportDataError with the row counted from 0."""
+
+
+def is_row(value: Any) -> bool:
+    """Whether a value was read from an object."""
+    return isinstance(value, dict | Struct)
 
 
 @contextmanager
