@@ -9,7 +9,7 @@ PYTEST := -q -p no:cacheprovider
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo airflow test test-quick lint types unit integration system test-floor test-matrix
-.PHONY: crash-test conformance constraints bench format clean
+.PHONY: crash-test conformance constraints bench docs dist format clean
 
 help:
 	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
@@ -22,6 +22,8 @@ help:
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
 	@echo "make bench       run the benchmarks"
+	@echo "make docs        build the documentation, in build/docs; a warning is an error"
+	@echo "make dist        build the wheel and the source archive, in dist, and check them as users will have them"
 
 demo: .venv/ready
 	$(BIN)/python scripts/airflow_database.py $(BIN)/python -m airflow_provider_milvus.local demo
@@ -76,12 +78,19 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/watch_many.py
 	$(BIN)/python benchmarks/airflow_lateness.py
 
+docs: .venv-docs/ready
+	.venv-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/docs
+	@echo "Open build/docs/index.html"
+
+dist: .venv/ready
+	$(BIN)/python scripts/check_dist.py
+
 format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-matrix .demo .airflow .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs .venv-matrix build dist .demo .airflow .mypy_cache .ruff_cache .hypothesis
 
 # The package itself is installed in place: its own files do not count.
 .venv/ready: pyproject.toml $(NEWEST)
@@ -89,4 +98,11 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) \
 		--editable '.[local]' --group dev --group celery
+	touch $@
+
+# Neither Airflow nor this package is needed to read the docstrings.
+.venv-docs/ready: pyproject.toml constraints/docs.txt
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints/docs.txt --group docs
 	touch $@

@@ -19,7 +19,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 DIST = REPO / "dist"
 PACKAGE = "airflow_provider_milvus"
-PINS = REPO / "constraints" / "airflow-3.3.txt"
+NEWEST = REPO / "constraints" / "airflow-3.3.txt"
+TOOLS = REPO / "constraints" / "dist.txt"
 TYPED = REPO / "tests" / "typing" / "user_dag.py"
 # What only the extra installs; the rest of the package must do without.
 OF_THE_EXTRA = ("local", "example_dags")
@@ -80,9 +81,11 @@ def check_installed(wheel: Path, folder: Path) -> None:
     """Fail unless the wheel works in an empty environment, without its extras."""
     venv.create(folder / "venv", with_pip=True)
     python = str(folder / "venv" / "bin" / "python")
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", str(PINS))
+    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    for pins in (NEWEST, TOOLS):
+        pip += ("--constraint", str(pins))
     environment = {"AIRFLOW_HOME": str(folder / "airflow"), "PATH": "/usr/bin:/bin"}
-    run(*pip, str(wheel))
+    run(*pip, "pip", str(wheel))
     run(python, "-I", "-c", IMPORT_ALL, env=environment, cwd=folder)
     run(python, "-I", "-c", DISCOVERED, env=environment, cwd=folder)
     run(*pip, "--group", f"{REPO / 'pyproject.toml'}:dist")

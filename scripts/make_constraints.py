@@ -18,6 +18,8 @@ FOLDER = REPO / "constraints"
 PROJECT = REPO / "pyproject.toml"
 OLDEST_PYTHON = "3.11"
 GROUPS = ("dev", "celery")
+# Groups of environments of their own, each with its own file.
+GROUPS_APART = ("docs", "dist")
 # What builds the environments, and the package in them.
 TOOLS = ("pip", "flit_core>=3.12,<5")
 # Upper bounds that a version of Airflow needs and does not declare itself; without them it installs and does not work.
@@ -59,6 +61,19 @@ def pins(name: str, requirements: tuple[str, ...]) -> str:
     return header + resolved.stdout
 
 
+def pins_apart(group: str) -> str:
+    """The pins of a group that is installed by itself, or beside what the newest Airflow's file pins."""
+    newest = FOLDER / "airflow-3.3.txt"
+    options = ["--universal", "--python-version", OLDEST_PYTHON, "--no-header", "--no-annotate", "--quiet"]
+    resolved = subprocess.run(
+        [_uv(), "pip", "compile", *options, "--constraint", str(newest), "--group", f"{PROJECT}:{group}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return f"# The group {group}\n# Made by `make constraints`.\n{resolved.stdout}"
+
+
 def _uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     return str(beside) if beside.exists() else shutil.which("uv") or "uv"
@@ -67,12 +82,14 @@ def _uv() -> str:
 def main() -> int:
     """Write the files."""
     every = {**AIRFLOWS, "floor": (*lower_bounds(), *FLOOR)}
-    unknown = set(sys.argv[1:]) - set(every)
+    unknown = set(sys.argv[1:]) - {*every, *GROUPS_APART}
     if unknown:
-        print(f"no such file: {', '.join(sorted(unknown))}; there are {', '.join(every)}", file=sys.stderr)
+        there_are = ", ".join([*every, *GROUPS_APART])
+        print(f"no such file: {', '.join(sorted(unknown))}; there are {there_are}", file=sys.stderr)
         return 2
-    for name in sys.argv[1:] or every:
-        (FOLDER / f"{name}.txt").write_text(pins(name, every[name]))
+    for name in sys.argv[1:] or [*every, *GROUPS_APART]:
+        found = pins_apart(name) if name in GROUPS_APART else pins(name, every[name])
+        (FOLDER / f"{name}.txt").write_text(found)
         print(f"constraints/{name}.txt")
     return 0
 

@@ -21,10 +21,12 @@ with DAG(
     tags=["milvus"],
     doc_md=__doc__,
 ):
-    # [START pipeline]
+    # [START create]
     create = MilvusCreateCollectionOperator(
         task_id="create", collection_name=COLLECTION, schema="digits_schema.json", if_exists="recreate"
     )
+    # [END create]
+    # [START find]
     import_files = MilvusBulkImportOperator(
         task_id="import_files",
         collection_name=COLLECTION,
@@ -33,13 +35,19 @@ with DAG(
         options={"timeout": "10m"},
         timeout=600,
     )
+    # [END find]
+    # [START index]
     build_index = MilvusCreateIndexOperator(
         task_id="build_index", collection_name=COLLECTION, index_params=INDEX, timeout=600
     )
+    # [END index]
+    # [START load]
     load = MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION, timeout=600)
+    # [END load]
+    # [START check]
     check_rows = MilvusRowCountCheckOperator(
         task_id="check_rows", collection_name=COLLECTION, expected_rows=import_files.output["import_progress"]
     )
-    # [END pipeline]
+    # [END check]
     write = write_files("{{ params.bucket }}", COLLECTION, one_per_digit=True)
     chain([create, write], import_files, build_index, load, check_rows)

@@ -1,5 +1,7 @@
 """The DAGs in dags_examples/ do what their docstrings describe."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 IMAGES = 1797
@@ -57,6 +59,13 @@ def test_blue_green_example_lets_readers_find_every_image(runs, call_milvus):
     assert call_milvus("milvus_default", "entities/query", collectionName="digits_blue_green", **count) == [
         {"count(*)": IMAGES}
     ]
+
+
+def test_first_import_loads_a_file_of_ones_own(airflow, bucket):
+    vectors = pa.array([[1.0, 2.0, 3.0, 4.0]] * 10, pa.list_(pa.float32()))
+    pq.write_table(pa.table({"id": pa.array(range(10), pa.int64()), "vector": vectors}), bucket / "mine.parquet")
+    run = airflow.trigger("milvus_first_import").wait()
+    assert (run.state, run.task("count").xcom()) == ("success", 10), run.report()
 
 
 def test_every_dag_file_can_be_read(airflow, runs):
