@@ -1,15 +1,19 @@
 """How Sphinx builds the documents: ``make docs``."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from sphinx.util.inspect import stringify_signature
 
 DOCS = Path(__file__).parent
 REPO = DOCS.parent
 sys.path.insert(0, str(REPO))
 
 project = "airflow-provider-milvus"
-author = "the authors of airflow-provider-milvus"
+author = copyright = "the authors of airflow-provider-milvus, Apache License 2.0"
 release = re.search(r'__version__ = "(.*)"', (REPO / "airflow_provider_milvus" / "__init__.py").read_text())[1]
 version = release
 
@@ -38,3 +42,21 @@ html_theme_options = {
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+
+def _signature(_app: Any, what: str, _name: str, value: Any, *_: Any) -> tuple[str, None] | None:
+    """The parameters of a class, which one that derives from a mocked class does not show by itself."""
+    if what != "class" or not inspect.isfunction(value.__init__):
+        return None
+    signature = inspect.signature(value.__init__)
+    parameters = [
+        # What a setting of Airflow decides is not known here.
+        one if "airflow." not in repr(one.default) else one.replace(default=...)
+        for one in list(signature.parameters.values())[1:]
+    ]
+    return stringify_signature(signature.replace(parameters=parameters), show_annotation=False), None
+
+
+def setup(app: Any) -> None:
+    """What Sphinx calls."""
+    app.connect("autodoc-process-signature", _signature)

@@ -28,7 +28,7 @@ UNWANTED = ("__pycache__", ".pyc", "tests/", "benchmarks/", ".venv")
 SOURCE_ONLY = ("PKG-INFO", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 IMPORT_ALL = f"""
 import importlib, pkgutil, {PACKAGE}
-names = [module.name for module in pkgutil.walk_packages({PACKAGE}.__path__, "{PACKAGE}.", onerror=print)]
+names = [module.name for module in pkgutil.walk_packages({PACKAGE}.__path__, "{PACKAGE}.", onerror=lambda name: None)]
 names = [name for name in names if name.split(".")[1] not in {OF_THE_EXTRA}]
 for name in names:
     importlib.import_module(name)
@@ -36,9 +36,8 @@ print(len(names), "modules imported")
 """
 DISCOVERED = """
 from airflow.providers_manager import ProvidersManager
-manager = ProvidersManager()
-provider = manager.providers["airflow-provider-milvus"]
-assert manager.hooks["milvus"].hook_class_name.endswith("MilvusHook"), manager.hooks["milvus"]
+provider = ProvidersManager().providers["airflow-provider-milvus"]
+assert [one["connection-type"] for one in provider.data["connection-types"]] == ["milvus"]
 print("discovered", provider.version)
 """
 
@@ -46,7 +45,7 @@ print("discovered", provider.version)
 def build() -> tuple[Path, Path]:
     """The wheel and the source archive, freshly built."""
     shutil.rmtree(DIST, ignore_errors=True)
-    run(_uv(), "build", "--quiet", "--out-dir", str(DIST), str(REPO))
+    run(_uv(), "build", "--quiet", "--no-create-gitignore", "--out-dir", str(DIST), str(REPO))
     (wheel,), (source,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     return wheel, source
 
@@ -77,7 +76,7 @@ def check_files(wheel: Path, source: Path) -> None:
     print(f"{len(in_wheel)} files in the wheel, {len(in_source)} in the source archive")
 
 
-def check_installed(wheel: Path, folder: Path) -> None:
+def check_installed(wheel: Path, source: Path, folder: Path) -> None:
     """Fail unless the wheel works in an empty environment, without its extras."""
     venv.create(folder / "venv", with_pip=True)
     python = str(folder / "venv" / "bin" / "python")
@@ -89,7 +88,7 @@ def check_installed(wheel: Path, folder: Path) -> None:
     run(python, "-I", "-c", IMPORT_ALL, env=environment, cwd=folder)
     run(python, "-I", "-c", DISCOVERED, env=environment, cwd=folder)
     run(*pip, "--group", f"{REPO / 'pyproject.toml'}:dist")
-    run(python, "-m", "twine", "check", "--strict", *map(str, DIST.iterdir()))
+    run(python, "-m", "twine", "check", "--strict", str(wheel), str(source))
     # Outside the repository, whose own settings and sources must not help.
     dag = shutil.copy(TYPED, folder / "dags.py")
     run(python, "-m", "mypy", "--strict", str(dag), cwd=folder)
@@ -123,11 +122,11 @@ def main() -> int:
         check_version(wheel)
         check_files(wheel, source)
         with tempfile.TemporaryDirectory() as folder:
-            check_installed(wheel, Path(folder))
+            check_installed(wheel, source, Path(folder))
     except (ValueError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print("Ready: " + ", ".join(sorted(path.name for path in DIST.iterdir())))
+    print(f"Ready: dist/{wheel.name}, dist/{source.name}")
     return 0
 
 
