@@ -28,6 +28,8 @@ exception                             what it means                             
 :class:`MilvusCollectionTimeout`      an index or a load was not ready in time; it goes on    yes
 :class:`MilvusCollectionUnreachable`  the server could not be polled for an index or a load   yes
 :class:`MilvusCollectionNotLoaded`    readers would find nothing in the collection            yes
+:class:`MilvusNoVersionBefore`        there is no version to go back to                       no
+:class:`MilvusRecallTooLow`           golden queries do not find what they should             no
 :class:`MilvusRowCountWrong`          the collection does not have the expected rows          yes
 :class:`MilvusVersionServes`          readers use the collection to import into               no
 ====================================  ======================================================  =================
@@ -63,6 +65,8 @@ __all__ = [
     "MilvusImportTimeout",
     "MilvusImportUnreachable",
     "MilvusIndexFailed",
+    "MilvusNoVersionBefore",
+    "MilvusRecallTooLow",
     "MilvusRowCountWrong",
     "MilvusTwoPhaseUnsupported",
     "MilvusVersionServes",
@@ -131,6 +135,14 @@ class MilvusCollectionNotLoaded(AirflowException):
 
 class MilvusVersionServes(AirflowFailException):
     """Readers use the version of the collection that the files were to be imported into."""
+
+
+class MilvusNoVersionBefore(AirflowFailException):
+    """Readers cannot go back: there is no version of the collection before the one that serves."""
+
+
+class MilvusRecallTooLow(AirflowFailException):
+    """Golden queries do not find in a collection what they should; the worst of them are in the log."""
 
 
 class MilvusRowCountWrong(AirflowException):

@@ -40,6 +40,8 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_milvus.operators.commit",
                     "airflow_provider_milvus.operators.index",
                     "airflow_provider_milvus.operators.files",
+                    "airflow_provider_milvus.operators.recall",
+                    "airflow_provider_milvus.operators.rollback",
                 ],
             }
         ],

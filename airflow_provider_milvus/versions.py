@@ -20,6 +20,11 @@ def version_name(alias: str, when: datetime, run_id: str, load_number: int) -> s
     return f"{alias}_{when.astimezone(UTC):%Y%m%dT%H%M%S}_{digest}" + (f"_{load_number}" if load_number else "")
 
 
+def previous_alias(alias: str) -> str:
+    """The alias that leads to the version that served before."""
+    return f"{alias}_previous"
+
+
 def versions(alias: str, names: Iterable[str]) -> list[str]:
     """Those of the names that :func:`version_name` made for the alias, oldest first."""
     pattern = re.compile(rf"{re.escape(alias)}_\d{{8}}T\d{{6}}_[0-9a-f]{{6}}(_\d+)?")
@@ -28,21 +33,23 @@ def versions(alias: str, names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Version:
-    """A version, whether it is loaded, and whether any alias leads to it."""
+    """A version, whether it is loaded, and the aliases that lead to it."""
 
     name: str
     loaded: bool
-    has_alias: bool
+    aliases: tuple[str, ...] = ()
 
 
-def outdated(older: Sequence[Version], keep: int) -> list[str]:
+def outdated(alias: str, older: Sequence[Version], keep: int) -> list[str]:
     """The names of the versions that can be dropped.
 
-    One that is not loaded was left by a run that failed, and does not count as one to go back to.
+    The one that served before is kept first of all. One that is not loaded was left by a run that failed, and does not
+    count as one to go back to. One that another alias leads to is never dropped.
 
     :param older: the versions before the one that serves, oldest first.
     :param keep: how many to keep of them.
     """
-    complete = [version.name for version in older if version.loaded]
-    kept = complete[max(0, len(complete) - keep) :]
-    return [version.name for version in older if version.name not in kept and not version.has_alias]
+    served = [one.name for one in older if previous_alias(alias) in one.aliases]
+    complete = [one.name for one in reversed(older) if one.loaded and one.name not in served]
+    kept = [*served, *complete][: max(0, keep)]
+    return [one.name for one in older if one.name not in kept and not one.aliases]

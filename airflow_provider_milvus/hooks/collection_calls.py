@@ -110,9 +110,12 @@ class CollectionCalls:
         *,
         output_fields: Sequence[str] | None = None,
         limit: int | None = None,
+        offset: int | None = None,
     ) -> list[Mapping[str, Any]]:
         """The rows for which the filter expression holds, at most ``limit`` (the server's default is 100)."""
-        return self.call(rest.entities.query(collection_name, filter, output_fields=output_fields, limit=limit))
+        return self.call(
+            rest.entities.query(collection_name, filter, output_fields=output_fields, limit=limit, offset=offset)
+        )
 
     def count(self, collection_name: str, filter: str = "") -> int:
         """How many rows a query would find. The collection must be loaded."""

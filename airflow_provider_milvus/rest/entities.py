@@ -21,6 +21,7 @@ def query(
     *,
     output_fields: Sequence[str] | None = None,
     limit: int | None = None,
+    offset: int | None = None,
 ) -> Request[list[Mapping[str, Any]]]:
     """The rows for which the filter expression holds; ``limit`` defaults to the server's 100."""
     body = {
@@ -28,6 +29,7 @@ def query(
         "filter": filter,
         "outputFields": output_fields,
         "limit": limit,
+        "offset": offset,
     }
     return Request("/entities/query", body, records, limit=ROWS)
 

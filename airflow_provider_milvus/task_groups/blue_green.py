@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import TaskGroup, chain
 
-from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
 from airflow_provider_milvus.operators.collection import MilvusLoadCollectionOperator
 from airflow_provider_milvus.operators.files import MilvusPlanImportsOperator
 from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
+from airflow_provider_milvus.operators.recall import MilvusRecallCheckOperator
 from airflow_provider_milvus.operators.two_phase import FOOTERS
 from airflow_provider_milvus.task_groups.version_tasks import (
     CheckVersion,
     CreateVersion,
     DropOldVersions,
     ImportVersion,
+    SwapVersion,
 )
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_milvus.operators.approval import Approval
 
 # The version that serves, and the one before: readers may still be at work in it, and the alias can go back to it.
 MIN_KEEP = 2
@@ -36,6 +39,8 @@ def milvus_blue_green_import(
     files_root: str | ObjectStoragePath | None = None,
     expected_rows: int | str | None = None,
     keep: int = 2,
+    recall: Mapping[str, Any] | None = None,
+    approval: bool | Approval = False,
     milvus_conn_id: str | None = None,
     database: str | None = None,
     deferrable: bool | None = None,
@@ -46,7 +51,8 @@ def milvus_blue_green_import(
     """Import files into a new version of a collection, and move an alias to it once it is complete.
 
     The tasks create ``<alias>_<time of the run>_<digest of its id>``, import, compare the rows with what the files
-    hold, build the indexes, load, count again, move the alias in one step of the server, and drop old versions. Readers
+    hold, build the indexes, load, count again, measure the recall, ask a person (both where that is wanted), move the
+    alias in one step of the server, and drop old versions. ``<alias>_previous`` leads to the version before. Readers
     of the alias see the old rows or the new ones, never both and never none. Whatever fails leaves the alias where it
     was; a retry goes on where the try before it stopped. A run that is cleared as a whole makes another version.
 
@@ -63,6 +69,11 @@ def milvus_blue_green_import(
     :param expected_rows: how many rows the files hold: a number, ``"footers"`` to read it from the Parquet files of
         ``files_from``, or ``None`` to compare with what the import jobs report. (templated)
     :param keep: how many versions are kept, the one that serves among them; at least 2. They stay loaded.
+    :param recall: measure before the switch what golden queries find, with these parameters of
+        :class:`~airflow_provider_milvus.operators.recall.MilvusRecallCheckOperator`, such as
+        ``{"keys": [1, 7, 13], "min_recall": 0.95, "min_overlap": 0.8}``.
+    :param approval: whether a person decides about the switch, on Airflow 3.1 and later: ``True``, or an
+        :class:`~airflow_provider_milvus.operators.approval.Approval`.
     :param milvus_conn_id: a connection of the type ``milvus``; ``None`` for that of ``default_args``, or
         ``milvus_default``. (templated)
     :param database: instead of the connection's database. (templated)
@@ -102,13 +113,20 @@ def milvus_blue_green_import(
                 planned = plan.output
         rows: dict[str, Any] = {**server, **version, "planned": planned}
         rows["expected_rows"] = load_files.output["import_progress"] if expected_rows is None else expected_rows
+        check: Any = None
+        if recall is not None:
+            check = MilvusRecallCheckOperator(
+                task_id="check_recall", **{"compare_with": alias, **recall}, do_xcom_push=True, **version, **server
+            )
+        swap: dict[str, Any] = {**version, **server, "approval": approval, "recall": check and check.output}
         chain(
             load_files,
             CheckVersion(task_id="check_rows", by_statistics=True, **rows),
             MilvusCreateIndexOperator(task_id="build_index", index_params=index_params, **version, **waits),
             MilvusLoadCollectionOperator(task_id="load", **version, **waits),
             CheckVersion(task_id="check_loaded_rows", **rows),
-            MilvusSwapAliasOperator(task_id="swap_alias", alias=alias, **version, **server),
+            *([check] if check else []),
+            SwapVersion(task_id="swap_alias", alias=alias, **swap),
             DropOldVersions(task_id="drop_old_versions", alias=alias, keep=keep, **server),
         )
     return group
@@ -133,6 +151,8 @@ def _check_parameters(
         raise ValueError(f"give exactly one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
     if files_from is None and (files_root is not None or expected_rows == FOOTERS):
         raise ValueError("files_root and expected_rows='footers' go with files_from, which is not given")
+    if not import_parameters.get("commit", True):
+        raise ValueError("commit=False would leave the version without rows; leave it out, the group commits into it")
     if "collection_name" in import_parameters:
         raise ValueError("collection_name is the version that this group creates; leave it out, and give an alias")
     if not import_parameters.get("wait_for_completion", True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_milvus import airflow_compat, versions, waiting
+from airflow_provider_milvus import airflow_compat, rest, versions, waiting
 from airflow_provider_milvus.exceptions import MilvusCollectionExists, MilvusRowCountWrong, MilvusVersionServes
+from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
 from airflow_provider_milvus.operators.base import MilvusOperator, push_xcom
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.operators.checks import MilvusRowCountCheckOperator
@@ -116,6 +117,26 @@ class CheckVersion(MilvusRowCountCheckOperator):
         return super().execute(context)
 
 
+class SwapVersion(MilvusSwapAliasOperator):
+    """Move the alias, after another one, ``<alias>_previous``, to where it led; so there is a way back."""
+
+    def move(self, previous: str | None) -> None:
+        if previous:
+            self._mark(previous)
+        super().move(previous)
+
+    def _mark(self, previous: str) -> None:
+        marker = versions.previous_alias(self.alias)
+        try:
+            marked = self.hook.describe_alias(marker)
+            if marked != previous:
+                request = rest.aliases.alter_alias if marked else rest.aliases.create_alias
+                self.hook.call(request(previous, marker))
+        except rest.errors.MilvusServerError as error:
+            # Such as a collection of this name.
+            self.log.warning("Alias %s cannot be kept, so that a rollback has to guess: %s", marker, error)
+
+
 class DropOldVersions(MilvusOperator):
     """Drop the versions before the one that serves, except for the newest; return their names.
 
@@ -139,12 +160,12 @@ class DropOldVersions(MilvusOperator):
         serving = self.hook.describe_alias(self.alias) or ""
         names = versions.versions(self.alias, self.hook.list_collections())
         older = [self._version(name) for name in names if name < serving]
-        dropped = versions.outdated(older, self.keep - 1)
+        dropped = versions.outdated(self.alias, older, self.keep - 1)
         for name in dropped:
             self.hook.drop_collection(name)
         self.log.info("%s serves; dropped: %s", serving, ", ".join(dropped) or "none")
         return dropped
 
     def _version(self, name: str) -> versions.Version:
-        has_alias = bool(self.hook.describe_collection(name).get("aliases"))
-        return versions.Version(name, self.hook.get_load_state(name).loaded, has_alias)
+        aliases = self.hook.describe_collection(name).get("aliases") or ()
+        return versions.Version(name, self.hook.get_load_state(name).loaded, tuple(map(str, aliases)))

@@ -34,8 +34,8 @@ def test_versions_are_distinguished_from_other_collections():
     assert versions("books", [*others, *reversed(mine)]) == mine
 
 
-def version(name, loaded=True, has_alias=False):
-    return Version(name, loaded, has_alias)
+def version(name, *aliases, loaded=True):
+    return Version(name, loaded, aliases)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,16 @@ def version(name, loaded=True, has_alias=False):
         ([version("a"), version("b"), version("c")], ["a", "b"]),
         ([version("a"), version("b", loaded=False)], ["b"]),
         ([version("a", loaded=False), version("b", loaded=False)], ["a", "b"]),
-        ([version("a", has_alias=True), version("b"), version("c")], ["b"]),
+        ([version("a", "stable"), version("b"), version("c")], ["b"]),
+        ([version("a"), version("b", "books_previous"), version("c")], ["a", "c"]),
+        ([version("a"), version("b", "books_previous", loaded=False)], ["a"]),
     ],
-    ids=["none", "one", "many", "failed run", "only failed runs", "another alias"],
+    ids=["none", "one", "many", "failed run", "only failed runs", "another alias", "rejected run", "released"],
 )
 def test_newest_complete_versions_are_kept(older, dropped):
-    assert outdated(older, keep=1) == dropped
+    assert outdated("books", older, keep=1) == dropped
 
 
 def test_as_many_versions_are_kept_as_configured():
     older = [version(name) for name in "abcde"]
-    assert outdated(older, keep=3) == ["a", "b"]
+    assert outdated("books", older, keep=3) == ["a", "b"]

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_milvus import exceptions
+from airflow_provider_milvus import exceptions, rest
+from airflow_provider_milvus.operators.rollback import MilvusRollbackOperator
 from airflow_provider_milvus.task_groups.blue_green import milvus_blue_green_import
 
 NUMBERS = itertools.count()
@@ -21,6 +22,7 @@ SCHEMA = {
 }
 INDEX = [{"fieldName": "vector", "indexType": "AUTOINDEX", "metricType": "L2"}]
 TASKS = ["create_version", "import_files", "check_rows", "build_index", "load", "swap_alias", "drop_old_versions"]
+WITH_RECALL = [*TASKS[:5], "check_recall", *TASKS[5:]]
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -37,7 +39,7 @@ class Pipeline:
         table = pa.table({"id": pa.array(range(rows), pa.int64()), "vector": vectors})
         pq.write_table(table, self.bucket / name)
 
-    def run(self, number, rows, *, only=TASKS, cleared=0, expected=None, file="rows.parquet"):
+    def run(self, number, rows, *, only=TASKS, cleared=0, expected=None, file="rows.parquet", **parameters):
         """Run tasks of a run, whose file has so many rows; the name of its version."""
         if rows:
             self.write(rows)
@@ -49,6 +51,7 @@ class Pipeline:
                 files=[file],
                 expected_rows=rows if expected is None else expected,
                 poll_interval=1,
+                **parameters,
             )
         context = self.context(number, cleared)
         version = group.children["blue_green_import.create_version"].execute(context)
@@ -59,6 +62,8 @@ class Pipeline:
             if hasattr(task, "timeout"):
                 # Rows that are wrong are waited for as long as that.
                 task.timeout = 1 if name == "check_rows" else 60
+            if name == "swap_alias":
+                task.recall = None
             task.execute(context)
         return version
 
@@ -160,3 +165,62 @@ def test_version_that_another_alias_leads_to_is_kept(pipeline, hook):
     hook.create_alias(first, f"stable_{pipeline.alias}")
     names = [pipeline.run(number, rows=5) for number in (2, 3, 4)]
     assert sorted(pipeline.versions) == [first, *names[1:]]
+
+
+RECALL = {"queries": [[0.0, 1.0]], "min_recall": 0.9, "min_overlap": 0.9, "limit": 3}
+
+
+def test_recall_is_measured_before_the_swap(pipeline, hook):
+    pipeline.run(1, rows=5, only=WITH_RECALL, recall=RECALL)
+    version = pipeline.run(2, rows=5, only=WITH_RECALL, recall=RECALL)
+    assert pipeline.served == version
+
+
+def test_recall_that_is_too_low_leaves_the_alias_where_it_was(pipeline):
+    version = pipeline.run(1, rows=5, only=WITH_RECALL, recall=RECALL)
+    with pytest.raises(exceptions.MilvusRecallTooLow):
+        # With fewer rows there are fewer hits.
+        pipeline.run(2, rows=1, only=WITH_RECALL, recall=RECALL)
+    assert pipeline.served == version
+
+
+def rollback(pipeline, **parameters):
+    task = MilvusRollbackOperator(task_id="t", alias=pipeline.alias, timeout=30, **parameters)
+    return task.execute(pipeline.context(9, 0))["collection_name"]
+
+
+def test_rollback_goes_back_one_version_and_not_further(pipeline):
+    names = [pipeline.run(number, rows=5, keep=3) for number in range(3)]
+    assert [rollback(pipeline), rollback(pipeline), pipeline.served] == [names[1]] * 3
+
+
+def test_rollback_loads_a_version_that_was_released(pipeline, hook):
+    first, _ = (pipeline.run(number, rows=5 + number) for number in range(2))
+    hook.call(rest.envelope.Request("/collections/release", {"collectionName": first}, lambda data: None))
+    rollback(pipeline)
+    assert (pipeline.served, hook.count(pipeline.alias)) == (first, 5)
+
+
+def test_rollback_skips_the_version_of_a_run_that_was_rejected(pipeline):
+    good = pipeline.run(1, rows=5)
+    pipeline.run(2, rows=5, only=TASKS[:5])
+    pipeline.run(3, rows=5)
+    assert rollback(pipeline) == good
+
+
+def test_run_after_a_rollback_drops_what_was_rolled_back(pipeline):
+    first, second = (pipeline.run(number, rows=5) for number in range(2))
+    rollback(pipeline)
+    third = pipeline.run(2, rows=5)
+    assert (pipeline.served, sorted(pipeline.versions)) == (third, [first, third]), second
+
+
+def test_rollback_of_the_first_version_is_refused(pipeline):
+    pipeline.run(1, rows=5)
+    with pytest.raises(exceptions.MilvusNoVersionBefore, match="give collection_name"):
+        rollback(pipeline)
+
+
+def test_rollback_to_a_given_version(pipeline):
+    names = [pipeline.run(number, rows=5, keep=3) for number in range(3)]
+    assert rollback(pipeline, collection_name=names[0]) == pipeline.served == names[0]

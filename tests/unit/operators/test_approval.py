@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_milvus import airflow_compat, exceptions
 from airflow_provider_milvus.operators import approval as approvals
+from airflow_provider_milvus.operators.alias import MilvusSwapAliasOperator
 from airflow_provider_milvus.operators.approval import Approval
 from airflow_provider_milvus.operators.commit import MilvusCommitImportOperator
 
@@ -131,6 +132,51 @@ def test_approval_holds_for_nothing_else(context, milvus, ti, change):
 def test_begun_commit_asks_nobody(context, milvus):
     milvus.responds(DESCRIBE, {**JOB, "state": "Completed"})
     assert commit().execute(context) == ["7"]
+
+
+# -- the switch of an alias -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alias(milvus):
+    """It leads to ``old``; ``new`` is loaded."""
+    milvus.responds("/aliases/describe", {"collectionName": "old"})
+    milvus.responds("/aliases/alter", {})
+    milvus.responds("/collections/get_load_state", {"loadState": "LoadStateLoaded"})
+
+
+def swap():
+    return MilvusSwapAliasOperator(
+        task_id="task", alias="a", collection_name="new", approval=True, recall={"recall": 1}
+    )
+
+
+def test_person_sees_both_versions_before_the_switch(context, alias, milvus):
+    with pytest.raises(Asked) as caught:
+        swap().execute(context)
+    question = caught.value.question
+    assert question["subject"] == "Let a lead to new?"
+    for line in ("| serves now | old | 100 |", "| would serve | new | 100 |", "| recall | 1 |"):
+        assert line in question["body"]
+    assert "/aliases/alter" not in milvus.routes
+
+
+def test_approved_switch_is_made(context, alias, milvus):
+    assert swap().execute_approved(context, APPROVED)["previous"] == "old"
+    assert "/aliases/alter" in milvus.routes
+    assert swap().execute(context)["collection_name"] == "new"
+
+
+@pytest.mark.parametrize("event", [REJECTED, TIMED_OUT])
+def test_everything_but_an_approval_leaves_the_alias_where_it_is(context, alias, milvus, event):
+    with pytest.raises((exceptions.MilvusApprovalRejected, exceptions.MilvusApprovalTimeout)):
+        swap().execute_approved(context, event)
+    assert milvus.routes == []
+
+
+def test_nobody_is_asked_about_a_switch_that_was_made(context, alias, milvus):
+    milvus.responds("/aliases/describe", {"collectionName": "new"})
+    assert swap().execute(context)["previous"] == "new"
 
 
 def test_long_text_is_cut_for_the_person(context, milvus):

@@ -69,6 +69,14 @@ def test_parameters_reach_their_tasks():
     assert task(found, "drop_old_versions").keep == 5
 
 
+def test_recall_is_measured_between_the_count_and_the_swap():
+    found = group(**FILES, recall={"keys": [1], "min_recall": 0.9}, milvus_conn_id="m")
+    check = task(found, "check_recall")
+    assert (check.compare_with, check.milvus_conn_id, check.min_recall) == ("books", "m", 0.9)
+    assert check.upstream_task_ids >= {"blue_green_import.check_loaded_rows"}
+    assert "blue_green_import.swap_alias" in check.downstream_task_ids
+
+
 @pytest.mark.parametrize("source", [FILES, FOUND], ids=["given files", "found files"])
 @pytest.mark.parametrize("where", ["dag_default_args", "default_args"])
 def test_server_of_the_default_args_is_that_of_all_tasks(source, where):
@@ -98,6 +106,9 @@ def test_import_without_a_result_fails_the_check(context, milvus, results):
         ({**FILES, "expected_rows": "footers"}, "go with files_from"),
         ({**FILES, "wait_for_completion": False}, "wait_for_completion=False would move the readers"),
         ({**FILES, "poll_interval": 0}, "poll_interval must be"),
+        ({**FILES, "two_phase": True, "commit": False}, "commit=False would leave the version without rows"),
+        ({**FILES, "recall": {"keys": [1]}}, "give min_recall, min_overlap or both"),
+        ({**FILES, "approval": "yes"}, "approval must be True, False or an Approval"),
         ({**FILES, "collection_name": "c"}, "collection_name is the version that this group creates"),
         (
             {**FILES, "asset_outlet": True},
