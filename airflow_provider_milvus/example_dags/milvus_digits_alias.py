@@ -1,4 +1,4 @@
-"""Readers search through an alias, which is moved to the collection of this run when all of it is there.
+"""Readers search through an alias, which is moved to the collection of this run when all of it is there and is found.
 
 The task group of ``milvus_digits_blue_green`` does the same and more in one call; these are its steps, one by one.
 """
@@ -17,6 +17,7 @@ from airflow_provider_milvus.operators.collection import (
     MilvusLoadCollectionOperator,
 )
 from airflow_provider_milvus.operators.index import MilvusCreateIndexOperator
+from airflow_provider_milvus.operators.recall import MilvusRecallCheckOperator
 
 ALIAS = "digits_alias"
 COLLECTION = f"{ALIAS}_{{{{ dag_run.start_date.strftime('%Y%m%d_%H%M%S') }}}}"
@@ -43,6 +44,17 @@ with DAG(
     build_index = MilvusCreateIndexOperator(task_id="build_index", collection_name=COLLECTION, index_params=INDEX)
     load = MilvusLoadCollectionOperator(task_id="load", collection_name=COLLECTION)
     count_rows = MilvusRowCountCheckOperator(task_id="count_rows", collection_name=COLLECTION, expected_rows=IMAGES)
+    # [START recall]
+    # In the first run nothing serves yet, and only the recall is measured.
+    check_recall = MilvusRecallCheckOperator(
+        task_id="check_recall",
+        collection_name=COLLECTION,
+        compare_with=ALIAS,
+        keys=list(range(0, IMAGES, 100)),
+        min_recall=0.95,
+        min_overlap=0.8,
+    )
+    # [END recall]
     # [START alias]
     move_readers = MilvusSwapAliasOperator(task_id="move_readers", alias=ALIAS, collection_name=COLLECTION)
     # In the first run there is no previous one, and so nothing of this name to drop.
@@ -56,6 +68,7 @@ with DAG(
         build_index,
         load,
         count_rows,
+        check_recall,
         move_readers,
         drop_previous,
     )

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow
 
 AIRFLOW_3_0 = airflow_version.startswith("3.0.")
+AIRFLOW_VERSION = tuple(map(int, airflow_version.split(".")[:2]))
 SECONDS_FOR_A_RUN = 400
 # On the patient one a job still runs when a busy Airflow comes to the task that waits for it.
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30, "milvus_patient": 120}
@@ -48,6 +49,7 @@ STARTED_AT_ONCE = [
     "milvus_digits_two_phase",
     "milvus_digits_alias",
     "milvus_digits_together",
+    "milvus_digits_undo",
     "waits",
     "failed_imports",
 ]
@@ -119,6 +121,16 @@ class Run:
     def mark_failed(self, task_id: str) -> None:
         """End a task as its user would who has given it up."""
         self._airflow.patch(f"{self._path}/taskInstances/{task_id}", {"new_state": "failed"})
+
+    def question(self, task_id: str) -> dict[str, Any]:
+        """What a task asks a person."""
+        found: dict[str, Any] = self._airflow.get(f"{self._path}/taskInstances/{task_id}/-1/hitlDetails")
+        return found
+
+    def respond(self, task_id: str, option: str) -> None:
+        """Answer a task as a person would."""
+        path = f"{self._path}/taskInstances/{task_id}/-1/hitlDetails"
+        self._airflow.patch(path, {"chosen_options": [option], "params_input": {}})
 
     def clear(self, *, only_failed: bool = False) -> None:
         """Let all its tasks run again, or those that failed and what comes after them."""
@@ -284,7 +296,7 @@ def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         yield servers
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def call_milvus(milvus: dict[str, Service]) -> Callable[..., Any]:
     """The data that the server of a connection responds with, past Airflow."""
     return lambda conn_id, route, **body: _request(milvus[conn_id], route, **body)

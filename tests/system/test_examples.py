@@ -19,6 +19,7 @@ IMAGES = 1797
         "milvus_digits_two_phase",
         "milvus_digits_alias",
         "milvus_digits_together",
+        "milvus_digits_undo",
     ],
 )
 def test_example_succeeds(runs, dag_id):
