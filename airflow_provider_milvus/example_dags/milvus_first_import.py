@@ -9,7 +9,7 @@ from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperat
 from airflow_provider_milvus.operators.checks import MilvusRowCountCheckOperator
 from airflow_provider_milvus.operators.collection import MilvusCreateCollectionOperator, MilvusLoadCollectionOperator
 
-with DAG("milvus_first_import", schedule=None, catchup=False, tags=["milvus"], doc_md=__doc__):
+with DAG("milvus_first_import", schedule=None, catchup=False, tags=["milvus"], doc_md=__doc__) as dag:
     # `dimension` alone is Milvus's quick setup: the fields id and vector, an index, and loaded.
     create = MilvusCreateCollectionOperator(task_id="create", collection_name="mine", dimension=4, if_exists="recreate")
     import_files = MilvusBulkImportOperator(task_id="import_files", collection_name="mine", files=["mine.parquet"])

@@ -1,6 +1,6 @@
 """Import from object storage into Zilliz Cloud.
 
-The connection ``zilliz_cloud`` has the cluster's endpoint as host and an API key as password. ``my_bucket`` has the
+The connection ``milvus_default`` has the cluster's endpoint as host and an API key as password. ``my_bucket`` has the
 keys of the object storage as login and password.
 """
 
@@ -15,12 +15,11 @@ with DAG("milvus_zilliz_cloud", schedule=None, catchup=False, tags=["milvus"], d
     # [START zilliz_cloud]
     import_articles = MilvusBulkImportOperator(
         task_id="import_articles",
-        milvus_conn_id="zilliz_cloud",
         collection_name="articles",
         object_urls=["s3://my-bucket/articles/{{ ds }}/"],
         storage_conn_id="my_bucket",
         deferrable=True,
     )
-    load = MilvusLoadCollectionOperator(task_id="load", milvus_conn_id="zilliz_cloud", collection_name="articles")
+    load = MilvusLoadCollectionOperator(task_id="load", collection_name="articles")
     # [END zilliz_cloud]
     import_articles >> load

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_milvus.get_provider_info import get_provider_info
+
 REPO = Path(__file__).parents[2]
 PAGES = sorted([*REPO.glob("*.md"), *(REPO / "docs").rglob("*.md")])
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,3 +40,9 @@ def test_links_of_a_page_lead_somewhere(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
     ours = [link.removeprefix(REPOSITORY) for link in links if link.startswith(REPOSITORY)]
     assert [link for link in ours if not (REPO / link).exists()] == []
+
+
+@pytest.mark.parametrize("kind", ["operators", "sensors", "triggers", "hooks"])
+def test_reference_has_every_module_that_airflow_discovers(kind):
+    text = (REPO / "docs" / "reference" / f"{kind}.rst").read_text().split()
+    assert [name for entry in get_provider_info()[kind] for name in entry["python-modules"] if name not in text] == []

@@ -16,6 +16,7 @@ import pytest
 import requests
 from airflow.exceptions import TaskDeferred
 
+from airflow_provider_milvus.example_dags import milvus_zilliz_cloud
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.local import LocalMilvus
 from airflow_provider_milvus.local.faults import Fault
@@ -100,16 +101,14 @@ def run(task, context):
 
 
 def test_dag_of_the_documentation_runs_unchanged(hook, context):
-    names = {}
-    exec(examples()[0], names)
-    for task in names["load"].dag.topological_sort():
+    for task in milvus_zilliz_cloud.load.dag.topological_sort():
         run(task, context)
     assert (hook.count("articles"), context["ti"].xcoms["import_progress"]["imported_rows"]) == (ROWS, ROWS)
     assert context["ti"].xcoms["job_id"].startswith("job-")
 
 
 def test_volume_of_the_documentation_is_imported(hook, context):
-    run(eval(examples()[1], {"MilvusBulkImportOperator": MilvusBulkImportOperator}), context)
+    run(eval(examples()[0], {"MilvusBulkImportOperator": MilvusBulkImportOperator}), context)
     assert context["ti"].xcoms["import_progress"]["imported_rows"] == ROWS
 
 
