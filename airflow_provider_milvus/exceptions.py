@@ -5,6 +5,7 @@ exception                             what it means                             
 ====================================  ======================================================  =================
 :class:`MilvusImportFailed`           Milvus failed the job; its rows are gone                no
 :class:`MilvusImportFailedForNow`     the same, for a transient reason                        yes
+:class:`MilvusFilesRefused`           files do not fit the collection; nothing was sent       no
 :class:`MilvusImportTimeout`          the wait is over; the job goes on                       yes
 :class:`MilvusImportOutcomeUnknown`   the job's record is gone; it may have loaded its rows   yes
 :class:`MilvusImportUnreachable`      the server could not be polled; the job may go on       yes
@@ -58,6 +59,7 @@ __all__ = [
     "MilvusCollectionTimeout",
     "MilvusCollectionUnreachable",
     "MilvusCommitIncomplete",
+    "MilvusFilesRefused",
     "MilvusImportFailed",
     "MilvusImportFailedForNow",
     "MilvusImportOutcomeUnknown",
@@ -75,6 +77,10 @@ __all__ = [
 
 class MilvusImportFailed(AirflowFailException):
     """Milvus failed the import job, and would fail it again: fix the files or the collection."""
+
+
+class MilvusFilesRefused(AirflowFailException):
+    """Files or rows that Milvus would not take, found before anything was submitted; the message has all reasons."""
 
 
 class MilvusImportRefused(AirflowFailException):

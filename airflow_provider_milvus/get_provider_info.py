@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_milvus.operators.commit",
                     "airflow_provider_milvus.operators.index",
                     "airflow_provider_milvus.operators.files",
+                    "airflow_provider_milvus.operators.import_rows",
                     "airflow_provider_milvus.operators.recall",
                     "airflow_provider_milvus.operators.rollback",
                 ],
@@ -60,6 +61,12 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_milvus.links.MilvusConsoleLink",
             "airflow_provider_milvus.links.MilvusImportJobLink",
+        ],
+        "task-decorators": [
+            {
+                "name": "milvus_import",
+                "class-name": "airflow_provider_milvus.decorators.milvus_import.milvus_import_task",
+            }
         ],
         "asset-uris": assets,
         "dataset-uris": assets,  # their name in Airflow 2

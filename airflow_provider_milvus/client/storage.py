@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -28,19 +28,27 @@ class BucketFiles:
         stands for a part of a name, ``**`` for any number of folders.
     :param files_root: the URL of what is the bucket's root for Milvus, where that is not the bucket of ``files_from``;
         local files need it.
+    :param parameter: what the URL is a parameter as, for messages.
     :raises ValueError: for a pattern that cannot be read, or does not lie below the root.
     """
 
-    def __init__(self, files_from: str | ObjectStoragePath, files_root: str | ObjectStoragePath | None = None) -> None:
-        for name, value in (("files_from", files_from), ("files_root", files_root)):
+    def __init__(
+        self,
+        files_from: str | ObjectStoragePath,
+        files_root: str | ObjectStoragePath | None = None,
+        *,
+        parameter: str = "files_from",
+    ) -> None:
+        for name, value in ((parameter, files_from), ("files_root", files_root)):
             check_no_keys(name, str(value or ""))
-        self.source = f"files_from={str(files_from)!r}"
+        self._parameter = parameter
+        self.source = f"{parameter}={str(files_from)!r}"
         self._files_from = files_from
         self._files_root = files_root
 
     @cached_property
     def _pattern(self) -> ObjectStoragePath:
-        return _path("files_from", self._files_from)
+        return _path(self._parameter, self._files_from)
 
     @cached_property
     def _root(self) -> str:
@@ -58,14 +66,35 @@ class BucketFiles:
 
     def sets(self) -> list[list[str]]:
         """What an import takes as ``files``; see :func:`airflow_provider_milvus.submission.files.file_sets`."""
-        file_system, root = self._file_system, self._root
-        found = file_system.glob(self._pattern.path, detail=True)
+        root = self._root
+        return self._sets(lambda path: path.strip("/").removeprefix(root).lstrip("/"))
+
+    def sets_of_paths(self) -> list[list[str]]:
+        """The same with paths in the file system, for files in a bucket that is not the Milvus server's."""
+        return self._sets(lambda path: path.strip("/"))
+
+    def _sets(self, key_of: Callable[[str], str]) -> list[list[str]]:
+        found = self._file_system.glob(self._pattern.path, detail=True)
         files = [
-            submission.files.FoundFile(path.strip("/").removeprefix(root).lstrip("/"), info.get("size") or 0)
+            submission.files.FoundFile(key_of(path), info.get("size") or 0)
             for path, info in found.items()
             if info.get("type") != "directory"
         ]
         return submission.files.file_sets(files, self.source)
+
+    @property
+    def folder(self) -> tuple[Any, str]:
+        """The file system, and the path of the bucket's root in it."""
+        return self._file_system, self._root
+
+    @property
+    def key(self) -> str:
+        """The key of the URL itself, which may be a folder."""
+        return self._pattern.path.strip("/").removeprefix(self._root).lstrip("/")
+
+    def url(self, key: str) -> str:
+        """The URL of a key, without the connection."""
+        return f"{self._pattern.protocol}://{self._root}/{key}"
 
     def check_rows(self, keys: Sequence[str]) -> None:
         """Check that :meth:`rows` can count these files.
@@ -87,6 +116,11 @@ class BucketFiles:
         self.check_rows(keys)
         with ThreadPoolExecutor(FOOTERS_AT_A_TIME) as pool:
             return sum(pool.map(partial(_rows, self._file_system, self._root), keys))
+
+    @property
+    def file_system(self) -> Any:
+        """As fsspec has it."""
+        return self._file_system
 
     @property
     def _file_system(self) -> Any:

@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_milvus import links, metrics, rest, waiting
-from airflow_provider_milvus.exceptions import error_of, read_event
+from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportRefused, error_of, read_event
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
 from airflow_provider_milvus.operators import import_source, progress
+from airflow_provider_milvus.operators import staging as task_staging
 from airflow_provider_milvus.operators.base import DEFAULT_DEFERRABLE, MilvusWaitOperator, push_xcom
 from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED, JobResults
 from airflow_provider_milvus.operators.load import TaskLoad
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportSource
+    from airflow_provider_milvus.staging.manifest import Manifest, StagedLoad
     from airflow_provider_milvus.waiting.event import Event
 
 
@@ -91,12 +93,19 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         collection. The event's extra has ``job_id``, ``rows`` and ``seconds`` (of the job). An asset of this URI among
         ``outlets`` gets the same. Airflow must know outlets when it parses the DAG, so this is not for a mapped task,
         nor for templates in ``collection_name``, ``database`` and ``milvus_conn_id``.
+    :param stage_from: instead of ``files``: a URL with a pattern of files in any place that Airflow can read; they are
+        copied to ``stage_to`` once for all tries, see ``docs/staging.md``. (templated)
+    :param stage_to: the URL of a folder in the bucket that the server reads; ``files_root`` goes with it. (templated)
+    :param keep_staged: whether the copies stay when the import has completed; before, they always do.
+    :param cast: ``"safe"`` rewrites Parquet files that do not fit, and fails for a value that would be lost.
+    :param check_files: whether to check the files before anything is submitted; ``"full"`` reads every row.
+    :param milvus_version: of the server, for check and cast, such as ``"2.5"``; the newest without it. (templated)
     :raises ValueError: for bad parameters, before anything is sent.
     """
 
     template_fields: Sequence[str] = (
         *(*MilvusWaitOperator.template_fields, "collection_name", *import_source.FIELDS, "partition_name", "options"),
-        *("storage_conn_id", "expected_rows", "min_rows"),
+        *("storage_conn_id", "expected_rows", "min_rows", "stage_from", "stage_to", "milvus_version"),
     )
     template_fields_renderers = {"files": "json", "object_urls": "json", "data_paths": "json", "options": "json"}
     operator_extra_links = links.IMPORT_LINKS
@@ -124,6 +133,12 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         check: Callable[[ImportProgress], bool] | None = None,
         cancel_on_kill: bool = True,
         asset_outlet: bool = False,
+        stage_from: str | ObjectStoragePath | None = None,
+        stage_to: str | ObjectStoragePath | None = None,
+        keep_staged: bool = False,
+        cast: Literal["none", "safe"] = "none",
+        check_files: bool | Literal["full"] = False,
+        milvus_version: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -147,6 +162,12 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self.check = check
         self.cancel_on_kill = cancel_on_kill
         self.asset_outlet = asset_outlet
+        self.stage_from = stage_from
+        self.stage_to = stage_to
+        self.keep_staged = keep_staged
+        self.cast = cast
+        self.check_files = check_files
+        self.milvus_version = milvus_version
         self._check_parameters()
         self._asset_alias = asset_outlet_of.declare(self)
         self._jobs = JobResults()
@@ -172,7 +193,8 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
                 raise ValueError(f"{name} acts at the end of the wait; leave wait_for_completion=True")
         if self.deferrable and not self.wait_for_completion and not DEFAULT_DEFERRABLE:
             warnings.warn(f"{self.task_id}: deferrable=True has no effect with wait_for_completion=False", stacklevel=2)
-        self._parameters.check_combination(self.expected_rows)
+        task_staging.check_parameters(self)
+        self._parameters.check_combination(self.expected_rows, self.stages or bool(self.check_files))
 
     def check_templated(self) -> None:
         super().check_templated()
@@ -191,6 +213,14 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
     def _parameters(self) -> import_source.SourceParameters:
         return import_source.SourceParameters(**{name: getattr(self, name) for name in import_source.FIELDS})
 
+    @property
+    def stages(self) -> bool:
+        return self.stage_from is not None
+
+    def stage(self, task: task_staging.TaskStaging, load: StagedLoad) -> Manifest:
+        """Put the files where Milvus reads them."""
+        return task.copies(load)
+
     def execute(self, context: Context) -> str | list[str]:
         """Start the jobs, or find those that an earlier try started; wait for them unless that is switched off."""
         self.check_templated()
@@ -199,7 +229,11 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self._jobs, self._commit = JobResults(), None
         deadline = self.deadline()
         load = TaskLoad(self, context)
-        sources = self._sources(load)
+        sources = self._sources(load, context)
+        if not sources:
+            self.log.info("There are no rows to import")
+            load.finish()
+            return []
         imports = load.imports(sources)
         if self.two_phase:
             require_support(self.hook, self.log)
@@ -218,10 +252,13 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
             return self._jobs.ids
         return self._wait(context, UNCOMMITTED if self.two_phase else COMPLETED, deadline)
 
-    def _sources(self, load: TaskLoad) -> list[ImportSource]:
+    def _sources(self, load: TaskLoad, context: Context) -> list[ImportSource]:
         """The files, as many sources as there must be imports."""
-        parameters = self._parameters
-        source = parameters.source(load, self.log)
+        parameters, staged = self._parameters, task_staging.TaskStaging(self, load, context)
+        source = staged.source() if self.stages else parameters.source(load, self.log)
+        if source is None:
+            return []
+        staged.check(source, parameters.bucket)
         self.hook.check_source(source, self.storage_conn_id)
         # Or a connection without keys would be found when a submit has been recorded.
         self.hook.storage_fields(self.storage_conn_id)
@@ -307,7 +344,11 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         if error := error_of(event):
             if first_phase and (len(self._jobs) > 1 or event["status"] in ("timeout", "unreachable")):
                 self._abort_unless_begun(context, event["job_id"])
-            TaskLoad(self, context).record_results(result for result in self._jobs.values() if result)
+            load = TaskLoad(self, context)
+            load.record_results(result for result in self._jobs.values() if result)
+            # Other jobs of the load may have loaded their files.
+            if isinstance(error, MilvusImportFailed) and len(self._jobs) == 1:
+                task_staging.TaskStaging(self, load, context).remove_failed()
             raise error
         self.log.info("%s", event["message"])
         if not first_phase:
@@ -315,7 +356,11 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         if not self.commit:
             self._two_phases(context).require(self._checks(self._parameters))
             return self._end(context)
-        self._two_phases(context).commit(self._checks(self._parameters))
+        try:
+            self._two_phases(context).commit(self._checks(self._parameters))
+        except MilvusImportRefused:
+            task_staging.TaskStaging(self, TaskLoad(self, context), context).remove_failed()
+            raise
         self._jobs = self._jobs.committed()
         return self._wait(context, COMPLETED, self.deadline())
 
@@ -333,7 +378,9 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         """Succeed, which only jobs can that have come to where they should."""
         self._jobs.require((COMPLETED,) if self.commit else (COMPLETED, UNCOMMITTED))
         asset_outlet_of.update(self, context, self._jobs, self._asset_alias)
-        TaskLoad(self, context).finish()
+        load = TaskLoad(self, context)
+        load.finish()
+        task_staging.TaskStaging(self, load, context).remove()
         return self._jobs.ids
 
     def _push_progress(self, context: Context, event: Event) -> None:

@@ -32,15 +32,16 @@ class SourceParameters:
     volume_name: Any = None
     data_paths: Any = None
 
-    def check_combination(self, expected_rows: Any) -> None:
+    def check_combination(self, expected_rows: Any, needs_root: bool = False) -> None:
         """Refuse parameters that exclude each other.
 
+        :param needs_root: whether ``files_root`` has another use than that of ``files_from``.
         :raises ValueError: naming the parameter and the remedy.
         """
         others = (self.files, self.object_urls, self.volume_name, self.data_paths)
         if self.files_from is not None and any(other is not None for other in others):
             raise ValueError("files_from finds the files; leave out files, object_urls, volume_name and data_paths")
-        if self.files_from is None and self.files_root is not None:
+        if self.files_from is None and self.files_root is not None and not needs_root:
             raise ValueError(f"files_root={str(self.files_root)!r} goes with files_from, which is not given")
         if self.files_from is None and expected_rows == FOOTERS:
             raise ValueError(f"expected_rows={FOOTERS!r} goes with files_from, which is not given")

@@ -42,6 +42,22 @@ class TaskLoad:
             submission.record.begin(self.store, unrecorded.number)
             return unrecorded.number, "none"
 
+    @property
+    def identity(self) -> tuple[tuple[str, ...], int]:
+        """What distinguishes the load from every other: that of its task instance, and its number."""
+        return airflow_compat.identity(self._context["ti"]), self._of_try[0]
+
+    @property
+    def may_have_submitted(self) -> bool:
+        """Whether a try of this load has sent an import, or may have."""
+        try:
+            record = submission.record.read(self.store, 1)
+        except submission.record.UnreadableRecord:
+            return True
+        return (
+            record is not None and record.is_of(self._of_try[0]) and (bool(record.job_id) or record.maybe_sent_at != 0)
+        )
+
     def list_files(self, where: str, find: Callable[[], list[list[str]]]) -> list[list[str]]:
         """The file sets of the load, which its first try finds.
 

@@ -9,12 +9,16 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_milvus.staging import casts as casts
+    from airflow_provider_milvus.staging import copies as copies
     from airflow_provider_milvus.staging import folder as folder
+    from airflow_provider_milvus.staging import manifest as manifest
     from airflow_provider_milvus.staging import preflight as preflight
     from airflow_provider_milvus.staging import reader_rules as reader_rules
     from airflow_provider_milvus.staging import target as target
+    from airflow_provider_milvus.staging import writer as writer
 
-MODULES = ("folder", "preflight", "reader_rules", "target")
+MODULES = ("casts", "copies", "folder", "manifest", "preflight", "reader_rules", "target", "writer")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_milvus.staging import cells
+from airflow_provider_milvus.staging import text_values
 from airflow_provider_milvus.staging.findings import Refused
 from airflow_provider_milvus.staging.reader_rules import ReaderRules
 from airflow_provider_milvus.staging.target import FLOATS, INTEGERS, MAX_TEXT_BYTES, TEXTS, TargetField
@@ -118,7 +118,7 @@ def check_scalars(field: TargetField, column: pa.Array, check_length: bool = Tru
         if row is not None:
             raise Refused(f"a text of {sizes[row]} bytes", f"at most max_length={limit:,} bytes in UTF-8", row)
     elif field.type in TEXTS:
-        _each(column, lambda value: cells.check_text(field, value), f"a value of {field}")
+        _each(column, lambda value: text_values.check_text(field, value), f"a value of {field}")
     elif field.type in FLOATS:
         row = _first(pc.invert(pc.is_finite(column.cast(FLOATS[field.type], safe=False))))
         if row is not None:
@@ -134,7 +134,7 @@ def check_meta_column(column: pa.Array, rules: ReaderRules) -> None:
         raise Refused("null", "a JSON object, or its text", _first(column.is_null()))
     if not pa.types.is_null(column.type):
         _check_valid(column)
-        _each(column, lambda value: cells.check_finite(cells.check_meta(value)), "a JSON object")
+        _each(column, lambda value: text_values.check_finite(text_values.check_meta(value)), "a JSON object")
 
 
 def _check_vectors(field: TargetField, column: pa.Array, rules: ReaderRules) -> None:
@@ -172,14 +172,14 @@ def _check_arrays(field: TargetField, column: pa.Array, rules: ReaderRules) -> N
 
 def _check_sparse(value: Any) -> None:
     if isinstance(value, str):
-        cells.check_cell(TargetField("", "SparseFloatVector"), value)
+        text_values.check_cell(TargetField("", "SparseFloatVector"), value)
         return
     indices, values = value["indices"], value["values"]
     if indices is None or values is None:
         raise ValueError("'indices' or 'values' is null")
     # A null is read as zero, and numbers are converted as Go converts them.
     whole = [(one or 0) & 0xFFFFFFFF for one in indices]
-    cells.check_sparse_lists(whole, [one or 0 for one in values])
+    text_values.check_sparse_lists(whole, [one or 0 for one in values])
 
 
 def _check_valid(column: pa.Array) -> None:

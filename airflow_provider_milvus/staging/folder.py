@@ -52,5 +52,12 @@ class Folder:
         return Fingerprint.of(info)
 
     def open(self, key: str, mode: str = "rb", **options: Any) -> BinaryIO:
-        """The object as a file."""
-        return cast(BinaryIO, self.file_system.open(self.path(key), mode, **options))
+        """The object as a file; one that is written gets the folders that its file system needs."""
+        path = self.path(key)
+        try:
+            return cast(BinaryIO, self.file_system.open(path, mode, **options))
+        except FileNotFoundError:
+            if "w" not in mode:
+                raise
+        self.file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        return cast(BinaryIO, self.file_system.open(path, mode, **options))

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_milvus.rest.schemas import DYNAMIC_FIELD as META
-from airflow_provider_milvus.staging import cells
+from airflow_provider_milvus.staging import text_values
 from airflow_provider_milvus.staging.file_check import FileCheck
 from airflow_provider_milvus.staging.findings import Refused
 from airflow_provider_milvus.staging.text_rows import CsvRecords, JsonRows, readable
@@ -34,7 +34,7 @@ class JsonCheck(FileCheck):
             value = row.get(field.name)
             with self._refusing(field.name, number):
                 if value is not None:
-                    cells.check_value(field, value)
+                    text_values.check_value(field, value)
                 elif not field.may_be_missing:
                     raise Refused("null" if field.name in row else "no such key", f"a value of {field}", 0)
         if self._target.is_dynamic and extra and META not in self._refused_columns:
@@ -95,7 +95,7 @@ class CsvCheck(FileCheck):
                 nullable = field.nullable or (field.has_default and self._rules.csv_defaults)
                 if not (nullable and cell == null_key):
                     with self._refusing(name, number):
-                        cells.check_cell(field, cell)
+                        text_values.check_cell(field, cell)
             elif name not in self._target.by_name:
                 extra[name] = cell
         if self._target.is_dynamic and META in extra and META not in self._refused_columns:
@@ -105,9 +105,9 @@ class CsvCheck(FileCheck):
 
 def _check_dynamic(extra: dict[str, Any]) -> None:
     """Raises Refused for keys of no field that do not make a dynamic field."""
-    cells.check_finite({key: value for key, value in extra.items() if key != META})
+    text_values.check_finite({key: value for key, value in extra.items() if key != META})
     if META in extra:
-        given = cells.check_meta(extra[META])
-        cells.check_finite(given)
+        given = text_values.check_meta(extra[META])
+        text_values.check_finite(given)
         if twice := given.keys() & extra.keys():
             raise Refused(f"the key {min(twice)!r} in {META} and beside it", "it once", 0)

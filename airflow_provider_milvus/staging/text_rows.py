@@ -46,11 +46,14 @@ class JsonRows:
             return
         if start == "{":
             self._begin_rows()
-        while self._peek() not in _NO_MORE:
+        more = self._peek() not in _NO_MORE
+        while more:
             yield self._object()
-            if self._peek() not in (*_NO_MORE, ","):
+            # After a comma there is a row.
+            more = self._peek() not in _NO_MORE
+            if more and self._peek() != ",":
                 raise Refused(f"{shown(self._peek())} after a row", "',' or ']'", self._row - 1)
-            self._at += self._peek() == ","
+            self._at += more
         if self._peek() != "]":
             raise Refused("a list of rows that does not end", "']' after the last row", max(0, self._row - 1))
         self._at += 1

@@ -18,6 +18,7 @@ import airflow_provider_milvus.operators.bulk_import
 import airflow_provider_milvus.operators.collection
 import airflow_provider_milvus.operators.index
 import airflow_provider_milvus.operators.files
+import airflow_provider_milvus.operators.import_rows
 import airflow_provider_milvus.sensors.import_job
 import airflow_provider_milvus.hooks.milvus
 """

@@ -11,7 +11,7 @@ from milvus_lite.schema.geometry import validate_geometry_wkt
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
-from airflow_provider_milvus.local.importing.columns.fields import JSON_TYPES, type_error, type_name
+from airflow_provider_milvus.local.importing.columns.fields import FLOATS, JSON_TYPES, type_error, type_name
 from airflow_provider_milvus.local.importing.columns.scalars import check_scalars
 from airflow_provider_milvus.local.importing.columns.sparse import sparse_from_object
 from airflow_provider_milvus.local.importing.columns.timestamps import parse_timestamp
@@ -37,9 +37,19 @@ def value_column(field: FieldSchema, values: list[Any], kind: pa.DataType, zone:
         return timestamp_column(field, values, kind, zone)
     if field.dtype == DataType.GEOMETRY:
         return by_value(field, values, geometry, kind)
+    if field.dtype in FLOATS:
+        # Go parses any number as a float; Arrow refuses integers that a float cannot hold exactly.
+        values = [None if value is None else _float(value) for value in values]
     array = _arrays(field, values, kind) if field.dtype == DataType.ARRAY else to_array(field, values, kind)
     check_scalars(field, array)
     return array
+
+
+def _float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def _arrays(field: FieldSchema, values: list[Any], kind: pa.DataType) -> pa.Array:
