@@ -8,6 +8,9 @@ from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import CollectionNotLoadedError
 from milvus_lite.storage.segment import Segment
 
+# What a cluster has for scalars beside INVERTED, in the names of Milvus Lite. They differ in speed alone.
+SCALAR_INDEXES = ("BITMAP", "STL_SORT", "TRIE", "Trie")
+
 
 class LocalCollection(Collection):  # type: ignore[misc]
     """Milvus Lite's collection, in which imported segments can wait: published, but not seen by readers.
@@ -32,6 +35,14 @@ class LocalCollection(Collection):  # type: ignore[misc]
             if self.waiting:
                 segments = tuple(one for key, one in self._segment_cache.items() if key not in self.waiting)
             return segments, deletions
+
+    def create_index(self, field_name: str, index_params: dict[str, Any]) -> None:
+        found = nearest_index(index_params)
+        there = self.get_index_info(field_name)
+        form = (found["index_type"], found.get("metric_type") or "NONE")
+        # As on a cluster, where to create it again is no error.
+        if there is None or (there["index_type"], there["metric_type"]) != form:
+            super().create_index(field_name, found)
 
     def load(self) -> None:
         with self._maintenance_lock:
@@ -65,6 +76,25 @@ class _Compaction(CompactionManager):  # type: ignore[misc]
 
     def maybe_compact(self, *args: Any) -> bool:
         return not self._collection.waiting and super().maybe_compact(*args)
+
+
+def nearest_index(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The index that Milvus Lite has for one of a cluster that finds the same rows."""
+    found = dict(wanted)
+    if wanted["index_type"] in SCALAR_INDEXES:
+        found["index_type"] = "INVERTED"
+    params = wanted.get("params") or {}
+    if _is_ratio(params.get("drop_ratio_build")):
+        # Milvus Lite drops none of the small weights.
+        found["params"] = params | {"drop_ratio_build": 0}
+    return found
+
+
+def _is_ratio(value: Any) -> bool:
+    try:
+        return 0 <= float(value) < 1
+    except (TypeError, ValueError):
+        return False
 
 
 def is_loaded(collection: Collection) -> bool:

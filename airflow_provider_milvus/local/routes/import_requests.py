@@ -20,6 +20,10 @@ MAX_FILE_GROUPS = 1024
 MAX_KEY_BYTES = 256
 # Python refuses to read numbers of thousands of digits; leading zeros are no reason to refuse.
 MAX_NUMBER_CHARS = 100
+MAX_UINT64 = 2**64 - 1
+# From 2019 to 9999: those of a timestamp of a cluster, which has 18 bits more (`pkg/util/tsoutil/tso.go`).
+MILLISECONDS = range(1546300800000, 253402300799001)
+INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 DURATION_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 # No part of it can be read in two ways: trying them all would take minutes where a long text is no duration.
 DURATION = re.compile(r"[+]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+", re.ASCII)
@@ -63,9 +67,36 @@ def check_files(groups: list[list[str]], options: dict[str, str], version: Versi
             f"The max number of import files should not exceed {MAX_FILE_GROUPS}, but got {len(groups)}"
         )
     if _is_on(options, "backup"):
+        _check_backup(options)
         raise import_failed("no binlog to import: the local Milvus has no backups")
     for group in groups:
         _check_group(group, version)
+
+
+def _check_backup(options: dict[str, str]) -> None:
+    """Raises MilvusError for an option of backups that cannot be read (`internal/util/importutilv2/option.go`)."""
+    start, end = (_timestamp(options, name, default) for name, default in (("start_ts", 0), ("end_ts", MAX_UINT64)))
+    if start > end:
+        raise import_failed(f"start_ts shouldn't be larger than end_ts, start_ts:{start}, end_ts:{end}")
+    version = options.get("storage_version", "")
+    if "storage_version" in options and not INTEGER.fullmatch(version):
+        raise import_failed(f"parse storage_version failed, value={version}, err={_syntax_error('Int', version)}")
+
+
+def _timestamp(options: dict[str, str], name: str, default: int) -> int:
+    spellings = {name, name.replace("_", "")}
+    given = [value for key, value in options.items() if key.lower() in spellings]
+    if not given:
+        return default
+    if not given[0].isascii() or not given[0].isdigit():
+        raise import_failed(f"parse {name} failed, value={given[0]}, err={_syntax_error('Uint', given[0])}")
+    if len(given[0]) > MAX_NUMBER_CHARS or int(given[0]) >> 18 not in MILLISECONDS:
+        raise import_failed(f"{name} is not a valid hybrid timestamp, value={given[0]}")
+    return int(given[0])
+
+
+def _syntax_error(kind: str, text: str) -> str:
+    return f'strconv.Parse{kind}: parsing "{text}": invalid syntax'
 
 
 def _check_group(group: list[str], version: Version) -> None:

@@ -9,6 +9,7 @@ from milvus_lite.exceptions import IndexNotFoundError
 from milvus_lite.schema.types import DataType
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
+from airflow_provider_milvus.local.lite.collection import nearest_index
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
 
@@ -58,11 +59,13 @@ def build_indexes(collection: Collection, index_params: list[IndexParam]) -> Non
         if kind == DataType.SPARSE_FLOAT_VECTOR and index_type == AUTOMATIC:
             # Milvus Lite would refuse to choose.
             index_type = "SPARSE_INVERTED_INDEX"
-        wanted = {
-            "index_type": index_type,
-            "metric_type": param.metric_type or DEFAULT_METRICS.get(kind),
-            "params": {key: value for key, value in param.params.items() if key != "index_type"},
-        }
+        wanted = nearest_index(
+            {
+                "index_type": index_type,
+                "metric_type": param.metric_type or DEFAULT_METRICS.get(kind),
+                "params": {key: value for key, value in param.params.items() if key != "index_type"},
+            }
+        )
         there = collection.get_index_info(param.field_name)
         if there is None:
             collection.create_index(param.field_name, wanted)

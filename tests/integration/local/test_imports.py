@@ -138,6 +138,24 @@ def test_backups_are_refused(shared_client, options, code, fragment):
     assert (found, fragment in message) == (code, True)
 
 
+# ParseTimeRange and GetStorageVersion in internal/util/importutilv2/option.go.
+@pytest.mark.parametrize(
+    ("options", "fragment"),
+    [
+        ({"storage_version": "abc"}, "parse storage_version failed, value=abc, err=strconv.ParseInt"),
+        ({"start_ts": "soon"}, 'parse start_ts failed, value=soon, err=strconv.ParseUint: parsing "soon"'),
+        ({"endTs": "-1"}, "parse end_ts failed, value=-1"),
+        ({"start_ts": "1"}, "start_ts is not a valid hybrid timestamp, value=1"),
+        ({"start_ts": str(1700000000000 << 18), "EndTs": str(1600000000000 << 18)}, "start_ts shouldn't be larger"),
+        ({"storage_version": "2", "start_ts": str(1700000000000 << 18)}, "no binlog to import"),
+    ],
+)
+def test_options_of_a_backup_are_read_before_its_files(shared_client, options, fragment):
+    options = options | {"backup": "true"}
+    code, message = refusal(shared_client, ["a.json"], options=options, partitionName="_default")
+    assert (code, fragment in message) == (2100, True), message
+
+
 def test_partition_of_a_partition_key_collection_is_2100(shared_client):
     key = {"fieldName": "k", "dataType": "Int64", "isPartitionKey": True}
     shared_client.create("keyed", fields=[key])

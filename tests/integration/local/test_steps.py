@@ -3,6 +3,7 @@
 import itertools
 import json
 
+import pymilvus
 import pytest
 
 NUMBERS = itertools.count()
@@ -259,6 +260,37 @@ def test_index_is_described_as_finished(post):
     (found,) = post("/indexes/describe", indexName="vector")
     assert (found["fieldName"], found["metricType"], found["indexState"]) == ("vector", "L2", "Finished")
     assert (found["totalRows"], found["indexedRows"], found["pendingRows"]) == (6, 6, 0)
+
+
+@pytest.mark.parametrize("kind", ["BITMAP", "STL_SORT", "Trie"])
+def test_scalar_index_of_a_cluster_is_one_that_milvus_lite_has(serve, kind):
+    client = serve()
+    client.create(fields=[{"fieldName": "word", "dataType": "VarChar", "elementTypeParams": {"max_length": 9}}])
+    index = {"fieldName": "word", "indexType": kind}
+    for _ in range(2):
+        client.post("/indexes/create", collectionName="c", indexParams=[index])
+    pymilvus.MilvusClient(uri=client.milvus.grpc_uri).create_index(
+        "c", pymilvus.MilvusClient.prepare_index_params(field_name="word", index_type=kind)
+    )
+    (found,) = client.post("/indexes/describe", collectionName="c", indexName="word")
+    assert found["indexType"] == "INVERTED"
+
+
+def test_index_that_would_drop_small_weights_drops_none(serve):
+    client = serve()
+    client.create(fields=[{"fieldName": "sparse", "dataType": "SparseFloatVector"}])
+    index = {
+        "fieldName": "sparse",
+        "metricType": "IP",
+        "indexType": "SPARSE_INVERTED_INDEX",
+        "params": {"drop_ratio_build": 0.9},
+    }
+    client.post("/indexes/create", collectionName="c", indexParams=[index])
+    rows = [{"vector": [0] * 4, "sparse": {"1": weight, "2": 1}} for weight in (0.01, 0.02)]
+    client.post("/entities/insert", collectionName="c", data=rows)
+    client.post("/collections/load", collectionName="c")
+    hits = client.post("/entities/search", collectionName="c", data=[{"1": 1.0}], annsField="sparse")
+    assert [round(hit["distance"], 3) for hit in hits] == [0.02, 0.01]
 
 
 def test_index_is_dropped_and_created(call, post):
