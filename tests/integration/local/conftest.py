@@ -16,6 +16,9 @@ import pytest
 
 from airflow_provider_milvus.local import LocalMilvus
 
+# For modules of this folder that are no tests.
+sys.path.insert(0, str(Path(__file__).parent))
+
 READY = re.compile(r"Milvus is ready: REST (?P<uri>\S+), gRPC (?P<grpc_uri>\S+), bucket (?P<bucket>.+)\n")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -188,6 +191,22 @@ def shared_client(tmp_path_factory):
         found.create()
         write_rows(milvus.bucket / "rows.parquet")
         yield found
+
+
+@pytest.fixture(scope="module")
+def shared_versions(tmp_path_factory):
+    """A client of a local Milvus of a version, one server of each for all tests of a module."""
+    running = {}
+
+    def client_of(version):
+        if version not in running:
+            running[version] = LocalMilvus(tmp_path_factory.mktemp("version"), milvus_version=version)
+            running[version].start()
+        return Client(running[version])
+
+    yield client_of
+    for milvus in running.values():
+        milvus.stop()
 
 
 def write_rows(path, rows=10, dim=4):
