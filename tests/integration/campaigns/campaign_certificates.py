@@ -40,7 +40,16 @@ def certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
-    ca = issue("campaign CA", None, ca_key, ca_key, [identifier], ca=True)
+    # Python 3.13 is strict about what a CA says of itself.
+    others = ("content_commitment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    uses = x509.KeyUsage(
+        digital_signature=True,
+        key_encipherment=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        **dict.fromkeys(others, False),
+    )
+    ca = issue("campaign CA", None, ca_key, ca_key, [identifier, uses], ca=True)
     names = x509.SubjectAlternativeName(
         [x509.IPAddress(ip_address(HOST)), x509.DNSName("localhost"), x509.DNSName(NAME)]
     )

@@ -1,6 +1,7 @@
 """Reading a ``milvus`` connection."""
 
 import pytest
+from airflow import __version__ as airflow_version
 
 from airflow_provider_milvus.client.console import job_url
 from airflow_provider_milvus.hooks.milvus import MilvusAsyncHook, MilvusHook
@@ -507,6 +508,11 @@ def test_field_of_somebody_else_is_not_logged(settings, caplog):
     assert "unknown field" not in caplog.text
 
 
+NO_MAPPINGS = {
+    "extra that is no JSON": {"extra": "s3cret"},
+    "extra that is a list": {"extra": '["s3cret"]'},
+    "extra that is a text": {"extra": '"s3cret"'},
+}
 SECRETS = {
     "path in a URL's password": {"host": "https://root:s3/cret@milvus.example.org"},
     "fragment in a URL's password": {"host": "https://root:s3#cret@milvus.example.org"},
@@ -546,9 +552,8 @@ SECRETS = {
     "verify that is a key": {"extra": {"verify": "a-long-key-that-contains-s3cret"}},
     "project_id that is a key": {"extra": {"project_id": "a-long-key-that-contains-s3cret"}},
     "cluster_id of another type": {"extra": {"cluster_id": ["s3cret"]}},
-    "extra that is no JSON": {"extra": "s3cret"},
-    "extra that is a list": {"extra": '["s3cret"]'},
-    "extra that is a text": {"extra": '"s3cret"'},
+    # Airflow 3.0 refuses these itself, as connections that it cannot find.
+    **({} if airflow_version.startswith("3.0.") else NO_MAPPINGS),
 }
 
 
