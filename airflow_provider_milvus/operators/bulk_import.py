@@ -25,7 +25,7 @@ from airflow_provider_milvus.operators.two_phase import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportSource
     from airflow_provider_milvus.staging.manifest import Manifest, StagedLoad
@@ -114,7 +114,7 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
         self,
         *,
         collection_name: str,
-        files: Sequence[str | Sequence[str]] | None = None,
+        files: Sequence[str | Sequence[str]] | XComArg | None = None,
         files_from: str | ObjectStoragePath | None = None,
         files_root: str | ObjectStoragePath | None = None,
         object_urls: Sequence[str | Sequence[str]] | None = None,

@@ -49,6 +49,8 @@ STARTED_AT_ONCE = [
     "milvus_digits_two_phase",
     "milvus_digits_alias",
     "milvus_digits_together",
+    "milvus_digits_staged",
+    "milvus_digits_rows",
     "milvus_digits_undo",
     "waits",
     "failed_imports",

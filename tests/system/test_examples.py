@@ -19,6 +19,8 @@ IMAGES = 1797
         "milvus_digits_two_phase",
         "milvus_digits_alias",
         "milvus_digits_together",
+        "milvus_digits_staged",
+        "milvus_digits_rows",
         "milvus_digits_undo",
     ],
 )
