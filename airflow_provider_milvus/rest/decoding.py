@@ -155,7 +155,9 @@ def _check(value: Any, texts: Redact | None, depth: int) -> Any:
         _check_object(value, texts, depth)
     elif kind is list:
         for index, item in enumerate(value):
-            if texts or type(item) is not str:
+            if type(item) is dict and depth < MAX_DEPTH:
+                _check_object(item, texts, depth + 1)
+            elif texts or type(item) is not str:
                 value[index] = _check(item, texts, depth + 1)
     elif kind is str:
         return texts.name(value) if texts else value
@@ -174,5 +176,8 @@ def _check_object(fields: dict[str, Any], texts: Redact | None, depth: int) -> N
         if kind is str:
             if texts:
                 fields[key] = texts.name(item) if key in _NAMES else texts.text(item)
+        elif kind is int:
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                fields[key] = bounded(item)
         elif kind is not bool and item is not None:
             fields[key] = _check(item, texts, depth + 1)

@@ -24,7 +24,7 @@ def records(value: Any) -> list[Mapping[str, Any]]:
         return []
     if not isinstance(value, list):
         raise MilvusProtocolError(f"expected a JSON list, got {type(value).__name__}")
-    return [record(item) for item in value]
+    return [item if type(item) is dict else record(item) for item in value]
 
 
 def texts(value: Any) -> list[str]:
@@ -69,7 +69,7 @@ def percent(value: Any) -> int:
     Servers send whole percents; pymilvus's page documents a fraction from 0 to 1. A number written with a
     decimal point that is not above 1 is that fraction.
     """
-    number = _number(value)
+    number = value if type(value) is int else _number(value)
     if number is None:
         return 0
     if isinstance(number, float) and 0 < number <= 1:

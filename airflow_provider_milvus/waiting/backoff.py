@@ -98,7 +98,10 @@ def interval(age: float, poll_interval: float, jitter: Jitter = random.uniform) 
     noticed soon and a long one costs little. Jitter shortens it by up to 10 %, so that jobs that were started together
     drift apart.
     """
-    return min(poll_interval, max(MIN_POLL_INTERVAL, age * AGE_SHARE)) * jitter(0.9, 1.0)
+    longest = age * AGE_SHARE
+    if longest < MIN_POLL_INTERVAL:
+        longest = MIN_POLL_INTERVAL
+    return (poll_interval if poll_interval < longest else longest) * jitter(0.9, 1.0)
 
 
 def check_wait(

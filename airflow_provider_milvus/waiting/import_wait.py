@@ -114,12 +114,15 @@ class ImportWait(Wait):
             self._log.warning("Import job %s failed: %s", job_id, messages.reason(progress))
         self._warn_once(job, found)
 
-    def record_summary(self, job_id: str, listed: ImportJob) -> None:
-        """Record what a list of jobs reports of one that runs. It is logged, and decides nothing."""
+    def record_summary(self, job_id: str, listed: ImportJob, log: bool = True) -> None:
+        """Record what a list of jobs reports of one that runs. It decides nothing.
+
+        :param log: whether a change is worth a log line now.
+        """
         job = self._jobs[job_id]
         job.listed = listed
         self._record_found(job_id, job)
-        if self._is_worth_logging(job, listed.state.value, listed.progress, job.logged[2]):
+        if log and self._is_worth_logging(job, listed.state.value, listed.progress, job.logged[2]):
             self._log.info("Import job %s: %s, %d %%", job_id, listed.state.value, listed.progress)
             self._offer_report()
 
@@ -141,7 +144,7 @@ class ImportWait(Wait):
 
     def delay(self) -> float:
         """Seconds to the next poll; a job that was not found is polled again soon."""
-        if self.doubtful:
+        if self._missing and self.doubtful:
             return min(self.poll_interval, MISSING_JOB_INTERVAL_SECONDS, self.remaining)
         return super().delay()
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from airflow_provider_milvus.waiting.backoff import MIN_POLL_INTERVAL
 
 # The part of the time that lists may cost.
-LIST_SHARE = 0.05
+LIST_SHARE = 0.02
 # In these steps the event loop counts the time that it was free in.
 TICK_SECONDS = 0.02
 # A list that was refused is requested again after so many seconds.
@@ -76,7 +76,7 @@ class Metered(Generic[T]):
 
 
 class ListPace:
-    """When the next list may be requested: so seldom that lists cost at most 5 % of the time, and never less often than
+    """When the next list may be requested: so seldom that lists cost at most 2 % of the time, and never less often than
     every two poll intervals.
     """
 

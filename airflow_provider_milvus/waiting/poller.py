@@ -12,31 +12,25 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusError, MilvusImportJobNotFound
-from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportState, parse_job
+from airflow_provider_milvus.rest.import_jobs import ImportProgress
 from airflow_provider_milvus.waiting import backoff
 from airflow_provider_milvus.waiting.event import Event
 from airflow_provider_milvus.waiting.import_wait import ImportWait
 from airflow_provider_milvus.waiting.list_cost import ListPace, Metered
+from airflow_provider_milvus.waiting.list_reading import ListReading, Records, are_worth_a_list, in_turns
 from airflow_provider_milvus.waiting.request_pool import CONCURRENT, RequestPool, Response
-from airflow_provider_milvus.waiting.subscriber import PolledJob, Subscriber
-from airflow_provider_milvus.waiting.wait import LAST_POLL_SECONDS, LOG_INTERVAL_SECONDS
+from airflow_provider_milvus.waiting.subscriber import PolledJob, Subscriber, pending_jobs
+from airflow_provider_milvus.waiting.wait import LAST_POLL_SECONDS
 
-# So many jobs are cheaper to describe than to list, whatever else the server has records of.
-MAX_DESCRIBED = 4
-RUNNING = (ImportState.PENDING, ImportState.IMPORTING, ImportState.COMMITTING)
 MIN_GAP_SECONDS = backoff.MIN_POLL_INTERVAL
-# Other tasks of the event loop run after so many seconds of work.
-MAX_BLOCKING_SECONDS = 0.02
-# Progress lines of all jobs together; each costs as much CPU as ten jobs of a list.
-MAX_LOG_LINES_PER_SECOND = 40
 # A list that takes longer goes on beside descriptions of some of its jobs.
 SLOW_LIST_SECONDS = 5.0
 DESCRIBED_BESIDE_LIST = 100
@@ -44,9 +38,6 @@ DESCRIBED_BESIDE_LIST = 100
 MAX_SUSPECTS_IN_FLIGHT = 16
 # Credentials that are refused are read again from the connection, unless they were read less than this ago.
 MIN_CREDENTIALS_AGE_SECONDS = 60.0
-
-
-Records = Mapping[str, Mapping[str, Any]]
 
 
 class Client(Protocol):
@@ -57,7 +48,6 @@ class Client(Protocol):
     async def list_import_records(self, collection_name: str | None) -> Records: ...
 
 
-T = TypeVar("T")
 OpenClient = Callable[[], AbstractAsyncContextManager[Client]]
 
 
@@ -193,10 +183,9 @@ class Poller:
     async def _poll(self, client: Client, pool: RequestPool) -> None:
         self._last = now = self._loop.time()
         due = [subscriber for subscriber in self._subscribers if subscriber.early <= now]
-        job_ids = dict.fromkeys(job_id for subscriber in due for job_id in subscriber.wait.pending)
-        to_describe: Iterable[str] = job_ids
+        to_describe: Iterable[str] | None = None
         error: MilvusError | None = None
-        if len(job_ids) > MAX_DESCRIBED and not self._pace.is_refused(scope := self._scope(job_ids), now):
+        if are_worth_a_list(due) and not self._pace.is_refused(scope := self._scope(), now):
             poll_interval = min(subscriber.wait.poll_interval for subscriber in due)
             if now < (paced := self._pace.next_time(poll_interval)) and not self._slow_list:
                 self._next = paced
@@ -204,19 +193,21 @@ class Poller:
             try:
                 records = await self._list(client, scope)
                 if records is None:
-                    to_describe = random.sample(list(job_ids), min(len(job_ids), DESCRIBED_BESIDE_LIST))
+                    job_ids = list(pending_jobs(due))
+                    to_describe = random.sample(job_ids, min(len(job_ids), DESCRIBED_BESIDE_LIST))
                 else:
                     # Those that were not due yet have been polled as well.
-                    due = [one for one in self._subscribers if one.early <= now or one.is_all_in(records)]
-                    to_describe = await self._read(scope, records, job_ids)
+                    due, to_describe = await self._read(scope, records)
             except MilvusError as found:
                 if self._is_outdated(found):
                     raise _StaleClient from found
                 if found.retryable:
                     error, to_describe = found, ()
-                    await self._record_errors(job_ids, found)
+                    await self._record_errors(pending_jobs(due), found)
                 else:
                     self._pace.refuse(scope, self._last)
+        if to_describe is None:
+            to_describe = pending_jobs(due)
         error = await self._describe(pool, to_describe) or error
         if self._is_stale:
             raise _StaleClient
@@ -238,51 +229,26 @@ class Poller:
         self._pace.record(began, self._loop.time(), request.cost)
         return records
 
-    def _scope(self, job_ids: Iterable[str]) -> str | None:
+    def _scope(self) -> str | None:
         """The collection to list the jobs of, where they are all of one, else ``None`` for all collections."""
-        names = {self._jobs[job_id].collection for job_id in job_ids if job_id in self._jobs}
+        names = {job.collection for job in self._jobs.values()}
         name = names.pop() if len(names) == 1 else None
         return None if self._pace.is_refused(name, self._last) else name or None
 
-    def _was_found(self, job_id: str) -> bool:
-        """Whether a job is known to exist; one that was just created may not be listed yet."""
-        return job_id in self._jobs and self._jobs[job_id].collection != ""
+    async def _read(self, scope: str | None, records: Records) -> tuple[list[Subscriber], list[str]]:
+        """Report to all subscribers what a list has.
 
-    async def _read(self, scope: str | None, records: Records, due: Iterable[str]) -> list[str]:
-        """Report to all subscribers what a list has; the ids of the jobs that have to be described."""
-        now = self._loop.time()
+        :return: the subscribers that have been polled by it, and the ids of the jobs that have to be described.
+        """
         self._recover()
-        doubtful = [job_id for job_id in due if job_id not in records]
+        subscribers = list(self._subscribers)
+        reading = ListReading(records, self._jobs, since=self._last, now=self._loop.time())
         # The ids alone, as so many pairs would make Python search for garbage among all it has.
-        async for job_id in self._in_turns(list(self._jobs)):
-            job, record = self._jobs.get(job_id), records.get(job_id)
-            if job and record is not None and self._compare(job_id, job, record, now):
-                doubtful.append(job_id)
-        if not any(job_id in records for job_id in due) and any(map(self._was_found, due)):
-            self._pace.refuse(scope, self._last)  # these credentials see nothing of it, or it is another database's
-        return doubtful
-
-    def _compare(self, job_id: str, job: PolledJob, record: Mapping[str, Any], now: float) -> bool:
-        """Report to the subscribers of a job what changed; whether it must be described."""
-        state = record.get("state")
-        changed = state != job.state or now >= job.log_at
-        if job.runs and not changed:
-            return False  # the usual case, ten thousand times over
-        listed = parse_job(record)
-        if changed:
-            job.state = state
-            # Jobs that were started together are not logged together, and thousands less often than a few.
-            interval = max(LOG_INTERVAL_SECONDS, len(self._jobs) / MAX_LOG_LINES_PER_SECOND)
-            job.log_at = now + random.uniform(1.0, 2.0) * interval
-        job.collection = listed.collection_name
-        job.runs = listed.state in RUNNING
-        if listed.state in (ImportState.COMPLETED, ImportState.FAILED):
-            return True
-        if not job.runs:
-            return changed or any(one.wait.target_state is listed.state for one in job.subscribers)
-        for subscriber in job.subscribers:
-            subscriber.report(subscriber.wait.record_summary, job_id, listed)
-        return False
+        async for job_ids in in_turns(list(self._jobs)):
+            reading.read(job_ids)
+        if reading.is_foreign:
+            self._pace.refuse(scope, self._last)
+        return list(filter(reading.has_polled, subscribers)), reading.to_describe
 
     async def _describe(self, pool: RequestPool, job_ids: Iterable[str]) -> MilvusError | None:
         """Fetch the progress of jobs, several at a time; the error if the server does not respond at present."""
@@ -344,9 +310,10 @@ class Poller:
     async def _record_errors(self, job_ids: Iterable[str], error: MilvusError) -> None:
         """Report to the subscribers of these jobs, each once, that the poll failed."""
         reported: set[Subscriber] = set()
-        async for job_id in self._in_turns(job_ids):
-            if job := self._jobs.get(job_id):
-                self._record_error(job_id, job, error, reported)
+        async for some in in_turns(job_ids):
+            for job_id in some:
+                if job := self._jobs.get(job_id):
+                    self._record_error(job_id, job, error, reported)
 
     def _record_error(
         self, job_id: str, job: PolledJob, error: MilvusError, reported: set[Subscriber] | None = None
@@ -364,8 +331,9 @@ class Poller:
 
     async def _plan(self, due: list[Subscriber], error: MilvusError | None) -> None:
         now = self._loop.time()
-        async for subscriber in self._in_turns(due):
-            subscriber.schedule(now)
+        async for some in in_turns(due):
+            for subscriber in some:
+                subscriber.schedule(now)
         if error is not None:
             self._outage.record_error(error)
             longest = max((subscriber.wait.poll_interval for subscriber in due), default=0.0)
@@ -375,15 +343,6 @@ class Poller:
             return
         earliest = min((one.due for one in self._subscribers if not one.done.done()), default=now)
         self._next = max(earliest, self._last + MIN_GAP_SECONDS)
-
-    async def _in_turns(self, items: Iterable[T]) -> AsyncIterator[T]:
-        """The items, with a turn for other tasks of the event loop now and then."""
-        until = self._loop.time() + MAX_BLOCKING_SECONDS
-        for item in items:
-            yield item
-            if self._loop.time() >= until:
-                await asyncio.sleep(0)
-                until = self._loop.time() + MAX_BLOCKING_SECONDS
 
     def _recover(self) -> None:
         self._outage.reset()

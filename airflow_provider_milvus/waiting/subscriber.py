@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from airflow_provider_milvus.waiting.event import Event
@@ -53,10 +53,6 @@ class Subscriber:
         if event:
             self.done.set_result(event)
 
-    def is_all_in(self, records: Mapping[str, Any]) -> bool:
-        """Whether a list has records of all its jobs."""
-        return all(map(records.__contains__, self.wait.pending))
-
     def schedule(self, now: float) -> None:
         """Set the time of the next poll, and the time from which on another poll counts as it."""
         interval = self.wait.delay()
@@ -77,8 +73,17 @@ class PolledJob:
         self.collection = ""
         self.forget()
 
+    def is_due(self, now: float) -> bool:
+        """Whether a poll is due for a subscriber."""
+        return any(subscriber.early <= now for subscriber in self.subscribers)
+
     def forget(self) -> None:
         """Report the next response to the subscribers, whatever it has."""
         self.state: object = None
         self.runs = False
         self.log_at = 0.0
+
+
+def pending_jobs(subscribers: Iterable[Subscriber]) -> dict[str, None]:
+    """The ids of the jobs that these wait for, each once."""
+    return dict.fromkeys(job_id for subscriber in subscribers for job_id in subscriber.wait.pending)

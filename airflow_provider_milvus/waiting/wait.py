@@ -78,7 +78,7 @@ class Wait:
             delay = self._failed.delay(self.poll_interval)
         else:
             delay = backoff.interval(self._clock() - self._started, self.poll_interval, self._jitter)
-        return min(delay, self.remaining)
+        return delay if self.deadline is None else min(delay, self.remaining)
 
     @property
     def is_overdue(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.rest.import_jobs import parse_progress
-from airflow_provider_milvus.waiting import list_cost, poller, request_pool
+from airflow_provider_milvus.waiting import list_cost, list_reading, poller, request_pool
 from airflow_provider_milvus.waiting.import_wait import ImportWait
 
 DOWN = errors.MilvusConnectionError("refused", sent=False)
@@ -109,8 +109,15 @@ def many(count, seconds=60.0):
     return {str(number): seconds for number in range(count)}
 
 
+def test_first_lines_of_thousands_of_jobs_are_spread_over_time(run, clock, caplog):
+    caplog.set_level("INFO")
+    run(many(3000, seconds=20.0))
+    lines = [record for record in caplog.records if "Importing" in record.message]
+    assert len(lines) < 2 * list_reading.MAX_LOG_LINES_PER_SECOND * 20
+
+
 def test_few_jobs_are_described(run, server):
-    run(many(poller.MAX_DESCRIBED))
+    run(many(list_reading.MAX_DESCRIBED))
     assert server.listed == []
 
 
@@ -118,8 +125,8 @@ def test_many_jobs_are_listed_and_each_is_described_at_its_end(run, server):
     ends = {str(number): 30.0 + number for number in range(50)}
     events = run(ends)
     assert {event["status"] for event, _ in events.values()} == {"success"}
-    few = [job_id for job_id in server.described if int(job_id) >= 50 - 2 * poller.MAX_DESCRIBED]
-    assert len(server.described) - len(few) == 50 - 2 * poller.MAX_DESCRIBED
+    few = [job_id for job_id in server.described if int(job_id) >= 50 - 2 * list_reading.MAX_DESCRIBED]
+    assert len(server.described) - len(few) == 50 - 2 * list_reading.MAX_DESCRIBED
 
 
 def test_requests_do_not_grow_with_the_jobs(run, server):
