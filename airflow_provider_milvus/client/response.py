@@ -66,20 +66,22 @@ class Body:
             return b"".join(chunks)
         if self._encoding not in ("gzip", "x-gzip"):
             raise MilvusProtocolError(f"the response has a Content-Encoding other than {ACCEPT_ENCODING}")
-        decompressor, decoded = zlib.decompressobj(wbits=31), bytearray()
+        decompressor, pieces, size = zlib.decompressobj(wbits=31), list[bytes](), 0
         try:
             for chunk in chunks:
                 # Piece by piece, as zlib would take twice the memory of what it returns.
-                while chunk and not decompressor.eof and len(decoded) <= self._limit:
-                    decoded += decompressor.decompress(chunk, PIECE_SIZE)
+                while chunk and not decompressor.eof and size <= self._limit:
+                    # A list, as one that grows would be copied again and again.
+                    pieces.append(decompressor.decompress(chunk, PIECE_SIZE))
+                    size += len(pieces[-1])
                     chunk = decompressor.unconsumed_tail
         except zlib.error as error:
             raise MilvusProtocolError(f"the response is no valid gzip: {error}") from None
-        if len(decoded) > self._limit:
+        if size > self._limit:
             self._too_large()
         elif not decompressor.eof and not self._is_error:
             raise MilvusProtocolError("the response ends in the middle of its gzip data")
-        return bytes(decoded)
+        return b"".join(pieces)
 
     def _too_large(self) -> bool:
         """``False`` for an error, of which enough is there."""
