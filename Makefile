@@ -74,6 +74,7 @@ conformance: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/request_cost.py
+	$(BIN)/python benchmarks/submit_cost.py
 	$(BIN)/python benchmarks/import_speed.py
 	$(BIN)/python benchmarks/watch_many.py
 	$(BIN)/python benchmarks/airflow_lateness.py

@@ -1,5 +1,7 @@
 """A Milvus that only knows import jobs: it serves `list` and `describe` by the clock, and counts requests.
 
+A `create` responds with the id of a job, and creates none.
+
 All jobs begin at one time and last as long as a seed says; their percent grows evenly, so that nearly every record of a
 list differs from the one before. It is as cheap as asyncio allows, since the clients' cost is measured.
 """
@@ -69,6 +71,8 @@ class SimulatedMilvus:
         if began <= age < ended:
             # First as a process that is gone, then as one behind a proxy.
             return None if age < (began + ended) / 2 else (503, b"no healthy upstream")
+        if route == "create":
+            return 200, b'{"code":0,"data":{"jobId":"1"}}'
         if route == "list":
             records = ",".join(
                 f'{head}{self._percent(self._durations[job_id], age)},"state":"{self._state(job_id, age)}"}}'

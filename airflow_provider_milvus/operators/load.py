@@ -188,5 +188,8 @@ class ImportRequests:
     def describe(self, job_id: str) -> ImportProgress:
         return self._operator.hook.call(rest.import_jobs.describe(job_id), retries=0)
 
+    def list_job_ids(self) -> Sequence[str]:
+        return self._operator.hook.list_import_job_ids(self._operator.collection_name, retries=0)
+
     def list_jobs(self) -> Sequence[ImportJob]:
         return self._operator.hook.list_import_jobs(self._operator.collection_name, retries=0)

@@ -62,11 +62,17 @@ MAX_KEYS_OF_OTHER_LOADS = 20
 
 
 class Client(Protocol):
-    """The three requests of a submission, each for the one import that it is about."""
+    """The three requests of a submission, each for the one import that it is about.
+
+    Lists are in the order in which the server made the jobs, as far as their ids show. Of ids alone a list costs less,
+    and the first try needs no more.
+    """
 
     def create(self, idempotency_key: str | None) -> str: ...
 
     def describe(self, job_id: str) -> ImportProgress: ...
+
+    def list_job_ids(self) -> Sequence[str]: ...
 
     def list_jobs(self) -> Sequence[ImportJob]: ...
 
@@ -157,31 +163,39 @@ class Submitter:
     def _begin(self) -> Submission:
         """Record the first intent of the load, and send it."""
         self._wait_for_late_create()
-        jobs = self._read(self._client.list_jobs)
+        known = records.newest(self._read(self._client.list_job_ids))
         # The list may have taken long, and a process that was believed dead may have gone on.
         record = self._recorded()
         if record is not None:
             return self._go_on(record)
-        known = records.newest(job.job_id for job in jobs)
         return self._create(replace(self._intent(), known_job_ids=known), SubmitOutcome.NEW)
 
     def _recover(self) -> Submission:
         """Go on after tries that had no record to write to, or whose record was removed."""
-        jobs = self._read(self._client.list_jobs)
-        known = records.newest(job.job_id for job in jobs if self._is_before_the_load(job))
+        record, known = self._intent(), list[str]()
+        # The newest first: a lost job of this load is one of them, and the server may list thousands.
+        for job in reversed(self._read(self._client.list_jobs)):
+            if self._is_over(job):
+                known.append(job.job_id)
+            elif self._load.earlier_tries != "cleared" and (progress := self._describe(job.job_id)):
+                if self._is_older_than_the_run(progress):
+                    known.append(job.job_id)
+                elif self._has_our_files(progress):
+                    return self._accept(record, job.job_id, SubmitOutcome.ADOPTED)
         # The create of the try before may have been lost a moment ago.
-        return self._reconcile(replace(self._intent(), known_job_ids=known, maybe_sent_at=self._clock()))
+        known_job_ids = records.newest(reversed(known))
+        return self._reconcile(replace(record, known_job_ids=known_job_ids, maybe_sent_at=self._clock()))
 
-    def _is_before_the_load(self, job: ImportJob) -> bool:
-        """Whether a job cannot be of this load, as far as can be known without a record."""
+    def _is_over(self, job: ImportJob) -> bool:
+        """Whether a job cannot be of this load, as far as a list shows."""
         # A failed job holds no rows, so there is nothing to be adopted.
         if job.state is ImportState.FAILED:
             return True
-        if self._load.earlier_tries == "cleared":
-            # It may be of the load that was cleared. A job that runs is of the task's last try, which did not succeed.
-            return job.state is ImportState.COMPLETED
-        progress = self._describe(job.job_id)
-        created = _epoch(progress.create_time) if progress is not None else None
+        # It may be of the load that was cleared. A job that runs is of the task's last try, which did not succeed.
+        return self._load.earlier_tries == "cleared" and job.state is ImportState.COMPLETED
+
+    def _is_older_than_the_run(self, progress: ImportProgress) -> bool:
+        created = _epoch(progress.create_time)
         return created is not None and created < self._load.run_started_at - CLOCK_SKEW_SECONDS
 
     def _go_on(self, record: Record) -> Submission:
@@ -197,8 +211,7 @@ class Submitter:
         if not self._resubmit_unknown:
             return Submission("", SubmitOutcome.UNKNOWN, message)
         self._warn_of_resubmission(message)
-        jobs = self._read(self._client.list_jobs)
-        known = records.newest(job.job_id for job in jobs)
+        known = records.newest(self._read(self._client.list_job_ids))
         return self._create(replace(self._intent(), known_job_ids=known), SubmitOutcome.RESUBMITTED)
 
     def _intent(self) -> Record:
@@ -325,7 +338,10 @@ class Submitter:
     def _is_ours(self, job_id: str) -> bool | None:
         """Whether a job loads our files; ``None`` while it does not report which files it loads."""
         progress = self._describe(job_id)
-        if progress is None or progress.state is ImportState.FAILED:
+        return False if progress is None else self._has_our_files(progress)
+
+    def _has_our_files(self, progress: ImportProgress) -> bool | None:
+        if progress.state is ImportState.FAILED:
             return False
         if not progress.files or not self._load.files:
             return None

@@ -248,7 +248,7 @@ def test_secrets_are_in_the_request_and_nowhere_else(
     if outage in ("refused", "echo"):
         connect(echo if outage == "echo" else "http://127.0.0.1:1")
         # The list comes before the create, which alone has the keys: it succeeds.
-        monkeypatch.setattr(MilvusHook, "list_import_jobs", lambda *args, **kwargs: [])
+        monkeypatch.setattr(MilvusHook, "list_import_records", lambda *args, **kwargs: {})
     elif outage:
         milvus.faults[:] = [Fault.parse(outage)]
     task = MilvusBulkImportOperator(

@@ -76,6 +76,7 @@ def test_storage_connection_without_keys_is_refused(milvus, connection, monkeypa
 def test_jobs_are_listed_oldest_first(milvus):
     milvus.responds(LIST, {"records": [{"jobId": job_id, "state": "Pending"} for job_id in ("10", "9", "11")]})
     assert [job.job_id for job in MilvusHook().list_import_jobs("c")] == ["9", "10", "11"]
+    assert MilvusHook().list_import_job_ids("c") == ["9", "10", "11"]
 
 
 def test_jobs_of_the_cloud_are_listed_page_by_page(milvus, connection):

@@ -158,3 +158,6 @@ class Client:
     def list_jobs(self):
         self.steps.step()
         return self.server.list_jobs()
+
+    def list_job_ids(self):
+        return [job.job_id for job in self.list_jobs()]

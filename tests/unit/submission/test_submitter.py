@@ -404,6 +404,36 @@ def test_retry_without_a_store_after_a_failure_submits_again(bare):
     assert bare.run().job_id == "2"
 
 
+def test_first_submit_sends_one_list_and_describes_none_of_many_jobs(task, mocker):
+    for _ in range(500):
+        task.server.create(None, OURS, None)
+    listed, described = (mocker.spy(task.server, name) for name in ("list_jobs", "describe"))
+    assert task.run() == Submission("501", By.NEW)
+    assert (listed.call_count, described.call_count) == (1, 0)
+
+
+def test_retry_without_a_store_describes_few_of_many_jobs(bare, mocker):
+    for _ in range(500):
+        bare.server.create(None, OURS, None)
+    bare.server.sleep(3600)
+    bare.load = replace(bare.load, run_started_at=bare.server.now)
+    bare.run()
+    bare.ends()
+    described = mocker.spy(bare.server, "describe")
+    assert bare.run() == Submission("501", By.ADOPTED)
+    assert described.call_count == 1
+
+
+def test_retry_without_a_store_describes_no_job_from_before_twice(bare, mocker):
+    for _ in range(500):
+        bare.server.create(None, OURS, None)
+    bare.server.sleep(3600)
+    bare.load = replace(bare.load, run_started_at=bare.server.now, earlier_tries="some")
+    described = mocker.spy(bare.server, "describe")
+    assert bare.run() == Submission("501", By.NEW)
+    assert described.call_count == 500
+
+
 def test_retry_without_a_store_takes_no_job_from_before_the_run(bare):
     bare.server.create(None, OURS, None)
     bare.server.sleep(3600)
