@@ -6,7 +6,7 @@ with them and last for up to ten minutes. By default the first two minutes of th
 still waits then is cancelled; ``--full`` watches until the last job has ended, which takes half an hour.
 
 Ten thousand triggers of this package are also started alone, on a quiet machine, and beside processes that keep all
-cores busy (``--alone`` for these two alone).
+cores busy; after each of these two, as many ``bare`` ones in the same way (``--alone`` for these alone).
 
 CPU is that of the whole process, so ``bare`` (triggers that only sleep until their job's end) is what Airflow takes
 itself. Memory is the peak since the start, less that of ``bare``, per job.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import multiprocessing
 import os
@@ -50,7 +51,8 @@ GROUPS = (
 ALONE = ("quiet", "busy")
 # How often the lateness of the event loop is measured.
 LAG_TICK_SECONDS = 0.02
-# What a run may take: part of one core, seconds from Completed to fired (99 %), and seconds that the loop is late.
+# What a run may take, of which CPU and delays of the loop beside ``bare``, in the same circumstances: part of one core,
+# seconds from Completed to fired (99 %), and seconds that the loop is late.
 LIMITS = {"quiet": (0.04, 6.0, 0.2), "busy": (None, 12.0, 0.3)}
 # A job that has ended by then, before the end of the run, should have been noticed.
 GRACE_SECONDS = 2 * POLL_INTERVAL
@@ -83,6 +85,7 @@ class Found:
     :param fired: the time and the status of each job's event.
     :param lag: at which time the event loop was late, and by how many seconds.
     :param log: how many lines of each kind were logged; see :func:`kind_of_line`.
+    :param load: of the machine, at the end.
     :param requests: the time and route of each request.
     """
 
@@ -94,6 +97,7 @@ class Found:
     fired: dict[str, tuple[float, str]]
     lag: list[tuple[float, float]]
     log: Counter[str]
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
     requests: list[tuple[float, str]] = field(default_factory=list)
 
 
@@ -337,28 +341,54 @@ def compare(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
 
 
 def alone(runs: dict[Any, Run], found: dict[Any, Found]) -> None:
-    """Ten thousand triggers by themselves, and whether they keep within the limits."""
+    """Ten thousand triggers by themselves, as many bare ones, and whether ours keep within the limits."""
     print(
-        f"\n{'':8}{'CPU of':>9}{'lists':>8}{'describes':>11}{'Completed to fired in s':>26}"
-        f"{'longest delay of event loop, in s':>36}{'load':>7}\n{'':8}{'a core':>9}{'per s':>8}{'per end':>11}"
-        f"{'median     p99     max':>26}{'at start':>26}{'later':>10}{'':>7}"
+        f"\n{'':17}{'CPU of a core':>24}{'CPU per':>10}{'lists':>8}{'describes':>11}"
+        f"{'Completed to fired in s':>26}{'longest delay of event loop':>29}{'load':>7}\n"
+        f"{'':17}{'whole':>8}{'start':>8}{'later':>8}{'start':>10}{'per s':>8}{'per end':>11}"
+        f"{'median     p99     max':>26}{'at start':>20}{'later':>9}"
     )
-    for kind in (kind for kind in ALONE if (kind, 10_000) in found):
-        run, one = runs[kind, 10_000], found[kind, 10_000]
-        late, seconds = lateness(run, one), one.end - one.start
-        requests = requests_until(one, one.start, one.end)
-        settled = one.start + SETTLED_SECONDS
-        lag = [max((by for at, by in one.lag if (at < settled) is first), default=0.0) for first in (True, False)]
-        p99 = late[int(0.99 * len(late))]
-        print(
-            f"{kind:8}{one.cpu[1] / seconds:9.2%}{requests['list'] / seconds:8.2f}"
-            f"{requests['describe'] / max(1, len(one.fired)):11.2f}"
-            f"{f'{statistics.median(late):.2f}  {p99:6.2f}  {late[-1]:6.2f}':>26}{lag[0]:26.2f}{lag[1]:10.2f}"
-            f"{os.getloadavg()[0]:7.1f}"
-        )
-        limits = LIMITS[kind]
-        kept = (limits[0] is None or one.cpu[1] / seconds <= limits[0]) and p99 <= limits[1] and max(lag) <= limits[2]
-        print(f"{'':8}{'within' if kept else 'beyond'} the limits")
+    for scene in (scene for scene in ALONE if (scene, "ours") in found):
+        measured = {kind: figures(runs[scene, kind], found[scene, kind]) for kind in ("ours", "bare")}
+        for kind, one in measured.items():
+            cpu = "".join(f"{one[part]:8.2%}" for part in ("whole", "start", "later"))
+            print(
+                f"{scene:8} {kind:8}{cpu}{one['per start']:7.2f} ms{one['lists']:8.2f}{one['describes']:11.2f}"
+                f"{'{median:.2f}  {p99:6.2f}  {max:6.2f}'.format(**one):>26}{one['lag at start']:18.2f} s"
+                f"{one['lag later']:7.2f} s{one['load']:7.1f}"
+            )
+        ours, bare, limits = measured["ours"], measured["bare"], LIMITS[scene]
+        lag, bare_lag = (max(one["lag at start"], one["lag later"]) for one in (ours, bare))
+        for what, value, of_bare, limit in (
+            ("CPU of a core", ours["whole"], bare["whole"], limits[0]),
+            ("p99 of Completed to fired, s", ours["p99"], None, limits[1]),
+            ("longest delay of event loop, s", lag, bare_lag, limits[2]),
+        ):
+            if limit is not None:
+                beside = "" if of_bare is None else f"; bare {of_bare:.3f}, so of ours {value - of_bare:.3f}"
+                kept = "within" if value <= limit else "beyond"
+                print(f"{'':9}{what:32}{value:7.3f} {kept} the limit {limit:g}{beside}")
+
+
+def figures(run: Run, found: Found) -> dict[str, float]:
+    late, seconds = lateness(run, found), found.end - found.start
+    requests, settled = requests_until(found, found.start, found.end), found.start + SETTLED_SECONDS
+    lag = [max((by for at, by in found.lag if (at < settled) is first), default=0.0) for first in (True, False)]
+    first, all_of_it = found.cpu
+    return {
+        "whole": all_of_it / seconds,
+        "start": first / SETTLED_SECONDS,
+        "later": (all_of_it - first) / (seconds - SETTLED_SECONDS),
+        "per start": 1000 * first / run.jobs.count,
+        "lists": requests["list"] / seconds,
+        "describes": requests["describe"] / max(1, len(found.fired)),
+        "median": statistics.median(late),
+        "p99": late[int(0.99 * len(late))],
+        "max": late[-1],
+        "lag at start": lag[0],
+        "lag later": lag[1],
+        "load": found.load,
+    }
 
 
 def growth(runs: dict[Any, Run], found: dict[Any, Found]) -> dict[int, float]:
@@ -420,13 +450,13 @@ def main() -> None:
         jobs = Jobs(count, 2 * SLICE_SECONDS, SPREAD_SECONDS)
         runs["growth", count] = Run("ours", jobs, SLICE_SECONDS, watchdog=False)
     runs["outage", OUTAGE.count] = Run("ours", OUTAGE, SLICE_SECONDS)
-    for kind in ALONE:
-        busy = 0 if kind == "quiet" else os.cpu_count() or 1
-        runs[kind, 10_000] = Run("ours", Jobs(10_000, 0.0, SPREAD_SECONDS), seconds, busy_processes=busy)
+    for scene, kind in itertools.product(ALONE, ("ours", "bare")):
+        busy = 0 if scene == "quiet" else os.cpu_count() or 1
+        runs[scene, kind] = Run(kind, Jobs(10_000, 0.0, SPREAD_SECONDS), seconds, busy_processes=busy)
     found: dict[Any, Found] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AIRFLOW_HOME"] = folder
-        groups = [{(kind, 10_000)} for kind in (options.alone or ALONE)]
+        groups = [{(scene, kind)} for scene in (options.alone or ALONE) for kind in ("ours", "bare")]
         if options.alone is None:
             groups += GROUPS
         for group in groups:
