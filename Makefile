@@ -46,7 +46,7 @@ unit integration: .venv/ready
 	$(BIN)/pytest $(PYTEST) $(PARALLEL) tests/$@
 
 system: .venv/ready
-	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadgroup tests/system
+	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadfile tests/system
 
 test-floor: .venv/ready
 	$(BIN)/python scripts/run_matrix.py floor-py3.11

@@ -25,7 +25,7 @@ from airflow_database import Database
 REPO = Path(__file__).resolve().parent.parent
 EXAMPLES = REPO / "dags_examples"
 HOST = "127.0.0.1"
-SECONDS_TO_START = 180
+SECONDS_TO_START = 400
 SECONDS_TO_STOP = 20
 EVERYTHING_OF_AIRFLOW = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
@@ -202,6 +202,8 @@ def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers
         ("logging", "trigger_log_server_port"): free_port(),
         # The end of a task is noticed at the next beat of its worker's heart.
         ("workers", "min_heartbeat_interval"): 1,
+        # On a busy machine a response may take longer than the default of 5 s, and a task without one fails.
+        ("workers", "execution_api_timeout"): 60,
         ("usage_data_collection", "enabled"): False,
     }
     # What is set for another Airflow must not hold in this one.

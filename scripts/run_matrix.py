@@ -71,8 +71,7 @@ class Row:
 
     def run(self, suite: str) -> tuple[bool, str]:
         """Whether the tests of a suite pass, and their counts and seconds."""
-        distribution = "loadgroup" if suite == "system" else "loadfile"
-        options = ["-q", "-p", "no:cacheprovider", "--numprocesses", "2", "--dist", distribution]
+        options = ["-q", "-p", "no:cacheprovider", "--numprocesses", "2", "--dist", "loadfile"]
         command = [self.build(), "-m", "pytest", *options, f"tests/{suite}"]
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from airflow import __version__ as airflow_version
+from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
@@ -26,6 +27,8 @@ from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus,
 AIRFLOW_3_0 = airflow_version.startswith("3.0.")
 AIRFLOW_VERSION = tuple(map(int, airflow_version.split(".")[:2]))
 SECONDS_FOR_A_RUN = 400
+# They start an Airflow of their own, or none.
+WITHOUT_SHARED_AIRFLOW = ("test_crashes.py", "test_demo.py", "test_secrets.py", "test_triggerer.py")
 # On the patient one a job still runs when a busy Airflow comes to the task that waits for it.
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30, "milvus_patient": 120}
 COLLECTIONS = [
@@ -335,11 +338,19 @@ def airflow(
         service.kill()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run what shares the Airflow, and another the rest: most of the time both wait."""
-    for item in items:
-        shares_airflow = "airflow" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("shared airflow" if shares_airflow else "airflow of its own"))
+class OneAirflow(LoadScopeScheduling):
+    """Lets one process run what shares the Airflow, and others the rest: most of the time all of them wait.
+
+    pytest-xdist's own groups are not kept with pytest 9.2: there each process started an Airflow to share.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).name
+        return file if file in WITHOUT_SHARED_AIRFLOW else "shared Airflow"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneAirflow:
+    return OneAirflow(config, log)
 
 
 @pytest.fixture(scope="session")
