@@ -122,8 +122,13 @@ def identity(ti: Any) -> tuple[str, ...]:
     which is all that there is before 3.4.
     """
     plain = (ti.dag_id, ti.task_id, ti.run_id, str(ti.map_index))
+    region = _region(ti)
+    return (*plain, region, str(ti.region_index)) if region else plain
+
+
+def _region(ti: Any) -> str:
     region = str(getattr(ti, "region_id", None) or "")
-    return (*plain, region, str(ti.region_index)) if region.strip("0-") else plain
+    return region if region.strip("0-") else ""
 
 
 async def task_states(ti: Any) -> list[str]:
@@ -133,8 +138,15 @@ async def task_states(ti: Any) -> list[str]:
     is public as a method of a task's ``ti``, but a trigger has another one, and the class is private. Watch
     https://github.com/apache/airflow/pull/73454: once ``on_kill`` is called for killed tasks only, this is not needed.
 
+    In a loop (3.4.0b2, ``get_task_instance_states``) Airflow reports the latest pass alone, whichever iteration a
+    trigger has, and nothing else that a triggerer may request tells passes apart. So the state of an iteration is not
+    known there: that of another could have the job of a running task aborted.
+
+    :return: the state of the one task instance; nothing where it is not known.
     :raises Exception: where the part is missing or the request fails. A caller must then take the task as not ended.
     """
+    if _region(ti) and ti.map_index < 0:
+        return []
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from asgiref.sync import sync_to_async
 

@@ -262,6 +262,15 @@ async def test_kill_of_a_mapped_task_aborts_its_job(milvus, state):
     assert milvus.routes == [ABORT]
 
 
+async def test_state_of_another_iteration_of_a_loop_aborts_nothing(milvus, state):
+    """Airflow 3.4 reports the latest pass of a loop alone, whichever iteration is asked for."""
+    state("success")
+    found = deferred()
+    found.task_instance.region_id, found.task_instance.region_index = "01a2", 0
+    await found.on_kill()
+    assert milvus.routes == []
+
+
 async def test_kill_aborts_each_job_of_a_list(milvus, state):
     state("failed")
     milvus.responds(ABORT, {})
