@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, chain, task
@@ -40,7 +41,7 @@ def import_by_hand(collection_name: str) -> dict[str, object]:
 
 
 @task
-def list_files() -> list[list[list[str]]]:
+def list_files() -> list[list[Sequence[str]]]:
     """Plan imports in a task of one's own."""
     return plan_imports("s3://aws_default@bucket/embeddings/*.parquet")
 

@@ -1,6 +1,6 @@
-"""A test as users write it for a DAG of theirs; ``docs/start/testing.md`` shows it.
+"""A test as users write it for a DAG of theirs, which ``docs/start/testing.md`` shows.
 
-``scripts/check_dist.py`` type-checks it. It needs a migrated Airflow database: ``airflow db migrate`` once.
+pytest does not collect it: it needs a migrated Airflow database, and the DAG's folder in Airflow's configuration.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def milvus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalMil
 def file(milvus: LocalMilvus) -> None:
     vectors = pa.array([[1.0, 2.0, 3.0, 4.0]] * 10, pa.list_(pa.float32()))
     table = pa.table({"id": pa.array(range(10), pa.int64()), "vector": vectors})
-    pq.write_table(table, milvus.bucket / "mine.parquet")
+    pq.write_table(table, Path(milvus.bucket, "mine.parquet"))
 
 
 def test_rows_are_imported(milvus: LocalMilvus, file: None) -> None:
