@@ -110,17 +110,17 @@ def main() -> int:
     """Run the rows and print a table; the exit code is 0 if all of their tests pass."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rows", nargs="*", help=f"some of {', '.join(map(str, ROWS))}; all if none is given")
-    parser.add_argument("--in-turn", action="store_true", help="the floor, and one of the others each day")
-    parser.add_argument("--suites", default="unit,integration,system", help="separated by commas (%(default)s)")
+    parser.add_argument("--in-turn", action="store_true", help="one row, another one each day")
+    parser.add_argument("--suites", help="folders below tests/, separated by commas (those that belong to a row)")
     options = parser.parse_args()
     rows = [row for row in ROWS if str(row) in options.rows] if options.rows else ROWS
     if unknown := set(options.rows) - set(map(str, rows)):
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(map(str, ROWS))}")
     if options.in_turn:
-        rows = [ROWS[0], in_turn(datetime.now(UTC).timetuple().tm_yday)]
+        rows = [in_turn(datetime.now(UTC).timetuple().tm_yday)]
     table, passed = [], True
     for row in rows:
-        for suite in [suite for suite in row.suites if suite in options.suites.split(",")]:
+        for suite in options.suites.split(",") if options.suites else row.suites:
             print(f"\n=== {row}: {suite} tests", flush=True)
             try:
                 good, result = row.run(suite)
