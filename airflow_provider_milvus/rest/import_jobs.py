@@ -132,7 +132,7 @@ class ImportProgress:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImportJob:
     """One record of ``list``. Zilliz Cloud sends neither ``progress`` nor ``reason``."""
 
