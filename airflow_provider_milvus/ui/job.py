@@ -80,7 +80,9 @@ class Job:
         began = self.created
         end = self.completed if self.ended else now
         duration = max(0.0, end - began) if began and end else None
-        rate = self.rate or (self.imported_rows / duration if duration and self.imported_rows else 0.0)
+        # A job that rests before its commit reads no rows, however long it rests.
+        reads = self.state not in ("Uncommitted", "Committing")
+        rate = self.rate or (self.imported_rows / duration if duration and reads else 0.0)
         left = None
         if not self.ended and duration:
             if rate and self.total_rows > self.imported_rows:
