@@ -70,6 +70,7 @@ crash-test: .venv/ready
 
 conformance: .venv/ready
 	$(BIN)/python tests/integration/conformance/table.py
+	$(BIN)/python tests/integration/conformance/clients/run_clients.py
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/import_time.py

@@ -10,6 +10,7 @@ from milvus_lite.storage.segment import Segment
 
 # What a cluster has for scalars beside INVERTED, in the names of Milvus Lite. They differ in speed alone.
 SCALAR_INDEXES = ("BITMAP", "STL_SORT", "TRIE", "Trie")
+DROP_RATIOS = ("drop_ratio_build", "drop_ratio_search")
 
 
 class LocalCollection(Collection):  # type: ignore[misc]
@@ -83,11 +84,11 @@ def nearest_index(wanted: dict[str, Any]) -> dict[str, Any]:
     found = dict(wanted)
     if wanted["index_type"] in SCALAR_INDEXES:
         found["index_type"] = "INVERTED"
-    params = wanted.get("params") or {}
-    if _is_ratio(params.get("drop_ratio_build")):
-        # Milvus Lite drops none of the small weights.
-        found["params"] = params | {"drop_ratio_build": 0}
-    return found
+    # Milvus Lite drops none of the small weights.
+    exact = {
+        name: 0 for name, value in (wanted.get("params") or {}).items() if name in DROP_RATIOS and _is_ratio(value)
+    }
+    return found | {"params": wanted["params"] | exact} if exact else found
 
 
 def _is_ratio(value: Any) -> bool:

@@ -283,7 +283,7 @@ def test_index_that_would_drop_small_weights_drops_none(serve):
         "fieldName": "sparse",
         "metricType": "IP",
         "indexType": "SPARSE_INVERTED_INDEX",
-        "params": {"drop_ratio_build": 0.9},
+        "params": {"drop_ratio_build": 0.9, "drop_ratio_search": "0.2"},
     }
     client.post("/indexes/create", collectionName="c", indexParams=[index])
     rows = [{"vector": [0] * 4, "sparse": {"1": weight, "2": 1}} for weight in (0.01, 0.02)]
