@@ -99,7 +99,7 @@ clean:
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) \
-		--editable '.[local]' --group dev --group celery
+		--editable '.[local]' --group dev
 	touch $@
 
 # Neither Airflow nor this package is needed to read the docstrings.
