@@ -24,7 +24,7 @@ from airflow_provider_milvus.staging.reader_rules import ReaderRules
 from airflow_provider_milvus.staging.target import Target
 from airflow_provider_milvus.staging.writer import ParquetFileWriter
 
-COPIES_AT_A_TIME = 4
+COPIES_AT_A_TIME = 8
 # Of the source and of the target, each of which has a buffer of its own, of this size or some of it.
 BLOCK_BYTES = 8 << 20
 ATTEMPTS = 3
@@ -63,6 +63,8 @@ class Copier:
         self._load = load
         self._log = log
         self._rewriting = rewriting
+        # What an earlier try has copied.
+        self._sizes: dict[str, int] = {}
 
     def run(self, sets: Sequence[Sequence[str]]) -> Manifest:
         """Copy the files that are not there yet, and write the manifest.
@@ -73,6 +75,7 @@ class Copier:
         """
         keys = [key for one in sets for key in one]
         progress = StagingProgress(self._log, len(keys))
+        self._sizes = self._load.sizes()
         with ThreadPoolExecutor(COPIES_AT_A_TIME, thread_name_prefix="stage") as pool:
             copies = {key: pool.submit(self._copy, key, progress) for key in keys}
             _wait(copies.values())
@@ -88,7 +91,7 @@ class Copier:
             staged = self._load.key(f"{self._digest(key, before)}/{PurePosixPath(key).name}")
             rewrites = self._rewriting is not None and self._must_be_rewritten(key, self._rewriting)
             # A rewritten file has a size that nobody knows before.
-            if not rewrites and self._is_there(staged, before.size):
+            if not rewrites and self._sizes.get(staged) == before.size:
                 progress.add(files=1, size=before.size)
                 return staged
             if self._copied(key, staged, before, rewrites):
@@ -153,12 +156,6 @@ class Copier:
         return bool(unknown and not rewriting.rules.skips_unknown) or any(
             _is_refused(fields[one.name], one.type, rewriting.rules) for one in schema if one.name in fields
         )
-
-    def _is_there(self, key: str, size: int) -> bool:
-        try:
-            return self._load.folder.fingerprint(key).size == size
-        except FileNotFoundError:
-            return False
 
     def _discard(self, key: str) -> None:
         with suppress(FileNotFoundError):

@@ -69,6 +69,13 @@ class StagedLoad:
         with self.folder.open(self.key(NAME), "wb") as file:
             file.write(json.dumps({"version": VERSION, **asdict(manifest)}).encode())
 
+    def sizes(self) -> dict[str, int]:
+        """The keys of the objects that are there, with their sizes in bytes."""
+        self.folder.file_system.invalidate_cache()
+        root = self.folder.path(self.prefix)
+        found = self.folder.file_system.find(root, detail=True)
+        return {self.key(path[len(root) :].lstrip("/")): int(info.get("size") or 0) for path, info in found.items()}
+
     def remove(self) -> int:
         """Remove all objects of the load, the manifest last; how many there were."""
         file_system, root = self.folder.file_system, self.folder.path(self.prefix)

@@ -115,6 +115,7 @@ def rounds(count: int, seed: int, with_store: bool, kills: int) -> tuple[int, li
             left = [path.name for path in milvus.bucket.glob("staging/**/*") if path.is_file()]
             if rows != ROWS or left:
                 wrong.append(f"load {number}: {rows:,} rows of {ROWS:,}, staged files {left}")
+            print(f"load {number}: {rows:,} rows after {attempt} tries, {len(left)} staged files", flush=True)
     return killed, wrong
 
 

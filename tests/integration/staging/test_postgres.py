@@ -25,7 +25,7 @@ def postgres():
     with psycopg2.connect(server.get_uri()) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TABLE documents (id bigint, embedding real[], label text)")
         cursor.execute(
-            "INSERT INTO documents SELECT n, ARRAY[n, n / 3.0]::real[], CASE WHEN n % 2 = 0 THEN 'label ' || n END "
+            "INSERT INTO documents SELECT n, ARRAY[n, n / 4.0]::real[], CASE WHEN n % 2 = 0 THEN 'label ' || n END "
             f"FROM generate_series(0, {ROWS - 1}) AS n"
         )
     connection.close()
