@@ -5,6 +5,9 @@ The function yields DataFrames; they are written to Parquet where Milvus reads i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_milvus.example_dags.handwritten_digits import BUCKET, INDEX, SCHEMA
@@ -31,7 +34,7 @@ with DAG(
         files_root="file://{{ params.bucket }}",
         timeout=600,
     )
-    def import_digits():
+    def import_digits() -> Iterator[Any]:
         """Yield the images in DataFrames of 500 rows."""
         import pandas as pd
         from sklearn.datasets import load_digits
