@@ -43,6 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_milvus.operators.import_rows",
                     "airflow_provider_milvus.operators.recall",
                     "airflow_provider_milvus.operators.rollback",
+                    "airflow_provider_milvus.operators.snapshot",
                 ],
             }
         ],

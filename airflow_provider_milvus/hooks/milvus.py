@@ -220,14 +220,18 @@ class MilvusHook(CollectionCalls, BaseHook):
             raise error
         return wait.progress if isinstance(wait.job_ids, list) else wait.progress[0]
 
-    def run_wait(self, wait: ImportWait, *, until: float | None = None) -> Event | None:
-        """Poll with this hook's connection; see :func:`airflow_provider_milvus.waiting.import_wait.wait_for`."""
+    def run_wait(self, wait: ImportWait, *, until: float | None = None, kind: str = "import") -> Event | None:
+        """Poll with this hook's connection; see :func:`airflow_provider_milvus.waiting.import_wait.wait_for`.
+
+        :param kind: of the jobs, see :mod:`airflow_provider_milvus.rest.job_kinds`.
+        """
 
         # The wait has a back-off of its own, which its deadline bounds; the transport's would run past it.
         def describe(job_id: str) -> ImportProgress:
             timeout = min(self.settings.timeout, max(wait.remaining, MIN_REQUEST_SECONDS))
-            return self.call(rest.import_jobs.describe(job_id), retries=0, timeout=timeout)
+            return self.call(request(job_id), retries=0, timeout=timeout)
 
+        request = rest.job_kinds.JOB_KINDS[kind].describe
         return waiting.import_wait.wait_for(wait, metrics.counted(describe, self.milvus_conn_id), until=until)
 
     def check_source(self, source: ImportSource, storage_conn_id: str | None = None) -> None:
@@ -299,12 +303,20 @@ class MilvusAsyncHook:
     :param database: instead of the connection's database.
     :param storage_conn_id: Zilliz Cloud: the connection whose keys an import was created with, which are redacted in
         all that the server sends.
+    :param job_kind: of the jobs whose progress is requested, see :mod:`airflow_provider_milvus.rest.job_kinds`.
     """
 
-    def __init__(self, milvus_conn_id: str, database: str | None = None, storage_conn_id: str | None = None) -> None:
+    def __init__(
+        self,
+        milvus_conn_id: str,
+        database: str | None = None,
+        storage_conn_id: str | None = None,
+        job_kind: str = "import",
+    ) -> None:
         self.milvus_conn_id = milvus_conn_id
         self.database = database
         self.storage_conn_id = storage_conn_id
+        self.job_kind = job_kind
 
     async def __aenter__(self) -> MilvusAsyncHook:
         from airflow_provider_milvus.client.transport import HttpxTransport
@@ -328,14 +340,16 @@ class MilvusAsyncHook:
         await self._transport.client.aclose()
 
     async def get_import_progress(self, job_id: str) -> ImportProgress:
-        """Report an import job.
+        """Report a job.
 
         :raises MilvusImportJobNotFound: where the server has no record of it.
         """
-        return await self._transport.call(rest.import_jobs.describe(job_id))
+        return await self._transport.call(rest.job_kinds.JOB_KINDS[self.job_kind].describe(job_id))
 
     async def list_import_records(self, collection_name: str | None = None) -> Mapping[str, Mapping[str, Any]]:
-        """The records of the server's list of import jobs, by job id."""
+        """The records of the server's list of jobs, by job id."""
+        if self.job_kind != rest.job_kinds.IMPORT:
+            return await self._transport.call(rest.job_kinds.JOB_KINDS[self.job_kind].list_jobs(collection_name))
         pages = JobPages(collection_name, self.settings)
         while request := pages.next():
             pages.take(await self._transport.call(request))

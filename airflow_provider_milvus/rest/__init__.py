@@ -14,9 +14,21 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest import errors as errors
     from airflow_provider_milvus.rest import import_jobs as import_jobs
     from airflow_provider_milvus.rest import indexes as indexes
+    from airflow_provider_milvus.rest import job_kinds as job_kinds
     from airflow_provider_milvus.rest import schemas as schemas
+    from airflow_provider_milvus.rest import snapshots as snapshots
 
-_MODULES = ("aliases", "collections", "entities", "errors", "import_jobs", "indexes", "schemas")
+_MODULES = (
+    "aliases",
+    "collections",
+    "entities",
+    "errors",
+    "import_jobs",
+    "indexes",
+    "job_kinds",
+    "schemas",
+    "snapshots",
+)
 
 
 def __getattr__(name: str) -> Any:

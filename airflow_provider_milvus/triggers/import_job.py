@@ -31,9 +31,12 @@ _next_report = 0.0
 
 
 @lru_cache
-def _opener(milvus_conn_id: str, database: str | None, storage_conn_id: str | None) -> waiting.poller.OpenClient:
-    """One for all triggers of a connection."""
-    return metrics.counted_client(partial(MilvusAsyncHook, milvus_conn_id, database, storage_conn_id), milvus_conn_id)
+def _opener(
+    milvus_conn_id: str, database: str | None, storage_conn_id: str | None, job_kind: str
+) -> waiting.poller.OpenClient:
+    """One for all triggers of a connection and a kind of jobs."""
+    open_client = partial(MilvusAsyncHook, milvus_conn_id, database, storage_conn_id, job_kind)
+    return metrics.counted_client(open_client, milvus_conn_id)
 
 
 class MilvusImportTrigger(MilvusWaitTrigger):
@@ -56,6 +59,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
     :param storage_conn_id: Zilliz Cloud: the connection whose keys are redacted in all that the server sends.
     :param report_progress: whether to push the jobs' progress to XCom, at most once a minute.
+    :param job_kind: of the jobs, see :mod:`airflow_provider_milvus.rest.job_kinds`.
     :param goal: ``target_state`` of a trigger that version 0.1.0 has stored.
     """
 
@@ -74,6 +78,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         report_progress: bool = True,
         goal: str | None = None,
         abort_also: Mapping[str, Sequence[str]] | None = None,
+        job_kind: str = "import",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
@@ -89,6 +94,7 @@ class MilvusImportTrigger(MilvusWaitTrigger):
         self.report_progress = report_progress
         self._reporting: asyncio.Task[None] | None = None
         self.abort_also = abort_also or {}
+        self.job_kind = job_kind
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
@@ -111,6 +117,8 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             arguments["report_progress"] = False
         if self.abort_also:
             arguments["abort_also"] = self.abort_also
+        if self.job_kind != rest.job_kinds.IMPORT:
+            arguments["job_kind"] = self.job_kind
         return f"{type(self).__module__}.{type(self).__qualname__}", arguments
 
     async def _wait(self) -> Event:
@@ -125,9 +133,10 @@ class MilvusImportTrigger(MilvusWaitTrigger):
             max_poll_failures=self.max_poll_failures,
             fail_fast=self.fail_fast,
             reports=self._reports(),
+            noun=rest.job_kinds.JOB_KINDS[self.job_kind].noun,
             log=airflow_compat.shared_logger(self),
         )
-        server = (self.milvus_conn_id, self.database, self.storage_conn_id)
+        server = (self.milvus_conn_id, self.database, self.storage_conn_id, self.job_kind)
         try:
             with metrics.waiting_jobs(len(wait.pending)):
                 return await waiting.poller.watch(server, _opener(*server), wait)

@@ -44,13 +44,14 @@ class ImportWait(Wait):
     :param target_state: ``Completed``, or ``Uncommitted`` for the first phase of a two-phase import.
     :param fail_fast: whether the first failed job ends the wait, or the last of all jobs to end.
     :param reports: gets the progress of the jobs whenever a change of it is logged.
+    :param noun: what messages call such a job.
     :param options: as for every :class:`~airflow_provider_milvus.waiting.wait.Wait`.
     :raises ValueError: for anything that is no id or list of ids.
     """
 
     __slots__ = (
         *("_failed_jobs", "_gone_jobs", "_jobs", "_missing", "_open", "_reports"),
-        *("fail_fast", "job_ids", "target_state"),
+        *("fail_fast", "job_ids", "noun", "target_state"),
     )
 
     def __init__(
@@ -60,6 +61,7 @@ class ImportWait(Wait):
         target_state: ImportState = ImportState.COMPLETED,
         fail_fast: bool = True,
         reports: Reports | None = None,
+        noun: str = messages.IMPORT_JOB,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -76,6 +78,7 @@ class ImportWait(Wait):
         self._gone_jobs: dict[str, None] = {}
         self._missing = 0
         self._reports = reports
+        self.noun = noun
 
     @property
     def pending(self) -> list[str]:
@@ -108,10 +111,10 @@ class ImportWait(Wait):
         # How a single job ended is in the event, whose message the task logs.
         ended = found in ENDED and len(self._jobs) == 1
         if not ended and self._is_worth_logging(job, progress.state_text, progress.progress, progress.imported_rows):
-            self._log.info("%s%s", messages.progress_line(progress), self._rate(job))
+            self._log.info("%s%s", messages.progress_line(progress, self.noun), self._rate(job))
             self._offer_report()
         if len(self._jobs) > 1 and found is Outcome.FAILED:
-            self._log.warning("Import job %s failed: %s", job_id, messages.reason(progress))
+            self._log.warning("%s %s failed: %s", self.noun.capitalize(), job_id, messages.reason(progress))
         self._warn_once(job, found)
 
     def record_summary(self, job_id: str, listed: ImportJob, log: bool = True) -> None:
@@ -123,7 +126,7 @@ class ImportWait(Wait):
         job.listed = listed
         self._record_found(job_id, job)
         if log and self._is_worth_logging(job, listed.state.value, listed.progress, job.logged[2]):
-            self._log.info("Import job %s: %s, %d %%", job_id, listed.state.value, listed.progress)
+            self._log.info("%s %s: %s, %d %%", self.noun.capitalize(), job_id, listed.state.value, listed.progress)
             self._offer_report()
 
     def record_error(self, job_id: str, error: MilvusError) -> bool:
@@ -132,7 +135,7 @@ class ImportWait(Wait):
         :return: whether the error is the job's own, so that polling the others makes sense.
         """
         if not isinstance(error, MilvusImportJobNotFound):
-            self._record_failed_poll(f"import job {job_id}", error)
+            self._record_failed_poll(f"{self.noun} {job_id}", error)
             return False
         job = self._jobs[job_id]
         self._failed.reset()
@@ -154,16 +157,18 @@ class ImportWait(Wait):
             return self._failure()
         if self._gone_jobs:
             gone = list(self._gone_jobs)
-            return self._event("unknown", messages.gone(gone, [self._jobs[job_id].progress for job_id in gone]))
+            return self._event(
+                "unknown", messages.gone(gone, [self._jobs[job_id].progress for job_id in gone], self.noun)
+            )
         if not self._open:
             # A job that is done has its progress.
-            done = (messages.completed(job.progress) for job in self._jobs.values() if job.progress)
+            done = (messages.completed(job.progress, self.noun) for job in self._jobs.values() if job.progress)
             return self._event("success", messages.joined(done, len(self._jobs), "; "))
         if self._is_unreachable:
             ids = messages.joined(self._open, len(self._open))
             return self._event(
                 "unreachable",
-                f"gave up polling import job {ids} after {self._failed.failures} failed polls; it may still be "
+                f"gave up polling {self.noun} {ids} after {self._failed.failures} failed polls; it may still be "
                 f"running. The last error: {self._failed.error}",
             )
         if self._is_late and self.deadline is not None:
@@ -172,7 +177,7 @@ class ImportWait(Wait):
             states = (f"{job_id} ({messages.state(self._jobs[job_id].progress)})" for job_id in self._open)
             return self._event(
                 "timeout",
-                f"import job {messages.joined(states, len(self._open))} had not come to {self.target_state} at "
+                f"{self.noun} {messages.joined(states, len(self._open))} had not come to {self.target_state} at "
                 f"{messages.time_text(self.deadline)}",
             )
         return None
@@ -190,7 +195,7 @@ class ImportWait(Wait):
         ]
         return self._event(
             "failed",
-            messages.joined(map(messages.failed, failed), len(failed), "; "),
+            messages.joined((messages.failed(one, self.noun) for one in failed), len(failed), "; "),
             transient=all(map(is_transient, failed)),
             **failed_files(files),
         )

@@ -11,6 +11,7 @@ from airflow_provider_milvus.waiting.event import MAX_REASON_LENGTH, bounded_tex
 from airflow_provider_milvus.waiting.outcome import failure_reason
 
 MAX_JOBS_IN_MESSAGE = 20
+IMPORT_JOB = "import job"
 
 
 def joined(texts: Iterable[str], total: int, separator: str = ", ") -> str:
@@ -20,11 +21,11 @@ def joined(texts: Iterable[str], total: int, separator: str = ", ") -> str:
     return separator.join([*shown, f"and {more:,} more"] if more > 0 else shown)
 
 
-def progress_line(progress: ImportProgress) -> str:
+def progress_line(progress: ImportProgress, noun: str = IMPORT_JOB) -> str:
     """State, percent and rows of a running job."""
     total = f" of {progress.total_rows:,}" if progress.total_rows else ""
     return (
-        f"Import job {progress.job_id}: {bounded_text(progress.state_text)}, {progress.progress} %, "
+        f"{noun.capitalize()} {progress.job_id}: {bounded_text(progress.state_text)}, {progress.progress} %, "
         f"{progress.imported_rows:,}{total} rows"
     )
 
@@ -39,20 +40,20 @@ def reason(progress: ImportProgress) -> str:
     return bounded_text(failure_reason(progress), MAX_REASON_LENGTH)
 
 
-def completed(progress: ImportProgress) -> str:
+def completed(progress: ImportProgress, noun: str = IMPORT_JOB) -> str:
     """What a job has loaded."""
     return (
-        f"Import job {progress.job_id} {bounded_text(progress.state_text)}: {progress.imported_rows:,} rows, "
+        f"{noun.capitalize()} {progress.job_id} {bounded_text(progress.state_text)}: {progress.imported_rows:,} rows, "
         f"{progress.file_size:,} bytes, {len(progress.files)} file(s) into {_collection(progress)}{_duration(progress)}"
     )
 
 
-def failed(progress: ImportProgress) -> str:
+def failed(progress: ImportProgress, noun: str = IMPORT_JOB) -> str:
     """That a job failed, and why."""
-    return f"import job {progress.job_id} into {_collection(progress)} failed: {reason(progress)}"
+    return f"{noun} {progress.job_id} into {_collection(progress)} failed: {reason(progress)}"
 
 
-def gone(job_ids: Sequence[str], last: Sequence[ImportProgress | None]) -> str:
+def gone(job_ids: Sequence[str], last: Sequence[ImportProgress | None], noun: str = IMPORT_JOB) -> str:
     """That the records of jobs are gone, and what that means.
 
     :param last: the last known progress of each.
@@ -62,13 +63,13 @@ def gone(job_ids: Sequence[str], last: Sequence[ImportProgress | None]) -> str:
     never = [job_id for job_id, progress in pairs if not progress]
     parts = []
     if seen:
-        parts.append(f"the record of import job {joined(seen, len(seen))} is gone")
+        parts.append(f"the record of {noun} {joined(seen, len(seen))} is gone")
     if never:
         ids = joined(never, len(never))
-        parts.append(f"the server has no record of import job {ids}: wrong id, another server, or expired")
+        parts.append(f"the server has no record of {noun} {ids}: wrong id, another server, or expired")
     return (
         f"{'; '.join(parts)}. Milvus drops the record of an ended job after 3 hours (48 hours from 2.6.24 and 3.0.2), "
-        f"so the import may have completed or failed: count the collection's rows before you load the files again"
+        f"so it may have completed or failed: count the collection's rows before you load the files again"
     )
 
 

@@ -73,6 +73,7 @@ SHARED_NAMES = {
     "import_jobs.py",
     "import_source.py",
     "schemas.py",
+    "snapshots.py",
 }
 
 

@@ -23,6 +23,7 @@ from airflow_provider_milvus.local.routes import (
     indexes,
     partitions,
     queries,
+    snapshots,
 )
 from airflow_provider_milvus.local.routes.access import NOT_AUTHENTICATED, Credentials, EarlyResponse
 from airflow_provider_milvus.local.routes.binding import bind
@@ -55,6 +56,7 @@ ROUTES: Routes = {
     **partitions.ROUTES,
     **aliases.ROUTES,
     **databases.ROUTES,
+    **snapshots.ROUTES,
     **{path: (Request, _refusal(what)) for path, what in UNSUPPORTED.items()},
 }
 # Who sends a request, by its headers; raises MilvusError for one who may not come in.

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
@@ -11,6 +13,7 @@ from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.importing.jobs import JobTable
 from airflow_provider_milvus.local.importing.runner import JobRunner
 from airflow_provider_milvus.local.lite.engine import Engine
+from airflow_provider_milvus.local.lite.snapshots import Snapshots
 from airflow_provider_milvus.local.milvus_versions import Version
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.users import User
@@ -26,6 +29,11 @@ class Services:
     table: JobTable
     runner: JobRunner
     version: Version
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """The snapshots of its collections."""
+        return Snapshots(self.engine, Path(self.engine.db._data_dir), self.table.next_id)
 
 
 Handler = Callable[[Services, Any], Any]

@@ -98,15 +98,8 @@ ROUTES: dict[str, str] = {
     ),
     "/indexes/drop_properties": "dropping the properties of an index",
     **dict.fromkeys(("/file_resources/add", "/file_resources/remove", "/file_resources/list"), "file resources"),
-    **dict.fromkeys(
-        (
-            "/jobs/snapshot/restore_external",
-            "/jobs/snapshot/export",
-            "/jobs/snapshot/describe",
-            "/jobs/snapshot/list",
-        ),
-        "snapshots",
-    ),
+    "/jobs/snapshot/restore_external": "restoring snapshots of other clusters",
+    "/jobs/snapshot/export": "exporting snapshots",
     **dict.fromkeys(
         (
             "/jobs/external_collection/refresh",
@@ -148,6 +141,13 @@ SINCE: dict[str, tuple[int, int]] = {
             "/jobs/snapshot/export",
             "/jobs/snapshot/describe",
             "/jobs/snapshot/list",
+            "/snapshots/create",
+            "/snapshots/describe",
+            "/snapshots/drop",
+            "/snapshots/list",
+            "/snapshots/pin",
+            "/snapshots/restore",
+            "/snapshots/unpin",
         ),
         (3, 0),
     ),

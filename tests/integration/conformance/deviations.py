@@ -96,7 +96,7 @@ DEVIATIONS = [
     ("11.1", "functions that call a model", "3000", "Milvus Lite computes BM25 alone."),
     (
         "1.1",
-        "users, roles, privilege and resource groups, segments, quotas, field and function changes, snapshots",
+        "users, roles, privilege and resource groups, segments, quotas, field and function changes, exported snapshots",
         "3000",
         "Milvus Lite has none of them. They are declared in local/routes/unsupported.py.",
     ),

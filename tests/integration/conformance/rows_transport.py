@@ -90,7 +90,7 @@ UNSUPPORTED = {
     "collections/add_function": 213,
     "indexes/drop_properties": 324,
     "file_resources/list": 358,
-    "jobs/snapshot/list": 342,
+    "jobs/snapshot/export": 340,
     "jobs/external_collection/list": 345,
 }
 

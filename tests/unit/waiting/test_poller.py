@@ -200,7 +200,7 @@ def test_one_list_serves_those_who_came_at_other_times(server, clock, clock_loop
 
 def test_running_job_is_logged_once_a_minute(run, server):
     class Lines(list):
-        def info(self, line, job_id, *values):
+        def info(self, line, noun, job_id, *values):
             self.append((job_id, values))
 
         warning = info
