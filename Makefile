@@ -1,7 +1,7 @@
-# Everything runs in a virtual environment of its own, built from the pins in constraints/.
+# Everything runs in a virtual environment of its own, built from the pins in constraints.txt and constraints/.
 PYTHON ?= python3
 BIN := .venv/bin
-NEWEST := constraints/airflow-3.3.txt
+NEWEST := constraints.txt
 # Compiled files are what makes the second start of everything fast.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
