@@ -192,6 +192,29 @@ def shared_logger(trigger: Any) -> Any:
     return logger() if callable(logger) else trigger.log
 
 
+def read_connections_of_the_database() -> None:
+    """Let a process that is no task, such as a command, read the connections of Airflow's database.
+
+    ``_AIRFLOW_PROCESS_CONTEXT``, read in 3.1.8 to 3.4.0b2 (``airflow/sdk/execution_time/supervisor.py``,
+    ``ensure_secrets_backend_loaded``): Airflow sets it in its own servers. Watch for a public way for commands of
+    providers. Without it: connections of environment variables and secrets backends only.
+    """
+    import os
+
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+
+def print_table(rows: Any, output: str) -> None:
+    """Print a list of dicts as Airflow's commands do: ``table`` or ``plain``.
+
+    ``AirflowConsole``, read in 2.11.0 to 3.4.0b2 (``airflow/cli/simple_table.py``), which providers with commands use,
+    and which is not documented. Watch for a public one. Without it: commands with ``-o json`` and ``yaml`` work.
+    """
+    from airflow.cli.simple_table import AirflowConsole
+
+    AirflowConsole().print_as(data=list(rows), output=output)
+
+
 def stats() -> Any:
     """Airflow's metrics: ``incr``, ``gauge`` and ``timing``, ready for use in workers and in the triggerer.
 

@@ -15,6 +15,7 @@ def get_provider_info() -> dict[str, Any]:
             "schemes": ["milvus"],
             "handler": "airflow_provider_milvus.assets.sanitize_uri",
             "factory": "airflow_provider_milvus.assets.create_asset",
+            "to_openlineage_converter": "airflow_provider_milvus.lineage.to_openlineage",
         }
     ]
     return {
@@ -59,6 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "cli": ["airflow_provider_milvus.cli.get_cli_commands"],
         "extra-links": [
             "airflow_provider_milvus.links.MilvusConsoleLink",
             "airflow_provider_milvus.links.MilvusImportJobLink",

@@ -26,7 +26,8 @@ from airflow_provider_milvus.waiting.messages import seconds_between
 if TYPE_CHECKING:
     from airflow_provider_milvus.rest.import_jobs import ImportProgress
     from airflow_provider_milvus.waiting.event import Event
-    from airflow_provider_milvus.waiting.poller import Client, OpenClient, Records
+    from airflow_provider_milvus.waiting.list_reading import Records
+    from airflow_provider_milvus.waiting.poller import Client, OpenClient
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -220,16 +220,27 @@ class MilvusHook(CollectionCalls, BaseHook):
             raise error
         return wait.progress if isinstance(wait.job_ids, list) else wait.progress[0]
 
-    def run_wait(self, wait: ImportWait, *, until: float | None = None, kind: str = "import") -> Event | None:
+    def run_wait(
+        self,
+        wait: ImportWait,
+        *,
+        until: float | None = None,
+        kind: str = "import",
+        on_progress: Callable[[ImportProgress], None] | None = None,
+    ) -> Event | None:
         """Poll with this hook's connection; see :func:`airflow_provider_milvus.waiting.import_wait.wait_for`.
 
         :param kind: of the jobs, see :mod:`airflow_provider_milvus.rest.job_kinds`.
+        :param on_progress: is called with each response.
         """
 
         # The wait has a back-off of its own, which its deadline bounds; the transport's would run past it.
         def describe(job_id: str) -> ImportProgress:
             timeout = min(self.settings.timeout, max(wait.remaining, MIN_REQUEST_SECONDS))
-            return self.call(request(job_id), retries=0, timeout=timeout)
+            progress = self.call(request(job_id), retries=0, timeout=timeout)
+            if on_progress is not None:
+                on_progress(progress)
+            return progress
 
         request = rest.job_kinds.JOB_KINDS[kind].describe
         return waiting.import_wait.wait_for(wait, metrics.counted(describe, self.milvus_conn_id), until=until)

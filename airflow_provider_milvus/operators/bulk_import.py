@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_milvus import links, metrics, rest, waiting
 from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportRefused, error_of, read_event
+from airflow_provider_milvus.lineage import ImportLineage
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
 from airflow_provider_milvus.operators import import_source, progress
 from airflow_provider_milvus.operators import staging as task_staging
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.waiting.event import Event
 
 
-class MilvusBulkImportOperator(MilvusWaitOperator):
+class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
     """Load files into a Milvus collection with a bulk-import job.
 
     Milvus reads the files itself, out of the bucket that it is configured with; nothing passes through the worker. The
@@ -208,6 +209,11 @@ class MilvusBulkImportOperator(MilvusWaitOperator):
     def import_job_ids(self) -> list[str]:
         """The ids of the load's jobs, as far as they are known in this process."""
         return list(self._jobs)
+
+    @property
+    def import_results(self) -> Mapping[str, Mapping[str, Any]]:
+        """The final progress of those that have ended, by their ids."""
+        return self._jobs
 
     @property
     def _parameters(self) -> import_source.SourceParameters:

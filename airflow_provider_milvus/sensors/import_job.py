@@ -24,6 +24,7 @@ from airflow_provider_milvus.exceptions import (
     error_of,
     read_event,
 )
+from airflow_provider_milvus.lineage import ImportLineage
 from airflow_provider_milvus.operators import progress
 from airflow_provider_milvus.operators.base import MilvusDeferrableOperator
 from airflow_provider_milvus.operators.parameters import check_choice, check_flag, check_list
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.waiting.event import Event
 
 
-class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
+class MilvusImportSensor(ImportLineage, MilvusDeferrableOperator, BaseSensorOperator):
     """Wait until import jobs are ``Completed``, or ``Uncommitted``, whoever started them; fail on ``Failed``.
 
     A failed import fails the sensor at once and without a retry, with the reason of every failed file in the log; under
@@ -81,6 +82,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         check_flag("start_from_trigger", start_from_trigger)
         check_wait(poll_interval=self.poke_interval or 1.0)
         self.job_id = job_id
+        self.import_results: dict[str, dict[str, Any]] = {}
         self.target_state = target_state
         if start_from_trigger:
             if not self.deferrable:
@@ -197,6 +199,7 @@ class MilvusImportSensor(MilvusDeferrableOperator, BaseSensorOperator):
         metrics.record_end(event, metrics.tags_of(self, context))
         for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
+        self.import_results = {one["job_id"]: one for one in event["imports"]}
         jobs = progress.with_failed_files(event["imports"], event)
         progress.push(self, context, jobs, single=isinstance(event["job_id"], str))
         if error := self._error_of(event):

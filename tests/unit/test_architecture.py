@@ -28,6 +28,7 @@ PACKAGES = (
     "client",
     "hooks",
     "assets",
+    "lineage",
     "links",
     "triggers",
     "operators",
@@ -36,10 +37,20 @@ PACKAGES = (
     "task_groups",
     "example_dags",
     "ui",
+    "commands",
+    "cli",
+    "__main__",
     "get_provider_info",
 )
 # What a module may import of Airflow: its public interface, and where Airflow 2 and 3 both have what is public in 3.
-PUBLIC_AIRFLOW = ("airflow.sdk", "airflow.providers.common.compat", "airflow.triggers.base", "airflow.exceptions")
+PUBLIC_AIRFLOW = (
+    "airflow.sdk",
+    "airflow.cli.cli_config",
+    "airflow.providers.common.compat",
+    "airflow.providers.openlineage.extractors",
+    "airflow.triggers.base",
+    "airflow.exceptions",
+)
 # Parts that Airflow does not document, which airflow_compat.py wraps.
 PRIVATE_AIRFLOW_NAMES = {
     "execution_time",
@@ -64,6 +75,7 @@ SHARED_NAMES = {
     "entities.py",
     "indexes.py",
     "__init__.py",
+    "__main__.py",
     "bulk_import.py",
     "collection.py",
     "collections.py",

@@ -40,5 +40,11 @@ def test_import_adds_only_this_package_and_the_standard_library(added):
 
 def test_import_leaves_http_libraries_and_settings_for_later(added):
     assert "airflow_provider_milvus.hooks.milvus" in added
-    late = {"requests", "httpx", "airflow_provider_milvus.client.transport", "airflow_provider_milvus.client.settings"}
+    late = {
+        "requests",
+        "httpx",
+        "openlineage",
+        "airflow_provider_milvus.client.transport",
+        "airflow_provider_milvus.client.settings",
+    }
     assert late.isdisjoint(added)

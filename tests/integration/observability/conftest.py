@@ -13,15 +13,14 @@ import pytest
 from airflow_provider_milvus.local import LocalMilvus
 
 ROWS = 100
-SCHEMA = {
-    "fields": [
-        {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
-        {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": "2"}},
-    ]
-}
 
 
-def write_rows(path, dimension=2):
+@pytest.fixture(scope="session")
+def write_rows():
+    return _write_rows
+
+
+def _write_rows(path, dimension=2):
     """A Parquet file of 100 rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     vectors = pa.array([[0.0] * dimension] * ROWS, pa.list_(pa.float32()))
@@ -33,7 +32,7 @@ def milvus(tmp_path_factory):
     """A local Milvus with some files that fit the collections here and one that does not."""
     with LocalMilvus(tmp_path_factory.mktemp("milvus")) as server:
         for name, dimension in {"first": 2, "second": 2, "wrong": 3}.items():
-            write_rows(server.bucket / "folder" / f"{name}.parquet", dimension)
+            _write_rows(server.bucket / "folder" / f"{name}.parquet", dimension)
         yield server
 
 
