@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow
 
 AIRFLOW_3_0 = airflow_version.startswith("3.0.")
-AIRFLOW_VERSION = tuple(map(int, airflow_version.split(".")[:2]))
 SECONDS_FOR_A_RUN = 400
 # They start an Airflow of their own, or none.
 WITHOUT_SHARED_AIRFLOW = ("test_crashes.py", "test_demo.py", "test_secrets.py", "test_triggerer.py")
