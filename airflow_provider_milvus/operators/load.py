@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportSource
     from airflow_provider_milvus.submission.load import Load
     from airflow_provider_milvus.submission.record import EarlierTries, Store
-    from airflow_provider_milvus.submission.submitter import Submission
+    from airflow_provider_milvus.submission.result import Submission
 
 
 class TaskLoad:
@@ -139,9 +139,9 @@ class TaskLoad:
         ).submit()
         name = operator.collection_name
         operator.log.info("Import job %s into %s: %s", submitted.job_id or "(none)", name, submitted.outcome)
-        if submitted.outcome is submission.submitter.SubmitOutcome.UNKNOWN:
+        if submitted.outcome is submission.result.SubmitOutcome.UNKNOWN:
             raise self._outcome_unknown(submitted.message)
-        is_new = submitted.outcome in submission.submitter.NEW_JOB
+        is_new = submitted.outcome in submission.result.NEW_JOB
         metrics.record_submit(is_new, metrics.tags_of(operator, self._context))
         return submitted
 

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.submission import files as files
     from airflow_provider_milvus.submission import load as load
     from airflow_provider_milvus.submission import record as record
+    from airflow_provider_milvus.submission import result as result
     from airflow_provider_milvus.submission import submitter as submitter
 
-MODULES = ("files", "load", "record", "submitter")
+MODULES = ("files", "load", "record", "result", "submitter")
 
 
 def __getattr__(name: str) -> Any:

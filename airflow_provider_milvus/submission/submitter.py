@@ -26,10 +26,9 @@ before every create that is not the first.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
@@ -38,6 +37,7 @@ from airflow_provider_milvus.submission import record as records
 from airflow_provider_milvus.submission.files import are_same
 from airflow_provider_milvus.submission.load import Load
 from airflow_provider_milvus.submission.record import Record, Store, UnreadableRecord
+from airflow_provider_milvus.submission.result import Submission, SubmitOutcome
 from airflow_provider_milvus.waiting import backoff
 from airflow_provider_milvus.waiting.import_wait import POLLS_FOR_A_MISSING_JOB
 from airflow_provider_milvus.waiting.outcome import Outcome, failure_reason, outcome
@@ -75,34 +75,6 @@ class Client(Protocol):
     def list_job_ids(self) -> Sequence[str]: ...
 
     def list_jobs(self) -> Sequence[ImportJob]: ...
-
-
-class SubmitOutcome(StrEnum):
-    """What a submit led to."""
-
-    NEW = "submitted"
-    REATTACHED = "re-attached to the running job"
-    COMPLETED = "already completed"
-    RESUBMITTED = "submitted again under a new key"
-    ADOPTED = "adopted the job of a try that could not record it"
-    UNKNOWN = "outcome unknown"
-
-
-NEW_JOB = (SubmitOutcome.NEW, SubmitOutcome.RESUBMITTED)
-
-
-@dataclass(frozen=True)
-class Submission:
-    """The job of the load, and how it was found.
-
-    ``job_id`` is empty where no job could be recognised as ours; ``result`` is the final progress of a job whose
-    completion an earlier try recorded, and of which Milvus may have no record any more.
-    """
-
-    job_id: str
-    outcome: SubmitOutcome
-    message: str = ""
-    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Submitter:

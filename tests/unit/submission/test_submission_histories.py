@@ -7,7 +7,8 @@ from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, St
 
 from airflow_provider_milvus.submission.load import Load
 from airflow_provider_milvus.submission.record import LOADS, finish, load_of_try, record_results
-from airflow_provider_milvus.submission.submitter import SubmitOutcome, Submitter
+from airflow_provider_milvus.submission.result import SubmitOutcome
+from airflow_provider_milvus.submission.submitter import Submitter
 
 FAULTS = st.lists(st.sampled_from(["ok", "busy", "lost", "late", "slow", "dropped", "denied", "later"]), max_size=4)
 

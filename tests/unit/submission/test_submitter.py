@@ -21,8 +21,9 @@ from airflow_provider_milvus.submission.record import (
     other_files,
     record_results,
 )
-from airflow_provider_milvus.submission.submitter import LATE_CREATE_SECONDS, Submission, Submitter
-from airflow_provider_milvus.submission.submitter import SubmitOutcome as By
+from airflow_provider_milvus.submission.result import Submission
+from airflow_provider_milvus.submission.result import SubmitOutcome as By
+from airflow_provider_milvus.submission.submitter import LATE_CREATE_SECONDS, Submitter
 
 COMPLETED_2 = {"job_id": "2", "state": "Completed", "imported_rows": 5}
 
