@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
     from airflow_provider_milvus.operators.job_results import JobResults
+    from airflow_provider_milvus.operators.submitted_jobs import SubmittedJobsOperator
 
 
 def declare(operator: MilvusBulkImportOperator) -> AssetAlias | None:
@@ -50,7 +51,7 @@ def refuse_undeclared(operator: MilvusBulkImportOperator, context: Context) -> N
         refuse_mapped({"asset_outlet": operator.asset_outlet})
 
 
-def update(operator: MilvusBulkImportOperator, context: Context, jobs: JobResults, alias: AssetAlias | None) -> None:
+def update(operator: SubmittedJobsOperator, context: Context, jobs: JobResults, alias: AssetAlias | None) -> None:
     """Update those of the operator's outlets that are the collection's asset."""
     if not operator.outlets:
         return

@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import links, metrics, rest, waiting
-from airflow_provider_milvus.exceptions import MilvusImportFailed, MilvusImportRefused, error_of, read_event
-from airflow_provider_milvus.lineage import ImportLineage
+from airflow_provider_milvus import links
 from airflow_provider_milvus.operators import asset_outlet as asset_outlet_of
 from airflow_provider_milvus.operators import import_source, progress
 from airflow_provider_milvus.operators import staging as task_staging
-from airflow_provider_milvus.operators.base import DEFAULT_DEFERRABLE, MilvusWaitOperator, push_xcom
+from airflow_provider_milvus.operators.base import DEFAULT_DEFERRABLE, push_xcom
 from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED, JobResults
 from airflow_provider_milvus.operators.load import TaskLoad
 from airflow_provider_milvus.operators.parameters import check_choice, check_dict, check_flag, check_name
-from airflow_provider_milvus.operators.two_phase import (
-    FOOTERS,
-    Checks,
-    TwoPhaseCommit,
-    check_parameters,
-    require_support,
-)
+from airflow_provider_milvus.operators.submitted_jobs import SubmittedJobsOperator
+from airflow_provider_milvus.operators.two_phase import FOOTERS, Checks, check_parameters, require_support
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_milvus.rest.import_jobs import ImportProgress, ImportSource
     from airflow_provider_milvus.staging.manifest import Manifest, StagedLoad
-    from airflow_provider_milvus.waiting.event import Event
 
 
-class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
+class MilvusBulkImportOperator(SubmittedJobsOperator):
     """Load files into a Milvus collection with a bulk-import job.
 
     Milvus reads the files itself, out of the bucket that it is configured with; nothing passes through the worker. The
@@ -105,8 +96,8 @@ class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
     """
 
     template_fields: Sequence[str] = (
-        *(*MilvusWaitOperator.template_fields, "collection_name", *import_source.FIELDS, "partition_name", "options"),
-        *("storage_conn_id", "expected_rows", "min_rows", "stage_from", "stage_to", "milvus_version"),
+        *(*SubmittedJobsOperator.template_fields, "collection_name", *import_source.FIELDS, "partition_name"),
+        *("options", "storage_conn_id", "expected_rows", "min_rows", "stage_from", "stage_to", "milvus_version"),
     )
     template_fields_renderers = {"files": "json", "object_urls": "json", "data_paths": "json", "options": "json"}
     operator_extra_links = links.IMPORT_LINKS
@@ -171,10 +162,6 @@ class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
         self.milvus_version = milvus_version
         self._check_parameters()
         self._asset_alias = asset_outlet_of.declare(self)
-        self._jobs = JobResults()
-        self._commit: TwoPhaseCommit | None = None
-        # By the record of an earlier try; Milvus may have none any more.
-        self._completed: list[str] = []
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -206,16 +193,6 @@ class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
         self._parameters.check_values()
 
     @property
-    def import_job_ids(self) -> list[str]:
-        """The ids of the load's jobs, as far as they are known in this process."""
-        return list(self._jobs)
-
-    @property
-    def import_results(self) -> Mapping[str, Mapping[str, Any]]:
-        """The final progress of those that have ended, by their ids."""
-        return self._jobs
-
-    @property
     def _parameters(self) -> import_source.SourceParameters:
         return import_source.SourceParameters(**{name: getattr(self, name) for name in import_source.FIELDS})
 
@@ -234,7 +211,7 @@ class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
         # Airflow's copies of this operator share the dict where several runs share a process, as in `dag.test`.
         self._jobs, self._commit = JobResults(), None
         deadline = self.deadline()
-        load = TaskLoad(self, context)
+        load = self.load(context)
         sources = self._sources(load, context)
         if not sources:
             self.log.info("There are no rows to import")
@@ -256,11 +233,11 @@ class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
             progress.push(self, context, progress.submitted(self._jobs, self.collection_name), single=single)
             load.finish()
             return self._jobs.ids
-        return self._wait(context, UNCOMMITTED if self.two_phase else COMPLETED, deadline)
+        return self.wait(context, UNCOMMITTED if self.two_phase else COMPLETED, deadline)
 
     def _sources(self, load: TaskLoad, context: Context) -> list[ImportSource]:
         """The files, as many sources as there must be imports."""
-        parameters, staged = self._parameters, task_staging.TaskStaging(self, load, context)
+        parameters, staged = self._parameters, self.staging(load, context)
         source = staged.source() if self.stages else parameters.source(load, self.log)
         if source is None:
             return []
@@ -268,139 +245,19 @@ class MilvusBulkImportOperator(ImportLineage, MilvusWaitOperator):
         self.hook.check_source(source, self.storage_conn_id)
         # Or a connection without keys would be found when a submit has been recorded.
         self.hook.storage_fields(self.storage_conn_id)
-        self._checks(parameters)
+        self.checks()
         if self.expected_rows == FOOTERS and parameters.bucket is not None:
             parameters.bucket.check_rows(import_source.paths(source))
         return import_source.split(source, wait_for_completion=self.wait_for_completion, log=self.log)
 
-    def _checks(self, parameters: import_source.SourceParameters) -> Checks:
-        return Checks.of(self.expected_rows, self.min_rows, self.check, parameters.bucket)
+    def load(self, context: Context) -> TaskLoad:
+        """The load that this try of the task belongs to."""
+        return TaskLoad(self, context)
 
-    def _two_phases(self, context: Context) -> TwoPhaseCommit:
-        """The commit of all jobs, of those that an earlier try has seen to be completed as well."""
-        store = context.get("task_state_store") if self.durable else None
-        self._commit = TwoPhaseCommit(
-            [(self.hook, job_id) for job_id in self._jobs], store, self.log, completed=self._completed
-        )
-        return self._commit
+    def staging(self, load: TaskLoad, context: Context) -> task_staging.TaskStaging:
+        """The staged files of the load."""
+        return task_staging.TaskStaging(self, load, context)
 
-    def _wait(self, context: Context, target_state: str, deadline: float | None) -> str | list[str]:
-        running = self._jobs.running
-        if not running:
-            self._push_progress(context, {})
-            return self._end(context)
-        several = len(self._jobs) > 1
-        first_phase = target_state == UNCOMMITTED
-        # Of jobs that are committed together, the first that fails is the end of all.
-        fail_fast = first_phase or not several
-        commit = self._two_phases(context) if first_phase else None
-        next_kwargs = {"jobs": dict(self._jobs)} if several else {}
-        wait = waiting.import_wait.ImportWait(
-            running if several else running[0],
-            target_state=rest.import_jobs.ImportState(target_state),
-            poll_interval=self.poll_interval,
-            deadline=deadline,
-            max_poll_failures=self.max_poll_failures,
-            fail_fast=fail_fast,
-            reports=progress.reports(self, lambda: context, single=not several),
-            log=self.log,
-        )
-        event = self.hook.run_wait(wait, until=self.defer_at())
-        if event is None:
-            from airflow_provider_milvus.triggers.import_job import MilvusImportTrigger
-
-            self.defer(
-                trigger=MilvusImportTrigger(
-                    job_id=wait.job_ids,
-                    milvus_conn_id=self.milvus_conn_id,
-                    target_state=target_state,
-                    poll_interval=self.poll_interval,
-                    deadline=deadline,
-                    max_poll_failures=self.max_poll_failures,
-                    database=self.database,
-                    abort_on_kill=commit is not None and not commit.begun and self.cancel_on_kill,
-                    fail_fast=fail_fast,
-                    storage_conn_id=self.storage_conn_id,
-                    report_progress=self.do_xcom_push,
-                ),
-                method_name="execute_complete",
-                kwargs=next_kwargs,
-            )
-        return self.execute_complete(context, event, **next_kwargs)
-
-    def execute_complete(
-        self, context: Context, event: Event | None, jobs: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> str | list[str]:
-        """End a wait: commit what waits for it, push the final progress, return the ids of the jobs, or fail.
-
-        :param jobs: the ids of the load's jobs, and the final progress of those that were not waited for.
-        """
-        # The server may quote the keys of the submit. Where they cannot be read any more, the job goes on all the same.
-        with suppress(Exception):
-            self.hook.storage_fields(self.storage_conn_id)
-        event = read_event(event)
-        metrics.record_end(event, metrics.tags_of(self, context))
-        self._jobs = JobResults.resumed(jobs, event["imports"])
-        self._completed = [job_id for job_id, result in (jobs or {}).items() if result]
-        for line in waiting.event.failed_file_lines(event):
-            self.log.error(line)
-        self._push_progress(context, event)
-        # The phase that was waited for counts, which is no other where the DAG was edited in between.
-        first_phase = event["target_state"] == UNCOMMITTED or (self.two_phase and not event["target_state"])
-        if error := error_of(event):
-            if first_phase and (len(self._jobs) > 1 or event["status"] in ("timeout", "unreachable")):
-                self._abort_unless_begun(context, event["job_id"])
-            load = TaskLoad(self, context)
-            load.record_results(result for result in self._jobs.values() if result)
-            # Other jobs of the load may have loaded their files.
-            if isinstance(error, MilvusImportFailed) and len(self._jobs) == 1:
-                task_staging.TaskStaging(self, load, context).remove_failed()
-            raise error
-        self.log.info("%s", event["message"])
-        if not first_phase:
-            return self._end(context)
-        if not self.commit:
-            self._two_phases(context).require(self._checks(self._parameters))
-            return self._end(context)
-        try:
-            self._two_phases(context).commit(self._checks(self._parameters))
-        except MilvusImportRefused:
-            task_staging.TaskStaging(self, TaskLoad(self, context), context).remove_failed()
-            raise
-        self._jobs = self._jobs.committed()
-        return self._wait(context, COMPLETED, self.deadline())
-
-    def _abort_unless_begun(self, context: Context, job_ids: str | list[str]) -> None:
-        # A job that was never seen has no progress in the event.
-        for job_id in [job_ids] if isinstance(job_ids, str) else job_ids:
-            self._jobs.setdefault(job_id, {})
-        commit = self._two_phases(context)
-        if len(self._jobs) > 1:
-            with suppress(rest.errors.MilvusError):
-                commit.describe()
-        commit.abort()
-
-    def _end(self, context: Context) -> str | list[str]:
-        """Succeed, which only jobs can that have come to where they should."""
-        self._jobs.require((COMPLETED,) if self.commit else (COMPLETED, UNCOMMITTED))
-        asset_outlet_of.update(self, context, self._jobs, self._asset_alias)
-        load = TaskLoad(self, context)
-        load.finish()
-        task_staging.TaskStaging(self, load, context).remove()
-        return self._jobs.ids
-
-    def _push_progress(self, context: Context, event: Event) -> None:
-        known = progress.with_failed_files([result for result in self._jobs.values() if result], event)
-        progress.push(self, context, known, single=len(self._jobs) == 1)
-
-    def on_kill(self) -> None:
-        """Abort a two-phase job with one short request; log of any other that it goes on."""
-        if not self._jobs:
-            self.log.info("Killed before an import job was known; whatever was submitted goes on")
-        elif self._commit is not None and self.cancel_on_kill:
-            self._commit.abort_quickly()
-        else:
-            why = "the next try goes on with it" if self.two_phase else "Milvus cannot cancel it"
-            why = why if self.cancel_on_kill else "cancel_on_kill=False"
-            for job_id in self._jobs:
-                self.log.warning("Import job %s goes on: %s", job_id, why)
+    def checks(self) -> Checks:
+        """What must hold before a commit."""
+        return Checks.of(self.expected_rows, self.min_rows, self.check, self._parameters.bucket)
