@@ -1,6 +1,7 @@
 """Staging and checking against a real local Milvus."""
 
 import sys
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,23 +52,29 @@ def found(hook, collection):
     def rows():
         hook.load_collection(collection)
         hook.refresh_load(collection)
-        answer = hook.query(collection, "id >= 0", output_fields=["*"], limit=10_000)
-        return {row["id"]: row for row in answer}
+        found = hook.query(collection, "id >= 0", output_fields=["*"], limit=10_000)
+        return {row["id"]: row for row in found}
 
     return rows
 
 
 @pytest.fixture
-def staging(milvus):
-    """The parameters that say where to stage."""
-    return {"stage_to": f"file://{milvus.bucket}/staging", "files_root": f"file://{milvus.bucket}"}
+def folder():
+    """The folder of this test: all tests are the same run of one task, which would find what is kept of another's."""
+    return f"staging/{uuid.uuid4().hex}"
 
 
 @pytest.fixture
-def staged(milvus):
+def staging(milvus, folder):
+    """The parameters that say where to stage."""
+    return {"stage_to": f"file://{milvus.bucket}/{folder}", "files_root": f"file://{milvus.bucket}"}
+
+
+@pytest.fixture
+def staged(milvus, folder):
     """The files that are staged now."""
     return lambda: sorted(
-        path.relative_to(milvus.bucket).as_posix() for path in milvus.bucket.glob("staging/**/*") if path.is_file()
+        path.relative_to(milvus.bucket).as_posix() for path in milvus.bucket.glob(f"{folder}/**/*") if path.is_file()
     )
 
 
