@@ -100,7 +100,7 @@ def _write_csv(sample: Sample, path: Any) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return NULL_TEXT
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _write_parquet(sample: Sample, path: Any) -> None:
@@ -108,7 +108,7 @@ def _write_parquet(sample: Sample, path: Any) -> None:
     for name, values in _columns(sample).items():
         kind = sample.kinds.get(name, "JSON")
         if kind == "JSON":
-            values = [None if value is None else json.dumps(value) for value in values]
+            values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
         arrays[name] = pa.array(values, pa.list_(_ARROW[kind[6:]]) if kind.startswith("Array ") else _ARROW[kind])
     pq.write_table(pa.table(arrays), path)
 
