@@ -13,9 +13,13 @@ NUMBERS = count()
 
 
 def bounded(examples):
-    """So many examples, or as many times more as the profile has more than the quick one."""
+    """So many examples, or as many times more as the profile has more than the quick one.
+
+    The quick profile has the same ones in every run; the thorough one searches on.
+    """
     return settings(
         max_examples=examples * settings().max_examples // QUICK,
+        derandomize=settings().max_examples == QUICK,
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -60,6 +64,8 @@ def stored(client, name, taken):
 def test_import_and_insert_of_the_same_rows_agree(shared_versions, version, sample, data):
     suffix = data.draw(st.sampled_from(VERSIONS[version]))
     assume(sample.fits(suffix))
+    # An insert over REST takes null for an empty text (`checkAndSetData`), which an import refuses.
+    assume(sample.flaw != "null" or sample.kinds[sample.flawed] != "VarChar")
     client = shared_versions(version)
     expected = None if sample.flaw else inserted(client, sample)
     if sample.flaw:
