@@ -153,7 +153,7 @@ class TaskStaging:
             self._operator.log.info("Removed %s staged files", f"{removed:,}")
 
     def remove_failed(self) -> None:
-        """Remove what Milvus has refused, so that the next try stages anew."""
+        """Remove what Milvus has refused, so that the next try stages again."""
         if self._operator.stages:
             self._staged.remove()
 

@@ -69,7 +69,7 @@ class Server:
         )
 
     def hook(self) -> MilvusAsyncHook:
-        """The hook, made anew for each use: so a connection that was changed is read again."""
+        """The hook, a new one for each use: so a connection that was changed is read again."""
         return MilvusAsyncHook(self.conn_id, self.database)
 
     def described(self, job_id: str) -> Described | None:
