@@ -1,4 +1,4 @@
-"""Who looks at the view, and what Airflow's auth manager lets them see and do.
+"""Who sees the view, and what Airflow's auth manager lets them see and do.
 
 A job belongs to the DAGs whose tasks have reported it, and is shown to who may read one of them. What Milvus reports of
 it, which may be more than that DAG knows, is shown to who may read all of them. A job that no task has reported may be

@@ -1,4 +1,4 @@
-"""A Milvus server as the view reads it: one list for all browsers, and descriptions of the jobs that are looked at."""
+"""A Milvus server as the view reads it: one list for all browsers, and descriptions of the jobs on the page."""
 
 from __future__ import annotations
 
