@@ -139,7 +139,7 @@ async def task_states(ti: Any) -> list[str]:
     https://github.com/apache/airflow/pull/73454: once ``on_kill`` is called for killed tasks only, this is not needed.
 
     In a loop (3.4.0b2, ``get_task_instance_states``) Airflow reports the latest pass alone, whichever iteration a
-    trigger has, and nothing else that a triggerer may request tells passes apart. So the state of an iteration is not
+    trigger has, and nothing else that a triggerer may request distinguishes passes. So the state of an iteration is not
     known there: that of another could have the job of a running task aborted.
 
     :return: the state of the one task instance; nothing where it is not known.
@@ -286,7 +286,7 @@ def triggerer_renders_templates() -> bool:
     return hasattr(BaseTrigger, "render_template_fields")
 
 
-def why_nobody_can_be_asked() -> str | None:
+def why_no_human_in_the_loop() -> str | None:
     """Why a task cannot wait for a person on this Airflow, ``None`` where it can (3.1 and later).
 
     The standard provider documents its operators, and not how another operator can do the same; it is a dependency of
@@ -303,7 +303,7 @@ def why_nobody_can_be_asked() -> str | None:
     return None
 
 
-def ask_a_person(
+def request_input(
     operator: Any,
     context: Any,
     *,
@@ -316,12 +316,12 @@ def ask_a_person(
     method_name: str,
     kwargs: dict[str, Any],
 ) -> NoReturn:
-    """Ask for one of the options, end the process of the task, and go on in a method of the operator.
+    """Request a person's choice of an option, end the process of the task, and go on in a method of the operator.
 
     As ``HITLOperator.execute``, read in 1.21.0 of the standard provider with Airflow 3.1.8, 3.2.2 and 3.3.2
     (``airflow/providers/standard/operators/hitl.py``): ``upsert_hitl_detail``
     (``airflow/sdk/execution_time/hitl.py``), then ``TaskAwaitingInput`` from 3.3 on, and a ``HITLTrigger`` before. The
-    question of an earlier try stays as it was, with its text; only its response is removed (3.1 to 3.3). Watch for a
+    request of an earlier try stays as it was, with its text; only its response is removed (3.1 to 3.3). Watch for a
     documented way in the standard provider. Without it: an ``ImportError`` or a ``TypeError``, and the caller aborts.
     """
     from datetime import UTC, datetime, timedelta

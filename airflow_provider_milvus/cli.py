@@ -79,12 +79,12 @@ IMPORTS = {
     "abort": Command(
         "abort_imports",
         "Discard uncommitted two-phase jobs and their rows (Milvus 3)",
-        (JOBS, *CONNECTION, _argument("-y", "--yes", action="store_true", help="do not ask"), VERBOSE),
+        (JOBS, *CONNECTION, _argument("-y", "--yes", action="store_true", help="do not ask for confirmation"), VERBOSE),
     ),
 }
 COMMANDS: Mapping[str, Command] = {
     "check-connection": Command(
-        "check_connection", "Check that a connection works, and say what is wrong with it", (*CONNECTION, VERBOSE)
+        "check_connection", "Check that a connection works, and report what is wrong with it", (*CONNECTION, VERBOSE)
     ),
     "check-files": Command(
         "check_files",

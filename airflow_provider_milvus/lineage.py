@@ -45,7 +45,7 @@ Name = tuple[str, str]
 
 
 class ImportLineage:
-    """A task with import jobs, whose lineage OpenLineage can ask for.
+    """A task with import jobs, whose lineage OpenLineage can extract.
 
     A subclass has ``hook``, ``import_job_ids`` and ``import_results``.
     """

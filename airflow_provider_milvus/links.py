@@ -22,8 +22,8 @@ TASK_TAB = "/plugin/milvus-import-jobs"
 class MilvusLink(BaseOperatorLink):
     """A link that the worker makes, as nothing else knows the jobs and the connection.
 
-    Airflow 3 takes it there when the task leaves the worker; Airflow 2 asks in its web server, where it is read from
-    XCom.
+    Airflow 3 takes it there when the task leaves the worker; Airflow 2 fetches it in its web server, which reads it
+    from XCom.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The exact nearest rows of vectors, and how much of them an answer of an index has. No Airflow and no HTTP."""
+"""The exact nearest rows of vectors, and how many of them the result of a search has. No Airflow and no HTTP."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ExactNearest:
         return [set(keys[is_near]) for keys, is_near in zip(self._keys, near, strict=True)]
 
     def recall(self, found: Sequence[Collection[str]]) -> list[float]:
-        """For each query the share of the nearest rows that an answer has."""
+        """For each query the share of the nearest rows that a result has."""
         expected = min(self._limit, self.rows)
         return [
             1.0 if not expected else min(1.0, len(near & set(keys)) / expected)
@@ -76,7 +76,7 @@ class ExactNearest:
 
 
 def overlap(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> list[float]:
-    """For each query the share of the longer of two answers that both have."""
+    """For each query the share of the longer of two results that both have."""
     return [
         len(set(one) & set(other)) / max(len(one), len(other)) if one or other else 1.0
         for one, other in zip(first, second, strict=True)

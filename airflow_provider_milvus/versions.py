@@ -21,7 +21,7 @@ def version_name(alias: str, when: datetime, run_id: str, load_number: int) -> s
 
 
 def previous_alias(alias: str) -> str:
-    """The alias that leads to the version that served before."""
+    """The alias that points to the version that served before."""
     return f"{alias}_previous"
 
 
@@ -33,7 +33,7 @@ def versions(alias: str, names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Version:
-    """A version, whether it is loaded, and the aliases that lead to it."""
+    """A version, whether it is loaded, and the aliases that point to it."""
 
     name: str
     loaded: bool
@@ -44,7 +44,7 @@ def outdated(alias: str, older: Sequence[Version], keep: int) -> list[str]:
     """The names of the versions that can be dropped.
 
     The one that served before is kept first of all. One that is not loaded was left by a run that failed, and does not
-    count as one to go back to. One that another alias leads to is never dropped.
+    count as one to go back to. One that another alias points to is never dropped.
 
     :param older: the versions before the one that serves, oldest first.
     :param keep: how many to keep of them.

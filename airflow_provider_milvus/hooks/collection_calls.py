@@ -97,7 +97,7 @@ class CollectionCalls:
         self.call(rest.aliases.alter_alias(collection_name, alias))
 
     def describe_alias(self, alias: str) -> str | None:
-        """The name of the collection that the alias leads to, or ``None`` where there is no such alias."""
+        """The name of the collection that the alias points to, or ``None`` where there is no such alias."""
         try:
             return self.call(rest.aliases.describe_alias(alias))
         except rest.errors.MilvusAliasNotFound:

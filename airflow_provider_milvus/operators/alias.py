@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class MilvusSwapAliasOperator(MilvusOperator):
     """Move an alias to a collection, in one step of the server: readers see the old collection or the new one.
 
-    A dict of ``alias``, ``collection_name`` and ``previous``, the collection that it led to before or ``None``, is
+    A dict of ``alias``, ``collection_name`` and ``previous``, the collection that it pointed to before or ``None``, is
     returned. An alias that does not exist is created.
 
     https://milvus.io/docs/manage-aliases.md
 
     :param alias: the name that readers use. (templated)
-    :param collection_name: the collection that it leads to afterwards. (templated)
+    :param collection_name: the collection that it points to afterwards. (templated)
     :param require_loaded: whether to refuse a collection that is not loaded, in which readers would find nothing.
     :param approval: whether a person decides, on Airflow 3.1 and later: ``True``, or an
         :class:`~airflow_provider_milvus.operators.approval.Approval`. A rejection and its timeout leave the alias where
@@ -69,7 +69,7 @@ class MilvusSwapAliasOperator(MilvusOperator):
         self.check_templated()
         previous = self._check_target()
         if self.approval is not None and previous != self.collection_name:
-            self._question(previous).ask(self, context, self.approval)
+            self._approval_request(previous).request(self, context, self.approval)
         return self._swap(previous)
 
     def execute_approved(self, context: Context, event: Any) -> dict[str, Any]:
@@ -77,14 +77,14 @@ class MilvusSwapAliasOperator(MilvusOperator):
         by = approvals.approver(event)
         self.log.info("Approved by %s", by)
         previous = self._check_target()
-        self._question(previous).record(self, context, by)
+        self._approval_request(previous).record(self, context, by)
         return self._swap(previous)
 
-    def _question(self, previous: str | None) -> approvals.Question:
+    def _approval_request(self, previous: str | None) -> approvals.ApprovalRequest:
         return approvals.of_swap(self.hook, self.alias, self.collection_name, previous, self.recall)
 
     def _check_target(self) -> str | None:
-        """Refuse a collection that is not ready; the one that the alias leads to."""
+        """Refuse a collection that is not ready; the one that the alias points to."""
         previous = self.hook.describe_alias(self.alias)
         if self.require_loaded and not (state := self.hook.get_load_state(self.collection_name)).loaded:
             raise MilvusCollectionNotLoaded(
@@ -96,7 +96,7 @@ class MilvusSwapAliasOperator(MilvusOperator):
     def _swap(self, previous: str | None) -> dict[str, Any]:
         if previous != self.collection_name:
             self.move(previous)
-        self.log.info("Alias %s leads to %s, before to %s", self.alias, self.collection_name, previous)
+        self.log.info("Alias %s points to %s, before to %s", self.alias, self.collection_name, previous)
         return {"alias": self.alias, "collection_name": self.collection_name, "previous": previous}
 
     def move(self, previous: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Ask a person for approval, with what there is to decide by, before readers see anything."""
+"""Request a person's approval, with what there is to decide by, before readers see anything."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ MAX_LINES = 50
 
 @dataclass(frozen=True)
 class Approval:
-    """Who is asked for approval, and how long. Airflow 3.1 and later.
+    """Who may approve, and how long the task waits for it. Airflow 3.1 and later.
 
-    The task waits without a worker slot: deferred on Airflow 3.1 and 3.2, and without a triggerer from 3.3 on. It is
-    answered in the UI under "Required Actions", or by Airflow's REST API. A retry does not ask again for what was
+    The task waits without a worker slot: deferred on Airflow 3.1 and 3.2, and without a triggerer from 3.3 on. Somebody
+    responds in the UI under "Required Actions", or by Airflow's REST API. A retry does not request again what was
     approved (Airflow 3.3, which records it); a clear does.
 
     https://airflow.apache.org/docs/apache-airflow-providers-standard/stable/operators/hitl.html
@@ -55,31 +55,31 @@ class Approval:
 def checked(approval: Any) -> Approval | None:
     """The approval that a parameter demands, ``None`` for none.
 
-    :raises ValueError: naming the parameter, the value and the remedy; also where this Airflow cannot ask anybody.
+    :raises ValueError: naming the parameter, the value and the remedy; also where Airflow has no human-in-the-loop.
     """
     if approval is False:
         return None
     if approval is not True and not isinstance(approval, Approval):
         raise ValueError(f"approval must be True, False or an Approval, got {approval!r}")
-    if problem := airflow_compat.why_nobody_can_be_asked():
+    if problem := airflow_compat.why_no_human_in_the_loop():
         raise ValueError(f"approval={approval!r} waits for a person, which {problem}: leave it out")
     return Approval() if approval is True else approval
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked: whether to do something, and what there is to decide by.
+class ApprovalRequest:
+    """A request to approve something, with what there is to decide by.
 
-    :param subject: one line, a question.
+    :param subject: one line, a question to answer with yes or no.
     :param lines: Markdown.
-    :param about: what an approval holds for; for something else, people are asked again.
+    :param about: what an approval holds for; anything else needs another approval.
     """
 
     subject: str
     lines: Sequence[str]
     about: Any
 
-    def ask(self, operator: BaseOperator, context: Context, approval: Approval, **next_kwargs: Any) -> None:
+    def request(self, operator: BaseOperator, context: Context, approval: Approval, **next_kwargs: Any) -> None:
         """Return where this was approved in an earlier try; otherwise end the process of the task and wait.
 
         The task goes on in ``execute_approved``, with the response as ``event`` and with ``next_kwargs``.
@@ -98,9 +98,12 @@ class Question:
         if len(lines) > MAX_LINES:
             lines = [*lines[:MAX_LINES], "", f"… and {len(lines) - MAX_LINES} more lines in the log of the task."]
         try_number = context["ti"].try_number
-        lines += ["", f"(Try {try_number} of the task. A later try that asks again has its numbers in its log.)"]
+        lines += [
+            "",
+            f"(Try {try_number} of the task. A later try that requests approval again has its numbers in its log.)",
+        ]
         operator.log.info("%s\n%s", self.subject, "\n".join(self.lines))
-        airflow_compat.ask_a_person(
+        airflow_compat.request_input(
             operator,
             context,
             subject=self.subject,
@@ -145,8 +148,8 @@ def approver(event: Any) -> str:
 # -- what there is to decide by ---------------------------------------------------------------------------------------
 
 
-def of_jobs(jobs: Sequence[Job], recall: Any) -> Question:
-    """The question whether to commit jobs."""
+def of_jobs(jobs: Sequence[Job], recall: Any) -> ApprovalRequest:
+    """The request to approve the commit of jobs."""
     found = [(job.hook, job.progress) for job in jobs if job.progress]
     rows = sum(progress.imported_rows for _, progress in found)
     names = sorted({progress.collection_name for _, progress in found})
@@ -165,21 +168,21 @@ def of_jobs(jobs: Sequence[Job], recall: Any) -> Question:
         after = "?" if now is None else f"{now + more:,}"
         lines.append(f"| {name} | {'?' if now is None else f'{now:,}'} | {after} |")
     jobs_text = "1 import job" if len(jobs) == 1 else f"{len(jobs)} import jobs"
-    return Question(
+    return ApprovalRequest(
         f"Commit {jobs_text} with {rows:,} rows into {', '.join(names)}?",
         [*lines, *_recall_lines(recall)],
         [(job.hook.milvus_conn_id, job.id) for job in jobs],
     )
 
 
-def of_swap(hook: MilvusHook, alias: str, collection_name: str, previous: str | None, recall: Any) -> Question:
-    """The question whether to move an alias."""
+def of_swap(hook: MilvusHook, alias: str, collection_name: str, previous: str | None, recall: Any) -> ApprovalRequest:
+    """The request to approve the move of an alias."""
     lines = ["| | collection | rows |", "| --- | --- | --- |"]
     for title, name in (("serves now", previous), ("would serve", collection_name)):
         rows = rows_of(hook, name) if name else None
         lines.append(f"| {title} | {name or '(none)'} | {'?' if rows is None else f'{rows:,}'} |")
-    return Question(
-        f"Let {alias} lead to {collection_name}?", [*lines, *_recall_lines(recall)], [alias, collection_name, previous]
+    return ApprovalRequest(
+        f"Point {alias} to {collection_name}?", [*lines, *_recall_lines(recall)], [alias, collection_name, previous]
     )
 
 

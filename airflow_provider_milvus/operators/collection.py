@@ -216,7 +216,7 @@ class MilvusLoadCollectionOperator(MilvusReadinessOperator):
 class MilvusDropCollectionOperator(MilvusCollectionOperator):
     """Drop a collection with all its rows; return whether there was one.
 
-    Milvus from 2.5.5 on refuses to drop a collection that an alias leads to.
+    Milvus from 2.5.5 on refuses to drop a collection that an alias points to.
 
     :param collection_name: the collection. (templated)
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)

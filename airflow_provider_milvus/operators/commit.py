@@ -30,7 +30,7 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
     for. Milvus commits one job after the other, so for a moment readers can see the rows of some: import into
     collections that nobody reads yet where that matters (``docs/blue-green.md``).
 
-    A commit that was begun is finished by any retry and any clear, without a check or a question, and never aborted.
+    A commit that was begun is finished by any retry and any clear, without a check or an approval, and never aborted.
     The ids of the jobs are returned, and their final progress is pushed as ``import_progress``.
 
     https://milvus.io/docs/import-data.md
@@ -132,7 +132,7 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
         found = self._commit.require(self._checks())
         if self.approval is not None and not self._commit.begun:
             try:
-                approvals.of_jobs(found, self.recall).ask(self, context, self.approval, jobs=jobs)
+                approvals.of_jobs(found, self.recall).request(self, context, self.approval, jobs=jobs)
             except Exception:
                 self._commit.abort()
                 raise

@@ -201,9 +201,9 @@ class MilvusRecallCheckOperator(MilvusCollectionOperator):
             shares = ", ".join(f"{key} {one[key]}" for key in ("recall", "overlap") if key in one)
             self.log.info("%s: %s", one["query"], shares)
         low = [
-            f"{key} is {table[key]}, and min_{key}={least}"
-            for key, least in (("recall", self.min_recall), ("overlap", self.min_overlap))
-            if least is not None and table[key] is not None and table[key] < least
+            f"{key} is {table[key]}, and min_{key}={lower}"
+            for key, lower in (("recall", self.min_recall), ("overlap", self.min_overlap))
+            if lower is not None and table[key] is not None and table[key] < lower
         ]
         if low:
             worst = table["worst"][0]

@@ -1,4 +1,4 @@
-"""The operator that lets readers go back to the version before."""
+"""The operator that moves readers back to the version before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class MilvusRollbackOperator(MilvusReadinessOperator):
     """Undo a switch of blue/green: move the alias back to the version that served before, loaded first if it must be.
 
-    That is where the alias ``<alias>_previous`` leads, which blue/green keeps; without it, the newest of the older
+    That is where the alias ``<alias>_previous`` points to, which blue/green keeps; without it, the newest of the older
     versions that is loaded. It can run twice: readers go back one version, and not further. The next run of blue/green
     switches to its version as usual.
 
@@ -60,7 +60,7 @@ class MilvusRollbackOperator(MilvusReadinessOperator):
             raise MilvusNoVersionBefore(f"there is no alias {self.alias!r}, so nothing to go back from")
         self.collection_name = self.collection_name or self._version_before(serving)
         if self.collection_name == serving:
-            self.log.info("Alias %s leads to %s already", self.alias, serving)
+            self.log.info("Alias %s points to %s already", self.alias, serving)
             return self._result(serving)
         if not self.hook.get_load_state(self.collection_name).loaded:
             self.log.info("Loading %s first", self.collection_name)
@@ -90,7 +90,7 @@ class MilvusRollbackOperator(MilvusReadinessOperator):
     def _move(self, previous: str | None) -> dict[str, Any]:
         request = rest.aliases.alter_alias if previous else rest.aliases.create_alias
         self.hook.call(request(self.collection_name, self.alias))
-        self.log.info("Alias %s leads to %s again, before to %s", self.alias, self.collection_name, previous)
+        self.log.info("Alias %s points to %s again, before to %s", self.alias, self.collection_name, previous)
         return self._result(previous)
 
     def _result(self, previous: str | None) -> dict[str, Any]:

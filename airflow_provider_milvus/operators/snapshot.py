@@ -70,7 +70,7 @@ class MilvusRestoreSnapshotOperator(MilvusCollectionOperator, MilvusWaitOperator
     """Restore a snapshot as a new collection, and wait for it; return its name. Milvus 3.0.1 and later.
 
     Milvus copies files, indexes among them, so that it is much faster than an import. The new collection is not loaded:
-    load it, and let an alias lead to it. The id of the job is pushed as ``job_id``; a retry goes on with the job of the
+    load it, and point an alias to it. The id of the job is pushed as ``job_id``; a retry goes on with the job of the
     try before. A job that Milvus failed fails the task without a retry.
 
     https://milvus.io/docs/manage-snapshots.md

@@ -171,7 +171,7 @@ class TwoPhaseCommit:
         return found
 
     def require(self, checks: Checks) -> list[Job]:
-        """Fail, and abort all jobs, unless all can be committed; a commit that was begun is not judged again.
+        """Fail, and abort all jobs, unless all can be committed; a commit that was begun is not checked again.
 
         :return: the jobs as they are now.
         :raises MilvusImportRefused: where a check refuses the rows.

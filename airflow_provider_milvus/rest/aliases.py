@@ -24,7 +24,7 @@ def alter_alias(collection_name: str, alias: str) -> Request[None]:
 
 
 def describe_alias(alias: str) -> Request[str]:
-    """The name of the collection that the alias leads to."""
+    """The name of the collection that the alias points to."""
     return Request("/aliases/describe", {"aliasName": checked_name("alias", alias)}, _alias_target)
 
 

@@ -1,4 +1,4 @@
-"""What a submit led to."""
+"""The outcome of a submit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class SubmitOutcome(StrEnum):
-    """What a submit led to."""
+    """The outcome of a submit."""
 
     NEW = "submitted"
     REATTACHED = "re-attached to the running job"

@@ -51,10 +51,10 @@ def milvus_blue_green_import(
     """Import files into a new version of a collection, and move an alias to it once it is complete.
 
     The tasks create ``<alias>_<time of the run>_<digest of its id>``, import, compare the rows with what the files
-    hold, build the indexes, load, count again, measure the recall, ask a person (both where that is wanted), move the
-    alias in one step of the server, and drop old versions. ``<alias>_previous`` leads to the version before. Readers
-    of the alias see the old rows or the new ones, never both and never none. Whatever fails leaves the alias where it
-    was; a retry goes on where the try before it stopped. A run that is cleared as a whole makes another version.
+    hold, build the indexes, load, count again, measure the recall, request a person's approval (both optional), move
+    the alias in one step of the server, and drop old versions. ``<alias>_previous`` points to the version before.
+    Readers of the alias see the old rows or the new ones, never both and never none. Whatever fails leaves the alias
+    where it was; a retry goes on where the try before it stopped. A run that is cleared as a whole makes another version.
 
     Give the DAG ``max_active_runs=1``: of two runs at a time, the one that ends last would serve.
 

@@ -118,7 +118,7 @@ class CheckVersion(MilvusRowCountCheckOperator):
 
 
 class SwapVersion(MilvusSwapAliasOperator):
-    """Move the alias, after another one, ``<alias>_previous``, to where it led; so there is a way back."""
+    """Move the alias, after another one, ``<alias>_previous``, to where it pointed; so there is a way back."""
 
     def move(self, previous: str | None) -> None:
         if previous:

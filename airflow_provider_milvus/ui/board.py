@@ -23,7 +23,7 @@ DATABASE_SECONDS = 30.0
 # So long a request waits for a merge before it shows the last one.
 STALE_SECONDS = 1.0
 # So long a request waits for Milvus before it shows what it knows already.
-PATIENCE_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -82,14 +82,14 @@ class Board:
             raise RuntimeError(self.entries.error or "Airflow's database does not respond")
         return entries
 
-    async def describe(self, entries: Iterable[Entry], patience: float = PATIENCE_SECONDS) -> None:
+    async def describe(self, entries: Iterable[Entry], max_wait: float = MAX_WAIT_SECONDS) -> None:
         """Let Milvus describe the jobs of a page, and update their entries."""
         by_server: dict[tuple[str, str | None], list[Entry]] = {}
         for entry in entries:
             by_server.setdefault(entry.key[:2], []).append(entry)
         servers = [(self.servers[where], found) for where, found in by_server.items() if where in self.servers]
         await asyncio.gather(
-            *(server.describe([entry.key.job_id for entry in found], patience) for server, found in servers)
+            *(server.describe([entry.key.job_id for entry in found], max_wait) for server, found in servers)
         )
         for server, found in servers:
             for entry in found:
@@ -101,7 +101,7 @@ class Board:
         for where in dict.fromkeys(key[:2] for key in entries):
             if where not in self.servers and len(self.servers) < MAX_SERVERS:
                 self.servers[where] = Server(*where, self._requests)
-        await asyncio.gather(*(server.records.get(PATIENCE_SECONDS) for server in self.servers.values()))
+        await asyncio.gather(*(server.records.get(MAX_WAIT_SECONDS) for server in self.servers.values()))
         return await asyncio.to_thread(self._with_records, entries)
 
     def _with_records(self, entries: dict[Key, Entry]) -> dict[Key, Entry]:

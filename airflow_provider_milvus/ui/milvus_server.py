@@ -77,7 +77,7 @@ class Server:
         found = self._described.get(job_id)
         return found if found is not None and found.progress is not None else None
 
-    async def describe(self, job_ids: Iterable[str], patience: float) -> None:
+    async def describe(self, job_ids: Iterable[str], max_wait: float) -> None:
         """Describe jobs, unless that was done for another browser just now; wait so many seconds at most."""
         if self.records.error:
             return
@@ -88,7 +88,7 @@ class Server:
             self._describing.update(dict.fromkeys(due, task))
         tasks = {self._describing[job_id] for job_id in wanted if job_id in self._describing}
         if tasks:
-            await asyncio.wait(tasks, timeout=patience)
+            await asyncio.wait(tasks, timeout=max_wait)
 
     async def call(self, request: Any) -> None:
         """Send one request of a person.

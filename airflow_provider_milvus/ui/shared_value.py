@@ -53,12 +53,12 @@ class SharedValue(Generic[T]):
         """Let the next request fetch it again."""
         self._next = -math.inf
 
-    async def get(self, patience: float) -> T | None:
+    async def get(self, max_wait: float) -> T | None:
         """The value. It is fetched first where that is due, for so many seconds at most; then it is the last one."""
         if self._task is None and self._clock() >= self._next:
             self._task = asyncio.create_task(self._refresh())
-        if self._task is not None and patience > 0:
-            await asyncio.wait([self._task], timeout=patience)
+        if self._task is not None and max_wait > 0:
+            await asyncio.wait([self._task], timeout=max_wait)
         return self.value
 
     async def _refresh(self) -> None:

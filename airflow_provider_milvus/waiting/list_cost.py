@@ -104,6 +104,6 @@ class ListPace:
         if not self._costs:
             return 0.0
         paced = self._ended + min(self._costs) * (1 / LIST_SHARE - 1)
-        # In the first ones all jobs are news, which costs more than any later list.
+        # The first ones report all jobs as changed, which costs more than any later list.
         intervals = 2 if len(self._costs) == self._costs.maxlen else 1
         return min(paced, max(self._began + intervals * poll_interval, self._ended + MIN_POLL_INTERVAL))

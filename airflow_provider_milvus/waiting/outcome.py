@@ -21,7 +21,7 @@ class Outcome(Enum):
 
 
 def outcome(progress: ImportProgress | None, target_state: ImportState = ImportState.COMPLETED) -> Outcome:
-    """Judge a job by its state alone; ``progress`` in percent never decides.
+    """Decide by a job's state alone; ``progress`` in percent never decides.
 
     :param progress: the last progress, or ``None`` where the server knows no such job.
     :param target_state: ``Completed``, or ``Uncommitted`` for the first phase of a two-phase import.

@@ -81,7 +81,7 @@ def _entry(progress: ImportProgress, listed: ImportJob | None) -> dict[str, Any]
 def labelled(
     jobs: Iterable[Mapping[str, Any]], *, single: bool, milvus_conn_id: str, database: str | None, two_phase: bool
 ) -> Any:
-    """The value of the XCom ``import_progress``: jobs with what leads to their server; one dict where ``single``."""
+    """The value of the XCom ``import_progress``: jobs, with their server's connection; one dict where ``single``."""
     labels = {"milvus_conn_id": milvus_conn_id, "database": database, **({"two_phase": True} if two_phase else {})}
     value = [{**job, **labels} for job in jobs]
     return next(iter(value), None) if single else value

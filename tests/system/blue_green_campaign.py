@@ -162,7 +162,7 @@ class Pipeline:
 
     @property
     def served(self) -> int:
-        """The version that the alias leads to."""
+        """The version that the alias points to."""
         data = self._call("entities/query", collectionName=ALIAS, filter="", outputFields=["count(*)"])
         return int(data[0]["count(*)"]) - ROWS
 

@@ -18,22 +18,22 @@ REJECTED = {"chosen_options": ["Reject"], "responded_by_user": {"id": "1", "name
 TIMED_OUT = {"error": "The timeout has passed", "error_type": "timeout"}
 
 
-class Asked(BaseException):
+class Requested(BaseException):
     """As Airflow ends the process of a task that waits for a person."""
 
-    def __init__(self, **question):
-        self.question = question
+    def __init__(self, **request):
+        self.request = request
 
 
 @pytest.fixture(autouse=True)
-def airflow_asks(monkeypatch):
-    """An Airflow that can ask, whichever one runs the tests."""
+def human_in_the_loop(monkeypatch):
+    """An Airflow that has it, whichever one runs the tests."""
 
-    def ask(operator, context, **question):
-        raise Asked(**question)
+    def request_input(operator, context, **request):
+        raise Requested(**request)
 
-    monkeypatch.setattr(airflow_compat, "ask_a_person", ask)
-    monkeypatch.setattr(airflow_compat, "why_nobody_can_be_asked", lambda: None)
+    monkeypatch.setattr(airflow_compat, "request_input", request_input)
+    monkeypatch.setattr(airflow_compat, "why_no_human_in_the_loop", lambda: None)
 
 
 @pytest.fixture(autouse=True)
@@ -50,29 +50,29 @@ def commit(**parameters):
     return MilvusCommitImportOperator(**{"task_id": "task", "job_id": "7", "approval": True, **parameters})
 
 
-def asked(context, **parameters):
-    with pytest.raises(Asked) as caught:
+def requested(context, **parameters):
+    with pytest.raises(Requested) as caught:
         commit(**parameters).execute(context)
-    return caught.value.question
+    return caught.value.request
 
 
 def test_person_sees_what_there_is_to_decide_by(context):
-    question = asked(context, recall={"recall": 0.97, "queries": 20, "overlap": None})
-    assert question["subject"] == "Commit 1 import job with 5 rows into c?"
+    request = requested(context, recall={"recall": 0.97, "queries": 20, "overlap": None})
+    assert request["subject"] == "Commit 1 import job with 5 rows into c?"
     for line in ("| 7 | c | 5 | 0 | 1,000 |", "| c | 100 | 105 |", "| recall | 0.97 |", "| queries | 20 |"):
-        assert line in question["body"]
-    assert question["options"] == ["Approve", "Reject"]
+        assert line in request["body"]
+    assert request["options"] == ["Approve", "Reject"]
 
 
 def test_approval_reaches_airflow(context):
     users = [{"id": "1", "name": "anna"}]
-    question = asked(context, approval=Approval(timeout=60, assigned_users=users))
-    assert (question["timeout"], question["assigned_users"]) == (60, users)
-    assert (question["method_name"], question["kwargs"]) == ("execute_approved", {"jobs": {"milvus_default": ["7"]}})
+    request = requested(context, approval=Approval(timeout=60, assigned_users=users))
+    assert (request["timeout"], request["assigned_users"]) == (60, users)
+    assert (request["method_name"], request["kwargs"]) == ("execute_approved", {"jobs": {"milvus_default": ["7"]}})
 
 
 def test_nothing_is_committed_before_the_response(context, milvus):
-    asked(context)
+    requested(context)
     assert COMMIT not in milvus.routes
 
 
@@ -121,12 +121,12 @@ def test_retry_does_not_ask_again_for_what_was_approved(context, milvus):
 @pytest.mark.parametrize("change", ["cleared", "another job", "no store"])
 def test_approval_holds_for_nothing_else(context, milvus, ti, change):
     task = commit(retries=0)
-    approvals.Question("?", [], [("milvus_default", "7")]).record(task, context, "anna")
+    approvals.ApprovalRequest("?", [], [("milvus_default", "7")]).record(task, context, "anna")
     if change == "cleared":
         ti.max_tries = 1
     if change == "no store":
         del context["task_state_store"]
-    asked(context, retries=0, job_id="8" if change == "another job" else "7")
+    requested(context, retries=0, job_id="8" if change == "another job" else "7")
 
 
 def test_begun_commit_asks_nobody(context, milvus):
@@ -139,7 +139,7 @@ def test_begun_commit_asks_nobody(context, milvus):
 
 @pytest.fixture
 def alias(milvus):
-    """It leads to ``old``; ``new`` is loaded."""
+    """It points to ``old``; ``new`` is loaded."""
     milvus.responds("/aliases/describe", {"collectionName": "old"})
     milvus.responds("/aliases/alter", {})
     milvus.responds("/collections/get_load_state", {"loadState": "LoadStateLoaded"})
@@ -152,12 +152,12 @@ def swap():
 
 
 def test_person_sees_both_versions_before_the_switch(context, alias, milvus):
-    with pytest.raises(Asked) as caught:
+    with pytest.raises(Requested) as caught:
         swap().execute(context)
-    question = caught.value.question
-    assert question["subject"] == "Let a lead to new?"
+    request = caught.value.request
+    assert request["subject"] == "Point a to new?"
     for line in ("| serves now | old | 100 |", "| would serve | new | 100 |", "| recall | 1 |"):
-        assert line in question["body"]
+        assert line in request["body"]
     assert "/aliases/alter" not in milvus.routes
 
 
@@ -181,9 +181,9 @@ def test_nobody_is_asked_about_a_switch_that_was_made(context, alias, milvus):
 
 def test_long_text_is_cut_for_the_person(context, milvus):
     milvus.responds(DESCRIBE, JOB)
-    question = asked(context, job_id=[str(number) for number in range(200)])
-    assert "more lines in the log of the task" in question["body"]
-    assert len(question["body"].splitlines()) < 60
+    request = requested(context, job_id=[str(number) for number in range(200)])
+    assert "more lines in the log of the task" in request["body"]
+    assert len(request["body"].splitlines()) < 60
 
 
 @pytest.mark.parametrize(
