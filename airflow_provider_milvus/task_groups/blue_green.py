@@ -54,7 +54,8 @@ def milvus_blue_green_import(
     hold, build the indexes, load, count again, measure the recall, request a person's approval (both optional), move
     the alias in one step of the server, and drop old versions. ``<alias>_previous`` points to the version before.
     Readers of the alias see the old rows or the new ones, never both and never none. Whatever fails leaves the alias
-    where it was; a retry goes on where the try before it stopped. A run that is cleared as a whole makes another version.
+    where it was; a retry goes on where the try before it stopped. A run that is cleared as a whole makes another
+    version.
 
     Give the DAG ``max_active_runs=1``: of two runs at a time, the one that ends last would serve.
 
