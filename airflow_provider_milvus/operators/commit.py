@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_milvus import waiting
 from airflow_provider_milvus.exceptions import MilvusCommitIncomplete, error_of, read_event
 from airflow_provider_milvus.operators import approval as approvals
-from airflow_provider_milvus.operators.base import push_xcom
+from airflow_provider_milvus.operators import progress
 from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED
 from airflow_provider_milvus.operators.parameters import check_choice, check_flag
 from airflow_provider_milvus.operators.server_jobs import Jobs, MilvusJobsOperator
@@ -124,8 +124,7 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
     def reached(self, context: Context, jobs: Jobs, target_state: str) -> list[str]:
         if target_state == UNCOMMITTED:
             return self._decide(context, jobs)
-        progress = [job.progress.as_dict() for job in self._commit.describe() if job.progress]
-        push_xcom(self, context, "import_progress", progress)
+        progress.push_of_servers(self, context, self._commit.describe())
         return [job_id for job_ids in jobs.values() for job_id in job_ids]
 
     def _decide(self, context: Context, jobs: Jobs) -> list[str]:
@@ -163,6 +162,8 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
 
 class MilvusAbortImportOperator(MilvusJobsOperator):
     """Abort two-phase imports that are not committed, and wait until they are gone; return the ids of those.
+
+    Their final progress is pushed as ``import_progress``.
 
     It can run twice, and after everything else: as a teardown behind imports and their commit it leaves no job
     uncommitted, whatever failed, was rejected or was killed. Jobs that are committed, have failed or were never
@@ -227,4 +228,6 @@ class MilvusAbortImportOperator(MilvusJobsOperator):
         return event
 
     def reached(self, context: Context, jobs: Jobs, target_state: str) -> list[str]:
+        described = TwoPhaseCommit(self.with_hooks(jobs), None, self.log).describe()
+        progress.push_of_servers(self, context, described)
         return [job_id for job_ids in jobs.values() for job_id in job_ids]

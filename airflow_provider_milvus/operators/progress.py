@@ -11,6 +11,7 @@ from airflow_provider_milvus.operators.base import MilvusOperator, push_xcom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_milvus.operators.two_phase import Job
     from airflow_provider_milvus.waiting.event import Event
     from airflow_provider_milvus.waiting.reports import Reports
 
@@ -37,6 +38,20 @@ def push(operator: MilvusOperator, context: Context, jobs: Iterable[Mapping[str,
     )
     if value:
         push_xcom(operator, context, waiting.reports.XCOM_KEY, value)
+
+
+def push_of_servers(operator: MilvusOperator, context: Context, jobs: Iterable[Job]) -> None:
+    """Push the progress of two-phase jobs, each with the connection of its server: a list, without unknown jobs."""
+    known = [(job.hook, job.progress) for job in jobs if job.progress is not None]
+    found = waiting.reports.report((progress, None) for _, progress in known)
+    value = [
+        entry
+        for (hook, _), job in zip(known, found, strict=True)
+        for entry in waiting.reports.labelled(
+            [job], single=False, milvus_conn_id=hook.milvus_conn_id, database=operator.database, two_phase=True
+        )
+    ]
+    push_xcom(operator, context, waiting.reports.XCOM_KEY, value)
 
 
 def submitted(job_ids: Iterable[str], collection_name: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from airflow_provider_milvus import exceptions
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.operators.commit import MilvusAbortImportOperator, MilvusCommitImportOperator
 from airflow_provider_milvus.rest import errors
+from airflow_provider_milvus.ui.job import of_report
 
 COMMIT, ABORT, DESCRIBE = "/jobs/import/commit", "/jobs/import/abort", "/jobs/import/describe"
 REFUSED = (200, json.dumps({"code": 1100, "message": "no"}))
@@ -56,6 +57,18 @@ def test_all_jobs_are_committed(context, jobs, ti):
     assert commit().execute(context) == ["1", "2", "3"]
     assert set(jobs.values()) == {"Completed"}
     assert [job["state"] for job in ti.xcoms["import_progress"]] == ["Completed"] * 3
+
+
+@pytest.mark.parametrize(("operator", "state"), [(commit, "Completed"), (abort, "Failed")])
+def test_final_progress_names_the_server_of_each_job(context, jobs, ti, monkeypatch, operator, state):
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({"conn_type": "milvus", "host": "other.example.org"}))
+    uncommitted(jobs, "1", "2")
+    operator(job_id={"milvus_default": "1", "other": "2"}, database="books").execute(context)
+    found = [of_report(job, 0.0) for job in ti.xcoms["import_progress"]]
+    assert [(job.key, job.state, job.two_phase) for job in found] == [
+        (("milvus_default", "books", "1"), state, True),
+        (("other", "books", "2"), state, True),
+    ]
 
 
 @pytest.mark.parametrize("job_id", ["1", 1, ["1"], [["1"], []], {"milvus_default": "1"}, {"milvus_default": ["1"]}])
