@@ -10,6 +10,8 @@ Codes follow Milvus's ``pkg/util/merr`` and, for Zilliz Cloud, its published err
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "MilvusAliasNotFound",
     "MilvusAuthError",
@@ -160,6 +162,8 @@ _BY_CODE: dict[int, type[MilvusServerError]] = {
     1600: MilvusAliasNotFound,
 }
 _IMPORT_FAMILY = (2100, 2101)
+# Of a describe, and of a commit or an abort: "job 7 not found" in Milvus's `TwoPCImportSuite`.
+_NO_SUCH_JOB = re.compile(r"does not exist|\bjob (\S{1,40} )?not found")
 _BROKEN_CALLS = ("deadline exceeded", "context canceled", "code = unavailable", "connection refused")
 
 
@@ -174,7 +178,7 @@ def server_error(
 def _kind_by_code(code: int, message: str) -> type[MilvusServerError] | None:
     text = message.lower()
     # 2100 and 2101 are families: only the text distinguishes a missing job and a full queue from a bad request.
-    if code in _IMPORT_FAMILY and ("does not exist" in text or "job not found" in text):
+    if code in _IMPORT_FAMILY and _NO_SUCH_JOB.search(text):
         return MilvusImportJobNotFound
     if code in _IMPORT_FAMILY and "number of jobs has reached the limit" in text:
         return MilvusBusyError

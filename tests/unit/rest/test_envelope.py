@@ -141,6 +141,8 @@ def test_deeply_nested_json_is_a_protocol_error():
         (10001, "request timeout", errors.MilvusRequestTimeout),
         (2100, "import job does not exist, jobID=1: importing data failed", errors.MilvusImportJobNotFound),
         (2101, "import job does not exist, jobID=1", errors.MilvusImportJobNotFound),
+        (2100, "job 1 not found: importing data failed", errors.MilvusImportJobNotFound),
+        (2100, "file job.json not found: importing data failed", errors.MilvusServerError),
         (21119, "illegal API key", errors.MilvusAuthError),
         (96012, "no permission", errors.MilvusAuthError),
         (96027, "no permission", errors.MilvusAuthError),
