@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 from airflow_database import Database
 
 REPO = Path(__file__).resolve().parent.parent
@@ -31,7 +32,7 @@ EVERYTHING_OF_AIRFLOW = ("metadatabase", "scheduler", "triggerer", "dag_processo
 
 
 class Service:
-    """A server in a process group of its own, with its output in a file.
+    """A server in a session of its own, with its output in a file.
 
     :param command: what to run.
     :param port: where it serves HTTP.
@@ -89,7 +90,8 @@ class Service:
 
     def kill(self) -> None:
         """End it and all that it started, now."""
-        self._signal(signal.SIGKILL)
+        while self._signal(signal.SIGKILL):
+            time.sleep(0.01)
         if self._process:
             self._process.wait()
             self._process = None
@@ -102,12 +104,18 @@ class Service:
     def _signal(self, number: int) -> bool:
         if self._process is None:
             return False
-        self._process.poll()  # or the dead leader would stay in its group
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+        # Its session, not its process group: Airflow gives each task a group of its own.
+        found = [process for process in psutil.process_iter() if _is_in_session(process, self._process.pid)]
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        return bool(found)
+
+
+def _is_in_session(process: psutil.Process, session: int) -> bool:
+    with suppress(OSError, psutil.Error):
+        return os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def local_milvus(folder: Path, *, bucket: Path, port: int, **more: object) -> Service:
@@ -170,12 +178,13 @@ def standalone_airflow(
         home,
         database,
         port=port,
-        env={**_airflow_env(home, port, dag_folders, workers), **variables},
-        ready=lambda: _is_healthy(port),
+        env={**airflow_env(home, port, dag_folders, workers), **variables},
+        ready=lambda: is_healthy(port),
     )
 
 
-def _airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers: int) -> dict[str, str]:
+def airflow_env(home: Path, port: int, dag_folders: Mapping[str, Path], workers: int) -> dict[str, str]:
+    """The whole environment of an Airflow without login that keeps its data in ``home``."""
     bundles = [
         {
             "name": name,
@@ -224,7 +233,8 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _is_healthy(port: int) -> bool:
+def is_healthy(port: int) -> bool:
+    """Whether an Airflow serves, with a scheduler, a triggerer and a DAG processor."""
     response = _fetch(f"http://{HOST}:{port}/api/v2/monitor/health")
     return (response is not None and response.is_success) and all(
         response.json().get(part, {}).get("status") == "healthy" for part in EVERYTHING_OF_AIRFLOW
