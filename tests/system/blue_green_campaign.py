@@ -28,8 +28,8 @@ import pyarrow.parquet as pq
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "scripts")]
 
+from airflow_client import Airflow, Run  # noqa: E402
 from airflow_standalone import HOST, Service, free_port, local_milvus, standalone_airflow  # noqa: E402
-from conftest import Airflow, Run  # noqa: E402
 
 ALIAS = "served"
 ROWS = 1000

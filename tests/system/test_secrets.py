@@ -13,8 +13,8 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[0] / "integration" / "campaigns"), str(HERE.parents[1] / "scripts")]
 
+from airflow_client import Airflow  # noqa: E402
 from airflow_standalone import free_port, standalone_airflow  # noqa: E402
-from conftest import Airflow  # noqa: E402
 from echo_server import DESCRIBE, EVERYWHERE, EchoServer, job, page  # noqa: E402
 from secret_connections import PEM, Secret  # noqa: E402
 
