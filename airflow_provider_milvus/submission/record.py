@@ -12,19 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import count
 from math import isfinite
 from typing import Any, Literal, Protocol
 
 from airflow_provider_milvus.rest.import_jobs import ImportState
+from airflow_provider_milvus.submission import known_jobs
 
 RECORD = "milvus_import"
 LOADS = "milvus_loads"
 # Raised when an older release would misunderstand a record, and never only because a field is added.
 VERSION = 1
 FINAL_STATES = (ImportState.COMPLETED.value, ImportState.FAILED.value)
-# Ids of 19 digits: with as many, a record stays below the 64 KB that Airflow's store accepts.
-MAX_KNOWN_JOB_IDS = 2000
 
 # What earlier tries of the same load may have sent, where no record has it: "none" is certain, "some" are retries of
 # one load, "cleared" may have ended a load, which a clear of the task then begins again.
@@ -79,27 +79,12 @@ class Record:
         return self.load_number in (None, load_number)
 
     def is_known(self, job_id: str) -> bool:
-        """Whether a job was there before the first intent of the load.
+        """Whether a job was there before the first intent of the load."""
+        return job_id in self._known_jobs
 
-        Of very many jobs only the newest are listed, and every older one was there too: Milvus counts its ids up.
-        """
-        if job_id in self.known_job_ids:
-            return True
-        oldest = self.known_job_ids[0] if len(self.known_job_ids) >= MAX_KNOWN_JOB_IDS else ""
-        return job_id.isdecimal() and oldest.isdecimal() and _age(job_id) < _age(oldest)
-
-
-def newest(job_ids: Iterable[str]) -> tuple[str, ...]:
-    """As many of the ids as a record holds, newest last."""
-    ids = list(job_ids)
-    if len(ids) <= MAX_KNOWN_JOB_IDS:
-        return tuple(ids)
-    return tuple((sorted(ids, key=_age) if all(id.isdecimal() for id in ids) else ids)[-MAX_KNOWN_JOB_IDS:])
-
-
-def _age(decimal: str) -> tuple[int, str]:
-    digits = decimal.lstrip("0")
-    return len(digits), digits
+    @cached_property
+    def _known_jobs(self) -> known_jobs.KnownJobs:
+        return known_jobs.KnownJobs(self.known_job_ids)
 
 
 # A record has the field names of release 0.1 in the store, which takes a record with any other field for none, and
@@ -127,13 +112,15 @@ def read(store: Store | None, batch_index: int) -> Record | None:
     name = _name(batch_index)
     data = checked(name, entry)
     values = {ours: data[stored] for ours, stored in _STORED_NAMES.items() if stored in data}
+    try:
+        values["known_job_ids"] = known_jobs.read(values.get("known_job_ids", ()))
+    except ValueError as error:
+        raise UnreadableRecord(f"the record {name!r} in the task state store has no usable 'known': {error}") from error
     for ours, value in values.items():
         if not _CHECKS[ours](value):
             raise UnreadableRecord(
                 f"the record {name!r} in the task state store has {_STORED_NAMES[ours]}={value!r:.50}"
             )
-    if "known_job_ids" in values:
-        values["known_job_ids"] = tuple(values["known_job_ids"])
     return Record(**values)
 
 
@@ -141,7 +128,9 @@ def write(store: Store | None, batch_index: int, record: Record) -> None:
     """Record what is known of a batch."""
     if store is not None:
         data = {_STORED_NAMES[each.name]: getattr(record, each.name) for each in fields(record)}
-        store.set(_name(batch_index), {**data, "known": list(record.known_job_ids), "ended": dict(record.result)})
+        store.set(
+            _name(batch_index), {**data, "known": known_jobs.stored(record.known_job_ids), "ended": dict(record.result)}
+        )
 
 
 def _name(batch_index: int) -> str:
@@ -177,7 +166,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "target": lambda value: isinstance(value, str),
     "load_number": lambda value: value is None or _is_number(value, 0),
     "attempt_number": _is_number,
-    "known_job_ids": lambda value: isinstance(value, list | tuple) and all(isinstance(each, str) for each in value),
+    "known_job_ids": lambda value: isinstance(value, tuple),
     "maybe_sent_at": lambda value: value is None or _is_time(value),
     "job_id": lambda value: isinstance(value, str),
     "result": lambda value: isinstance(value, dict),

@@ -33,6 +33,7 @@ from typing import Any, Protocol, TypeVar
 
 from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
 from airflow_provider_milvus.rest.import_jobs import ImportJob, ImportProgress, ImportState
+from airflow_provider_milvus.submission import known_jobs
 from airflow_provider_milvus.submission import record as records
 from airflow_provider_milvus.submission.files import are_same
 from airflow_provider_milvus.submission.load import Load
@@ -135,7 +136,7 @@ class Submitter:
     def _begin(self) -> Submission:
         """Record the first intent of the load, and send it."""
         self._wait_for_late_create()
-        known = records.newest(self._read(self._client.list_job_ids))
+        known = known_jobs.newest(self._read(self._client.list_job_ids))
         # The list may have taken long, and a process that was believed dead may have gone on.
         record = self._recorded()
         if record is not None:
@@ -155,7 +156,7 @@ class Submitter:
                 elif self._has_our_files(progress):
                     return self._accept(record, job.job_id, SubmitOutcome.ADOPTED)
         # The create of the try before may have been lost a moment ago.
-        known_job_ids = records.newest(reversed(known))
+        known_job_ids = known_jobs.newest(reversed(known))
         return self._reconcile(replace(record, known_job_ids=known_job_ids, maybe_sent_at=self._clock()))
 
     def _is_over(self, job: ImportJob) -> bool:
@@ -183,7 +184,7 @@ class Submitter:
         if not self._resubmit_unknown:
             return Submission("", SubmitOutcome.UNKNOWN, message)
         self._warn_of_resubmission(message)
-        known = records.newest(self._read(self._client.list_job_ids))
+        known = known_jobs.newest(self._read(self._client.list_job_ids))
         return self._create(replace(self._intent(), known_job_ids=known), SubmitOutcome.RESUBMITTED)
 
     def _intent(self) -> Record:

@@ -9,15 +9,14 @@ from model import OURS, SECONDS_KEPT, SECONDS_TO_LOAD, Client, Crash, Server, St
 
 from airflow_provider_milvus.rest import errors
 from airflow_provider_milvus.submission import submitter
+from airflow_provider_milvus.submission.known_jobs import MAX_KNOWN_JOB_IDS, MAX_LISTED
 from airflow_provider_milvus.submission.load import Load, digest
 from airflow_provider_milvus.submission.record import (
     LOADS,
-    MAX_KNOWN_JOB_IDS,
     RECORD,
     all_failed,
     finish,
     load_of_try,
-    newest,
     other_files,
     record_results,
 )
@@ -596,12 +595,12 @@ def many_jobs(task, count):
 
 
 def test_record_of_a_collection_with_very_many_jobs_stays_small(task):
-    many_jobs(task, 3 * MAX_KNOWN_JOB_IDS)
+    many_jobs(task, 2 * MAX_KNOWN_JOB_IDS)
     task.run()
     assert len(json.dumps(task.store[RECORD])) < 64_000
 
 
-@pytest.mark.parametrize("count", [MAX_KNOWN_JOB_IDS - 1, MAX_KNOWN_JOB_IDS, MAX_KNOWN_JOB_IDS + 500])
+@pytest.mark.parametrize("count", [MAX_LISTED - 1, MAX_LISTED, MAX_LISTED + 1, MAX_KNOWN_JOB_IDS + 1])
 def test_job_from_before_is_known_among_very_many(keyless, count):
     keyless.server.create(None, OURS, None)
     many_jobs(keyless, count)
@@ -610,26 +609,20 @@ def test_job_from_before_is_known_among_very_many(keyless, count):
 
 def test_jobs_from_before_are_known_whatever_the_order_of_the_list(keyless, mocker):
     keyless.server.create(None, OURS, None)
-    many_jobs(keyless, MAX_KNOWN_JOB_IDS)
+    many_jobs(keyless, MAX_LISTED)
     jobs = keyless.server.list_jobs
     mocker.patch.object(keyless.server, "list_jobs", side_effect=lambda: jobs()[::-1])
     describe = mocker.spy(keyless.server, "describe")
-    assert keyless.run("lost") == Submission(str(MAX_KNOWN_JOB_IDS + 2), By.ADOPTED)
-    assert {call.args for call in describe.call_args_list} == {(str(MAX_KNOWN_JOB_IDS + 2),)}
+    assert keyless.run("lost") == Submission(str(MAX_LISTED + 2), By.ADOPTED)
+    assert {call.args for call in describe.call_args_list} == {(str(MAX_LISTED + 2),)}
 
 
 def test_job_among_very_many_is_found_by_its_key(mocker):
     task = Task(knows_keys=True)
-    many_jobs(task, MAX_KNOWN_JOB_IDS + 500)
+    many_jobs(task, MAX_LISTED + 500)
     with pytest.raises(errors.MilvusError):
         task.run("denied", max_failures=1)
-    assert task.run().job_id == str(MAX_KNOWN_JOB_IDS + 501)
-
-
-def test_newest_of_very_many_ids_are_recorded():
-    ids = [str(number) for number in range(10**18, 10**18 + MAX_KNOWN_JOB_IDS + 1)]
-    assert newest(reversed(ids)) == tuple(ids[1:])
-    assert newest(["job-2", "job-1"]) == ("job-2", "job-1")
+    assert task.run().job_id == str(MAX_LISTED + 501)
 
 
 # -- two processes of one task -----------------------------------------------------------------------------------------
