@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +13,6 @@ from typing import Any
 from airflow.exceptions import TaskDeferred
 
 RETRIES = 3
-SECONDS_BEFORE_AN_EVENT = 6.0
 
 
 class Store(dict[str, Any]):
@@ -86,14 +83,10 @@ def run_try(
 
 
 def fire_at_once() -> None:
-    """Let triggers fire at once, which wait six seconds so that Airflow is ready for their events."""
-    from airflow_provider_milvus import triggers
+    """Let triggers fire at once, which wait some seconds so that Airflow is ready for their events."""
+    from airflow_provider_milvus.triggers import wait_trigger
 
-    for module in pkgutil.iter_modules(triggers.__path__, f"{triggers.__name__}."):
-        found = importlib.import_module(module.name)
-        # By its value, as a name that is not public may change.
-        for name in [name for name, value in vars(found).items() if value == SECONDS_BEFORE_AN_EVENT]:
-            setattr(found, name, 0.0)
+    wait_trigger.MIN_AGE_SECONDS = 0.0
 
 
 async def first_event(trigger: Any) -> Any:
