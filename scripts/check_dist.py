@@ -22,14 +22,14 @@ PACKAGE = "airflow_provider_milvus"
 NEWEST = REPO / "constraints" / "airflow-3.3.txt"
 TOOLS = REPO / "constraints" / "dist.txt"
 TYPED = REPO / "tests" / "typing" / "user_dag.py"
-# What only the extra installs; the rest of the package must do without.
-OF_THE_EXTRA = ("local", "example_dags")
+# What needs the extras; the rest of the package must do without.
+OF_THE_EXTRAS = ("local", "example_dags", "staging")
 UNWANTED = ("__pycache__", ".pyc", "tests/", "benchmarks/", ".venv")
 SOURCE_ONLY = ("PKG-INFO", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 IMPORT_ALL = f"""
 import importlib, pkgutil, {PACKAGE}
 names = [module.name for module in pkgutil.walk_packages({PACKAGE}.__path__, "{PACKAGE}.", onerror=lambda name: None)]
-names = [name for name in names if name.split(".")[1] not in {OF_THE_EXTRA}]
+names = [name for name in names if name.split(".")[1] not in {OF_THE_EXTRAS}]
 for name in names:
     importlib.import_module(name)
 print(len(names), "modules imported")

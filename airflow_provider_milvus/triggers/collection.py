@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class MilvusCollectionTrigger(MilvusWaitTrigger):
     """Wait until a collection is loaded, or until indexes of it are built, without holding a worker slot.
 
-    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.event`, no sooner than 5.8 seconds
+    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.event`, no sooner than six seconds
     after it was started.
 
     :param collection_name: the collection.

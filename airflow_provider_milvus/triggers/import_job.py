@@ -42,7 +42,7 @@ def _opener(
 class MilvusImportTrigger(MilvusWaitTrigger):
     """Wait for import jobs without holding a worker slot.
 
-    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.event`, no sooner than 5.8 seconds
+    It fires once, with the event described in :mod:`airflow_provider_milvus.waiting.event`, no sooner than six seconds
     after it was started.
 
     A kill of the deferred task (mark failed, mark success; Airflow 3.3 and later) aborts a two-phase job.

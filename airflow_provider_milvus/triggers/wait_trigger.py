@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 # Airflow fails a task whose trigger fires before the executor has notified the scheduler that the deferring worker is
 # done, which takes up to a worker heartbeat (5 s).
-MIN_AGE_SECONDS = 5.8
+MIN_AGE_SECONDS = 6.0
 
 
 class MilvusWaitTrigger(BaseTrigger):
-    """A trigger that fires once, no sooner than 5.8 seconds after it was started.
+    """A trigger that fires once, no sooner than six seconds after it was started.
 
     It only reads, so that a triggerer that takes it over from another can start it again. An error ends the task with
     an event that has its text: a trigger that raises would fail the task without the reason.
