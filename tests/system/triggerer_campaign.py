@@ -126,8 +126,9 @@ class Campaign:
         from airflow.utils.state import TaskInstanceState
         from sqlalchemy import select
 
-        with create_session() as session:
-            for wait in waits:
+        # One at a time: a wait begins when its trigger can be seen, and so many at once take long on a busy machine.
+        for wait in waits:
+            with create_session() as session:
                 row = Trigger.from_object(wait.trigger)
                 session.add(row)
                 session.flush()
