@@ -21,6 +21,7 @@ SHORTEST_PART = 4
 LONGEST_WORD = 16
 _ESCAPE_LETTERS = {"\t": "t", "\r": "r", "\n": "n", "\f": "f", "\b": "b"}
 _CORE = re.compile("[A-Za-z0-9]+")
+_PRINTABLE = re.compile("[!-~]+")
 # What begins an escape of a letter or a digit, and such an escape: of JSON, Python, URLs or HTML.
 _MARKERS = ("\\u", "\\x", "%", "&#")
 _ESCAPED = re.compile(
@@ -45,9 +46,10 @@ class Redactor:
         found = self.secrets.union(secret for secret in secrets if secret.strip())
         if found == self.secrets:
             return False
-        self._in_text = _pattern(found)
+        sought = found.union(*map(_parts, found))
+        self._in_text = _pattern(sought)
         self._in_name = _pattern({secret for secret in found if not _is_word(secret)})
-        self._cores = frozenset(max(_CORE.findall(secret), key=len, default="") for secret in found)
+        self._cores = frozenset(max(_CORE.findall(secret), key=len, default="") for secret in sought)
         self.secrets = found
         return True
 
@@ -112,6 +114,11 @@ def _unescaped(escape: re.Match[str]) -> str:
     hexadecimal, html_hexadecimal, html_decimal = escape.groups()
     character = chr(int(html_decimal) if html_decimal else int(hexadecimal or html_hexadecimal, 16))
     return character if character.isascii() and character.isalnum() else escape[0]
+
+
+def _parts(secret: str) -> Iterable[str]:
+    """What may be left of a secret where HTTP libraries split a text at white space, or drop what is not ASCII."""
+    return (part for part in _PRINTABLE.findall(secret) if len(part) >= SHORTEST_PART and not part.isalpha())
 
 
 def _is_word(secret: str) -> bool:

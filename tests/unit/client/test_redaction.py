@@ -167,3 +167,23 @@ def test_nothing_is_replaced_without_secrets():
 
 def test_escaped_text_may_hold_a_secret():
     assert Redactor(["s3cret"]).may_occur('{"reason":"\\u0073\\u0033cret"}')
+
+
+@pytest.mark.parametrize("between", [" ", "\t", "ü", "€", "\x00", "\u2028"])
+@pytest.mark.parametrize(
+    "quote_half",
+    [
+        # http.client splits a status line at white space, httpx drops from a reason phrase what is not ASCII.
+        lambda secret: f"invalid literal for int() with base 10: {secret.split()[0]!r}",
+        lambda secret: f'"HTTP/1.1 403 {secret.encode().decode("ascii", "ignore")}"',
+        lambda secret: f"unparsed data: {secret.encode().decode('latin-1')!r}",
+    ],
+)
+def test_halves_that_an_http_library_quotes_are_replaced(between, quote_half):
+    halves = "109b9d83b3", "a42b18f071"
+    text = Redactor([between.join(halves)]).text(quote_half(between.join(halves)))
+    assert not [half for half in halves if half in text]
+
+
+def test_words_of_a_passphrase_stay_in_texts():
+    assert Redactor(["wrong horse battery"]).text("wrong password") == "wrong password"
