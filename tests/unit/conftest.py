@@ -34,6 +34,18 @@ def no_connection(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def no_long_sleep(monkeypatch):
+    """Refuse to sleep for a second or longer, as a sensor between two pokes does."""
+    sleep = time.sleep
+
+    def sleep_for_a_moment(seconds):
+        assert seconds < 1, f"a unit test sleeps for {seconds} s"
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep_for_a_moment)
+
+
+@pytest.fixture(autouse=True)
 def bare_environment(monkeypatch):
     """Proxies and CA bundles of the machine are not the tests'."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):

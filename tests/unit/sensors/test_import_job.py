@@ -333,7 +333,8 @@ def test_output_of_a_mapped_task_is_waited_for(context, milvus):
     assert len(sensor(job_id=LazyXComSequence("7", ["8", "9"])).execute(context)) == 3
 
 
-def test_progress_is_pushed_while_the_job_runs_and_at_its_end(context, ti, milvus):
+def test_progress_is_pushed_while_the_job_runs_and_at_its_end(context, ti, milvus, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     milvus.responds(DESCRIBE, {**RUNNING, "importedRows": 2}, FAILED)
     with pytest.raises(exceptions.MilvusImportFailed):
         sensor().execute(context)
