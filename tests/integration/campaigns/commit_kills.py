@@ -177,7 +177,7 @@ class Servers:
         return "all committed" if states == {"Completed"} else "all aborted"
 
     def _end(self, conn_id: str, job_id: str) -> str:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             state: str = self.call(conn_id, "jobs/import/describe", jobId=job_id)["state"]
             if state in ("Completed", "Failed", "Uncommitted") or time.monotonic() > deadline:

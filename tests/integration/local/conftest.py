@@ -36,7 +36,7 @@ class Client:
             f"{self.milvus.uri}/v2/vectordb{route}", data, {"Content-Type": "application/json", **headers}
         )
         try:
-            with DIRECT.open(request, timeout=30) as response:
+            with DIRECT.open(request, timeout=120) as response:
                 return response.status, response.headers, response.read()
         except urllib.error.HTTPError as response:
             return response.code, response.headers, response.read()
@@ -58,7 +58,7 @@ class Client:
 
     def wait(self, job_id, *states):
         """The progress of a job once it is in one of these states."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             job = self.post("/jobs/import/describe", jobId=job_id)
             if job["state"] in (states or ("Completed", "Failed")):

@@ -48,7 +48,7 @@ def start(cloud, urls=URLS, **body):
 
 
 def wait(cloud, job_id, *states):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (job := call(cloud, "describe", jobId=job_id)["data"])["state"] not in (states or ("Completed", "Failed")):
         assert time.monotonic() < deadline, job
         time.sleep(0.02)

@@ -305,7 +305,7 @@ def test_row_committed_after_a_restart_wins_too(serve, keyed):
 def test_row_of_an_ordinary_job_is_as_old_as_its_version_makes_it(keyed, version, left):
     client = keyed(milvus_version=version, min_job_seconds=2)
     job_id = client.start("keyed.jsonl", collection="k")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (job := client.post("/jobs/import/describe", jobId=job_id))["progress"] < 80:
         assert time.monotonic() < deadline, job
         time.sleep(0.02)

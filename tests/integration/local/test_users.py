@@ -23,7 +23,7 @@ def status(client, route, user, **body):
 
 
 def wait(client, job_id, state, user=ROOT):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (job := client.post("/jobs/import/describe", user, jobId=job_id))["state"] != state:
         assert time.monotonic() < deadline, job
         time.sleep(0.02)
