@@ -18,8 +18,7 @@ for name, deferrable in {
             task_id="load",
             collection_name=name,
             files=["vectors.parquet"],
-            # The one that moves must still wait when the other two have been killed.
-            milvus_conn_id="milvus_patient" if name == "moved" else "milvus_slow",
+            milvus_conn_id="milvus_slow",
             two_phase=True,
             deferrable=deferrable,
             defer_after=0,

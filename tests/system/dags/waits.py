@@ -10,8 +10,7 @@ from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 LONG = {"collection_name": "vectors", "files": ["vectors.parquet"], "milvus_conn_id": "milvus_patient"}
 SHORT = {"collection_name": "vectors", "files": ["vectors.parquet"]}
 
-# Other tasks wait for a slot as well; these must find their job still running.
-with DAG("waits", schedule=None, catchup=False, default_args={"priority_weight": 100}):
+with DAG("waits", schedule=None, catchup=False):
     submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **LONG)
     for task_id, how in {
         "poke_sensor": {"poke_interval": 2},
@@ -23,6 +22,8 @@ with DAG("waits", schedule=None, catchup=False, default_args={"priority_weight":
             job_id=submit.output,
             milvus_conn_id="milvus_patient",
             timeout=300,
+            # Other tasks wait for a slot as well; these must find their job still running.
+            priority_weight=100,
             **how,
         )
 
