@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_milvus.rest.schemas import DYNAMIC_FIELD
-from airflow_provider_milvus.staging import columns
+from airflow_provider_milvus.staging import columns, encodings
 from airflow_provider_milvus.staging.findings import Refused
 from airflow_provider_milvus.staging.reader_rules import NEWEST, RULES
 from airflow_provider_milvus.staging.target import Target, TargetField
@@ -96,10 +96,10 @@ def to_field(field: TargetField, column: pa.Array) -> pa.Array:
     kind = field.arrow_type
     if kind is None:
         return column
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if isinstance(column, pa.ExtensionArray):
-        column = column.storage
+    if pa.types.is_null(column.type):
+        # Such as a page of rows none of which has a value.
+        return pa.nulls(len(column), kind)
+    column = encodings.plain(column)
     if column.type == kind:
         return column
     if field.type == "JSON" and not _is_text(column.type):

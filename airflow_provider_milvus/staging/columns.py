@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_milvus.staging import text_values
+from airflow_provider_milvus.staging import encodings, text_values
 from airflow_provider_milvus.staging.findings import Refused
 from airflow_provider_milvus.staging.reader_rules import ReaderRules
 from airflow_provider_milvus.staging.target import FLOATS, INTEGERS, MAX_TEXT_BYTES, TEXTS, TargetField
@@ -95,7 +95,7 @@ def check_column(field: TargetField, column: pa.Array, rules: ReaderRules, *, ch
         return
     _check_valid(column)
     if seen_type(column.type) != column.type:
-        column = column.cast(seen_type(column.type))
+        column = encodings.plain(column).cast(seen_type(column.type))
     if field.width is not None:
         _check_vectors(field, column, rules)
     elif field.type == "SparseFloatVector":

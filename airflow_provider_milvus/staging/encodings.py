@@ -1,0 +1,61 @@
+"""Arrow arrays in the plain layout of their values, whatever encoding a library has chosen for them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """The same values without dictionaries, run ends, views and extension types, at any depth of lists.
+
+    pandas and Polars write categories as dictionaries, Polars texts as views; Arrow itself decodes no dictionary of
+    views, and its cast of a list view reads past the end of the offsets.
+    """
+    kind = column.type
+    if isinstance(column, pa.ExtensionArray):
+        # A UUID is known by its text; other extension types are what they store.
+        texts = [None if one is None else str(one) for one in column.to_pylist()] if _is_uuid(kind) else None
+        return plain(column.storage) if texts is None else pa.array(texts, pa.string())
+    if pa.types.is_dictionary(kind):
+        return plain(column.dictionary).take(column.indices)
+    if pa.types.is_run_end_encoded(kind):
+        return plain(pc.run_end_decode(column))
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_binary_view(kind):
+        return column.cast(pa.binary())
+    if _is_any_list(kind) and not _is_plain(kind):
+        return _list(column)
+    return column
+
+
+def _list(column: pa.Array) -> pa.Array:
+    values = plain(column.flatten())
+    lengths = pc.fill_null(pc.list_value_length(column), 0)
+    ends = pc.cumulative_sum(lengths).cast(pa.int64())
+    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends])
+    return pa.LargeListArray.from_arrays(offsets, values, mask=column.is_null())
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether a list is laid out as Arrow lists were from the beginning."""
+    if _is_any_list(kind):
+        is_view = pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind)
+        return not is_view and _is_plain(kind.value_type)
+    encoded = (
+        pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind) or isinstance(kind, pa.BaseExtensionType)
+    )
+    return not encoded and not pa.types.is_string_view(kind) and not pa.types.is_binary_view(kind)
+
+
+def _is_any_list(kind: pa.DataType) -> bool:
+    checks = (
+        *(pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
+        *(pa.types.is_list_view, pa.types.is_large_list_view),
+    )
+    return any(check(kind) for check in checks)
+
+
+def _is_uuid(kind: pa.DataType) -> bool:
+    return getattr(kind, "extension_name", "") == "arrow.uuid"
