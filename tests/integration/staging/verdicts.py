@@ -7,11 +7,15 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from mutated_files import SCHEMAS, VECTOR, Case, all_cases
+import mutated_files
+import written_files
+from mutated_files import SCHEMAS, VECTOR, Case
 
 from airflow_provider_milvus import rest
 from airflow_provider_milvus.hooks.milvus import MilvusHook
@@ -27,9 +31,12 @@ CASES_AT_A_TIME = 500
 class Verdicts:
     """A local Milvus of a version, with a collection for each schema."""
 
-    def __init__(self, milvus: LocalMilvus, hook: MilvusHook, version: str) -> None:
+    def __init__(
+        self, milvus: LocalMilvus, hook: MilvusHook, version: str, schemas: Mapping[str, dict[str, Any]]
+    ) -> None:
         import fsspec
 
+        self._schemas = schemas
         self._bucket, self._hook, self._rules = Path(milvus.bucket), hook, rules_of(version)
         self._folder = Folder(fsspec.filesystem("file"), str(self._bucket).strip("/"))
         self._targets: dict[str, Target] = {}
@@ -39,7 +46,7 @@ class Verdicts:
         """The collection of a schema, as the server describes it."""
         if schema not in self._targets:
             index = [{"fieldName": VECTOR["fieldName"], "metricType": "L2", "indexName": "vector"}]
-            self._hook.create_collection(schema, schema=SCHEMAS[schema], index_params=index)
+            self._hook.create_collection(schema, schema=self._schemas[schema], index_params=index)
             self._targets[schema] = Target.described(self._hook.describe_collection(schema))
         return self._targets[schema]
 
@@ -99,13 +106,15 @@ class Verdicts:
         return reasons
 
 
-def disagreements(version: str, cases: list[Case]) -> tuple[list[str], int, int]:
+def disagreements(
+    version: str, cases: Sequence[Case], schemas: Mapping[str, dict[str, Any]] = SCHEMAS
+) -> tuple[list[str], int, int]:
     """The cases of which check and import say another thing, and how many were taken and refused."""
     import os
 
     with tempfile.TemporaryDirectory() as folder, LocalMilvus(Path(folder) / "data", milvus_version=version) as milvus:
         os.environ["AIRFLOW_CONN_MILVUS_DEFAULT"] = f"milvus://127.0.0.1:{milvus.port}"
-        verdicts = Verdicts(milvus, MilvusHook(), version)
+        verdicts = Verdicts(milvus, MilvusHook(), version, schemas)
         numbered = dict(enumerate(cases))
         suffixes = defaultdict(dict)
         keys = {}
@@ -128,12 +137,14 @@ def disagreements(version: str, cases: list[Case]) -> tuple[list[str], int, int]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--version", action="append", help="of Milvus; all without it")
+    parser.add_argument("--written", action="store_true", help="compare files of pymilvus's writer")
     parser.add_argument("--every", type=int, default=1, help="compare every n-th case only (%(default)s)")
     options = parser.parse_args()
-    cases, wrong = all_cases()[:: options.every], 0
+    module = written_files if options.written else mutated_files
+    cases, wrong = module.all_cases()[:: options.every], 0
     for version in options.version or ["2.4", "2.5", "2.6", "3.0"]:
         started = time.monotonic()
-        found, taken, refused = disagreements(version, cases)
+        found, taken, refused = disagreements(version, cases, module.SCHEMAS)
         wrong += len(found)
         seconds = time.monotonic() - started
         print(f"Milvus {version}: {len(cases):,} files, {taken:,} taken, {refused:,} refused, {seconds:.0f} s")
