@@ -61,6 +61,10 @@ crash-test: .venv/ready
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/unit/submission/test_submission_histories.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_hostile_input.py
 	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/local/test_crashes.py
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest $(PYTEST) tests/integration/staging/test_verdicts.py
+	$(BIN)/python tests/integration/staging/bucket_copies.py
+	$(BIN)/python tests/integration/staging/kill_campaign.py
+	$(BIN)/python tests/integration/campaigns/commit_kills.py
 	$(BIN)/python tests/integration/campaigns/lost_responses.py
 	$(BIN)/python tests/integration/campaigns/hostile_campaign.py
 	$(BIN)/python tests/integration/campaigns/secret_leaks.py

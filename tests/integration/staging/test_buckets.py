@@ -1,0 +1,97 @@
+"""Files in S3-compatible buckets: those of pymilvus's writer, and those that are copied from one to another.
+
+``bucket_copies.py`` copies 2,000 of them, with s3fs where that is installed.
+"""
+
+from contextlib import ExitStack
+
+import pytest
+import written_files
+from bucket_copies import run
+from object_stores import KEY, SECRET, ObjectStore
+from pymilvus.bulk_writer import BulkFileType, RemoteBulkWriter
+
+from airflow_provider_milvus.exceptions import MilvusFilesRefused, MilvusImportFailed
+from airflow_provider_milvus.hooks.milvus import MilvusHook
+from airflow_provider_milvus.local import LocalMilvus
+from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
+from airflow_provider_milvus.operators.files import MilvusCheckFilesOperator
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch):
+    """What the tests set, and is undone after them."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AIRFLOW_CONN_MILVUS_DEFAULT"):
+        monkeypatch.setenv(name, {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}.get(name, ""))
+
+
+@pytest.fixture(scope="module")
+def store():
+    """A store whose bucket is that of a Milvus."""
+    with ObjectStore("written") as found:
+        found.attach()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def port(store, tmp_path_factory):
+    """That of the Milvus."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        with LocalMilvus(tmp_path_factory.mktemp("milvus"), bucket=store.bucket) as milvus:
+            yield milvus.port
+
+
+@pytest.fixture
+def hook(port, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_MILVUS_DEFAULT", f"milvus://127.0.0.1:{port}")
+    return MilvusHook()
+
+
+@pytest.fixture
+def upload(store):
+    """The keys of what pymilvus's remote writer uploads."""
+
+    def write(file_format):
+        parameters = RemoteBulkWriter.S3ConnectParam(
+            endpoint=store.endpoint.removeprefix("http://"),
+            access_key=KEY,
+            secret_key=SECRET,
+            bucket_name=store.name,
+            secure=False,
+        )
+        writer = RemoteBulkWriter(
+            written_files.schema_of("varchar"), "/uploaded", parameters, file_type=BulkFileType[file_format]
+        )
+        written_files.append(writer, "varchar")
+        return writer.batch_files
+
+    return write
+
+
+@pytest.mark.parametrize("file_format", written_files.FORMATS)
+@pytest.mark.parametrize(("kind", "fits"), [("long varchar", True), ("int32", False)])
+def test_check_and_import_of_an_uploaded_file_have_the_same_verdict(
+    file_format, kind, fits, upload, hook, context, store
+):
+    files, name = upload(file_format), f"{file_format}_{kind.replace(' ', '_')}"
+    schema = written_files.SCHEMAS[f"v_{kind.replace(' ', '_')}"]
+    hook.create_collection(name, schema=schema, index_params=[{"fieldName": "vector", "metricType": "L2"}])
+    check = MilvusCheckFilesOperator(
+        task_id="check", collection_name=name, files=files, files_root=f"s3://{store.name}@{store.name}"
+    )
+    load = MilvusBulkImportOperator(task_id="load", collection_name=name, files=files, poll_interval=1)
+    if fits:
+        assert (check.execute({})["findings"], bool(load.execute(context))) == ([], True)
+        assert hook.get_collection_stats(name) == 3
+        return
+    with pytest.raises(MilvusFilesRefused, match="column 'value'"):
+        check.execute({})
+    with pytest.raises(MilvusImportFailed):
+        load.execute(context)
+
+
+def test_objects_are_copied_between_buckets_and_one_that_is_replaced_meanwhile_is_not_mixed():
+    with ExitStack() as stack:
+        assert run(12, stack) == []
