@@ -33,11 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    token, users = _token(options), _users(options)
     # gRPC would write to a full stderr itself, and wait. It reads this when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from airflow_provider_milvus.local import LocalMilvus
 
-    token, users = _token(options), _users(options)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
