@@ -5,8 +5,6 @@ NEWEST := constraints.txt
 # Compiled files are what makes the second start of everything fast.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
-# Each of them has Milvus servers of its own.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo airflow test test-quick lint types unit integration system test-floor test-matrix
 .PHONY: crash-test conformance constraints bench docs dist format clean
@@ -42,8 +40,12 @@ lint: .venv/ready
 types: .venv/ready
 	$(BIN)/mypy
 
-unit integration: .venv/ready
-	$(BIN)/pytest $(PYTEST) $(PARALLEL) tests/$@
+unit: .venv/ready
+	$(BIN)/pytest $(PYTEST) --numprocesses auto --maxprocesses 4 --dist loadfile tests/unit
+
+# They wait for servers half of the time.
+integration: .venv/ready
+	$(BIN)/pytest $(PYTEST) --numprocesses 4 --dist loadfile tests/integration
 
 system: .venv/ready
 	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadfile tests/system
