@@ -20,6 +20,7 @@ from airflow_provider_milvus.operators.staging import (
     log_report,
     refuse,
     target_of,
+    urls_of,
 )
 
 if TYPE_CHECKING:
@@ -227,5 +228,5 @@ class MilvusStageFilesOperator(MilvusCollectionOperator):
         except staging.casts.RowsRefused as error:
             raise MilvusFilesRefused(str(error)) from None
         if self.hook.settings.on_zilliz_cloud:
-            return [bucket.url(key) for keys in manifest.sets for key in keys]
+            return urls_of(bucket, manifest.sets)
         return manifest.sets

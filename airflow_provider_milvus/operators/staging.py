@@ -96,8 +96,7 @@ class TaskStaging:
         if not sets:
             return None
         if self._operator.hook.settings.on_zilliz_cloud:
-            urls = [self._bucket.url(key) for keys in sets for key in keys]
-            return rest.import_jobs.ImportSource(object_urls=urls)
+            return rest.import_jobs.ImportSource(object_urls=urls_of(self._bucket, sets))
         return rest.import_jobs.ImportSource(files=sets)
 
     def _stage(self) -> Manifest:
@@ -169,6 +168,11 @@ def copy_files(operator: Any, load: StagedLoad, target: Callable[[], Target]) ->
     source = staging.folder.Folder(found.file_system, "")
     copier = staging.copies.Copier(source, str(operator.stage_from), load, log=operator.log, rewriting=rewriting)
     return copier.run(found.sets_of_paths())
+
+
+def urls_of(bucket: BucketFiles, sets: Sequence[Sequence[str]]) -> list[str]:
+    """Staged files as Zilliz Cloud takes them: one by one, and ``.npy`` files that belong together by their folder."""
+    return [bucket.url(keys[0] if len(keys) == 1 else f"{keys[0].rpartition('/')[0]}/") for keys in sets]
 
 
 def folder_name(identity: Sequence[str], load_number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,35 +73,39 @@ class Copier:
         :raises SourceChanged: where a file was replaced each time that it was copied.
         :raises RowsRefused: for a file that cannot be rewritten without a loss.
         """
-        keys = [key for one in sets for key in one]
-        progress = StagingProgress(self._log, len(keys))
+        progress = StagingProgress(self._log, sum(map(len, sets)))
         self._sizes = self._load.sizes()
         with ThreadPoolExecutor(COPIES_AT_A_TIME, thread_name_prefix="stage") as pool:
-            copies = {key: pool.submit(self._copy, key, progress) for key in keys}
-            _wait(copies.values())
-        staged = {key: copy.result() for key, copy in copies.items()}
-        manifest = Manifest([[staged[key] for key in one] for one in sets], -1, progress.bytes)
+            copies = [pool.submit(self._copy, keys, progress) for keys in sets]
+            _wait(copies)
+        manifest = Manifest([copy.result() for copy in copies], -1, progress.bytes)
         self._load.write(manifest)
         self._log.info("Staged from %s: %s", self._name, progress)
         return manifest
 
-    def _copy(self, key: str, progress: StagingProgress) -> str:
+    def _copy(self, keys: Sequence[str], progress: StagingProgress) -> list[str]:
+        """Copy one file, or the ``.npy`` files that belong together, into a folder of their own."""
         for _ in range(ATTEMPTS):
-            before = self._source.fingerprint(key)
-            staged = self._load.key(f"{self._digest(key, before)}/{PurePosixPath(key).name}")
-            rewrites = self._rewriting is not None and self._must_be_rewritten(key, self._rewriting)
-            # A rewritten file has a size that nobody knows before.
-            if not rewrites and self._sizes.get(staged) == before.size:
-                progress.add(files=1, size=before.size)
-                return staged
-            if self._copied(key, staged, before, rewrites):
-                progress.add(files=1, size=before.size)
-                return staged
-            self._log.warning("%r of %s was replaced while it was copied; it is copied again", key, self._name)
+            before = {key: self._source.fingerprint(key) for key in keys}
+            folder = self._digest(before)
+            staged = {key: self._load.key(f"{folder}/{PurePosixPath(key).name}") for key in keys}
+            replaced = next((key for key in keys if not self._is_there(key, staged[key], before[key])), None)
+            if replaced is None:
+                progress.add(files=len(keys), size=sum(one.size for one in before.values()))
+                return list(staged.values())
+            self._log.warning("%r of %s was replaced while it was copied; it is copied again", replaced, self._name)
         raise SourceChanged(
-            f"{key!r} of {self._name} was replaced each of {ATTEMPTS} times that it was copied: stage files that are "
-            f"complete"
+            f"{replaced!r} of {self._name} was replaced each of {ATTEMPTS} times that it was copied: stage files that "
+            f"are complete"
         )
+
+    def _is_there(self, key: str, staged: str, before: Fingerprint) -> bool:
+        """Copy a file unless an earlier try has; whether it was not replaced meanwhile."""
+        rewrites = self._rewriting is not None and self._must_be_rewritten(key, self._rewriting)
+        # A rewritten file has a size that nobody knows before.
+        if not rewrites and self._sizes.get(staged) == before.size:
+            return True
+        return self._copied(key, staged, before, rewrites)
 
     def _copied(self, key: str, staged: str, before: Fingerprint, rewrites: bool) -> bool:
         """Whether the source was the same from the first byte to the last; if not, the copy is removed."""
@@ -161,9 +165,9 @@ class Copier:
         with suppress(FileNotFoundError):
             self._load.folder.file_system.rm_file(self._load.folder.path(key))
 
-    def _digest(self, key: str, fingerprint: Fingerprint) -> str:
+    def _digest(self, found: Mapping[str, Fingerprint]) -> str:
         """What stands for the content: another version of an object never has the key of this one."""
-        distinct = [self._name, key, fingerprint.size, list(fingerprint.marks)]
+        distinct = [self._name, [[key, one.size, list(one.marks)] for key, one in found.items()]]
         return hashlib.sha256(json.dumps(distinct).encode()).hexdigest()[:20]
 
 
@@ -175,9 +179,8 @@ def _is_refused(field: Any, kind: pa.DataType, rules: ReaderRules) -> bool:
     return False
 
 
-def _wait(copies: Any) -> None:
+def _wait(futures: Sequence[Future[Any]]) -> None:
     """Wait for all; after a failure, for no more than those that run."""
-    futures: list[Future[str]] = list(copies)
     wait(futures, return_when=FIRST_EXCEPTION)
     for future in futures:
         future.cancel()

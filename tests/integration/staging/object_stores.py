@@ -16,13 +16,15 @@ KEY, SECRET, REGION = "access", "verysecret", "us-east-1"
 
 
 class ObjectStore:
-    """A store with one bucket, whose URLs begin with ``s3://NAME@NAME``.
+    """A store with one bucket, whose URLs begin with ``s3://CONN_ID@NAME``.
 
-    :param name: of the bucket, and of the connection.
+    :param name: of the bucket.
+    :param conn_id: of Airflow's connection; without it, the name of the bucket.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, conn_id: str = "") -> None:
         self.name = name
+        self._conn_id = conn_id or name
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -53,6 +55,10 @@ class ObjectStore:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return [one["Key"] for page in pages for one in page.get("Contents", ()) if not one["Key"].endswith("/")]
 
+    def remove(self, prefix: str) -> None:
+        for key in self.keys(prefix):
+            self.client.delete_object(Bucket=self.name, Key=key)
+
     @property
     def bucket(self) -> str:
         """The bucket as a local Milvus takes it; the keys are in the environment."""
@@ -75,7 +81,7 @@ class ObjectStore:
             from airflow.sdk.io import attach
         except ImportError:
             from airflow.io.store import attach
-        attach("s3", conn_id=self.name, fs=self.file_system())
+        attach("s3", conn_id=self._conn_id, fs=self.file_system())
 
 
 def _arrow_class() -> type:

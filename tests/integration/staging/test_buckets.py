@@ -3,19 +3,22 @@
 ``bucket_copies.py`` copies 2,000 of them, with s3fs where that is installed.
 """
 
+import json
 from contextlib import ExitStack
 
 import pytest
 import written_files
+from airflow.providers.common.compat.sdk import DAG
 from bucket_copies import run
 from object_stores import KEY, SECRET, ObjectStore
 from pymilvus.bulk_writer import BulkFileType, RemoteBulkWriter
 
+from airflow_provider_milvus.decorators.milvus_import import milvus_import_task
 from airflow_provider_milvus.exceptions import MilvusFilesRefused, MilvusImportFailed
 from airflow_provider_milvus.hooks.milvus import MilvusHook
 from airflow_provider_milvus.local import LocalMilvus
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
-from airflow_provider_milvus.operators.files import MilvusCheckFilesOperator
+from airflow_provider_milvus.operators.files import MilvusCheckFilesOperator, MilvusStageFilesOperator
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +93,60 @@ def test_check_and_import_of_an_uploaded_file_have_the_same_verdict(
         check.execute({})
     with pytest.raises(MilvusImportFailed):
         load.execute(context)
+
+
+@pytest.fixture
+def cloud(store, monkeypatch, tmp_path):
+    """The hook of a Zilliz Cloud that reads what the connection ``my_bucket`` has the keys of."""
+    with LocalMilvus(tmp_path, bucket=store.bucket, zilliz_cluster="in03-local", token="key") as milvus:
+        extra = {"cluster_id": "in03-local", "import_endpoint": milvus.uri}
+        connection = {"conn_type": "milvus", "host": milvus.uri, "password": "key", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_MILVUS_DEFAULT", json.dumps(connection))
+        keys = {"conn_type": "aws", "login": KEY, "password": SECRET}
+        monkeypatch.setenv("AIRFLOW_CONN_MY_BUCKET", json.dumps(keys))
+        hook = MilvusHook()
+        index = [{"fieldName": "vector", "metricType": "L2"}]
+        hook.create_collection("staged", schema=written_files.SCHEMAS["v_varchar"], index_params=index)
+        yield hook
+
+
+STAGING = {"collection_name": "staged", "stage_to": "s3://written@written/staging", "storage_conn_id": "my_bucket"}
+
+
+@pytest.mark.parametrize("file_format", ["PARQUET", "NUMPY"])
+def test_zilliz_cloud_reads_staged_files_by_their_urls(file_format, cloud, context, store, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name, data in written_files.written("varchar", file_format).items():
+        (elsewhere / name).write_bytes(data)
+    load = MilvusBulkImportOperator(task_id="load", stage_from=f"file://{elsewhere}/*", poll_interval=1, **STAGING)
+    load.execute(context)
+    assert (cloud.get_collection_stats("staged"), store.keys("staging")) == (3, [])
+
+
+def test_staged_urls_are_what_an_import_into_zilliz_cloud_takes(cloud, context, store, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name, data in written_files.written("varchar", "NUMPY").items():
+        (elsewhere / name).write_bytes(data)
+    where = {name: STAGING[name] for name in ("collection_name", "stage_to")}
+    urls = MilvusStageFilesOperator(task_id="stage", stage_from=f"file://{elsewhere}/*", **where).execute(context)
+    load = MilvusBulkImportOperator(
+        task_id="load", collection_name="staged", object_urls=urls, storage_conn_id="my_bucket", poll_interval=1
+    )
+    load.execute(context)
+    assert cloud.get_collection_stats("staged") == 3
+    store.remove("staging")
+
+
+def test_rows_of_a_function_reach_zilliz_cloud(cloud, context, store):
+    def rows():
+        yield [{"id": n, "vector": [n, 0.5], "value": "x"} for n in range(10)]
+
+    with DAG("dag", schedule=None):
+        task = milvus_import_task(task_id="rows", poll_interval=1, **STAGING)(rows)().operator
+    task.execute(context)
+    assert (cloud.get_collection_stats("staged"), store.keys("staging")) == (10, [])
 
 
 def test_objects_are_copied_between_buckets_and_one_that_is_replaced_meanwhile_is_not_mixed():
