@@ -5,8 +5,9 @@ run: with a number of rows and a mark in every row that no other version has. Re
 the alias. Every response must be that of one whole version, and never of an older one than the one before; an
 error is as bad.
 
-Tasks are killed with SIGKILL at different places; an import fails, is fixed and goes on. At last an import straight
-into what is served shows that the readers notice it. ``make crash-test`` runs all of it, ``make test`` a short one.
+Tasks are killed with SIGKILL at different places; an import fails, is fixed and goes on. Golden queries and a person
+judge some of the versions, of which one is rejected at first. At last an import straight into what is served shows that
+the readers notice it. ``make crash-test`` runs all of it, ``make test`` a short one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -51,6 +53,14 @@ BROKEN = 7
 FAULTS = ["code:indexes/describe:count=4", "code:collections/get_load_state:after=1,count=4"]
 DEFERRED_AT_FIRST = {"build_index", "load"}
 SWAPS = 10
+# Of the swaps that golden queries and a person judge: which task is killed (the last one while it moves the alias, once
+# that is approved), and which swap is rejected before it is approved.
+JUDGED_KILLS = {2: ("check_recall", 1), 3: ("swap_alias", 1), 5: ("swap_alias", 2)}
+REJECTED = 4
+JUDGED_SWAPS = 5
+SWAP = "blue_green_import.swap_alias"
+# Airflow fails a task that is answered before the executor has noticed that its process has ended; people are slower.
+SECONDS_TO_PARK = 8
 
 
 class Reader:
@@ -143,19 +153,19 @@ class Pipeline:
             start = rows * part // PARTS
             pq.write_table(table.slice(start, rows * (part + 1) // PARTS - start), folder / f"{part}.parquet")
 
-    def start(self, version: int) -> Run:
-        return self.airflow.trigger("blue_green", {"folder": f"version-{version}"})
+    def start(self, version: int, dag_id: str = "blue_green") -> Run:
+        return self.airflow.trigger(dag_id, {"folder": f"version-{version}"})
 
-    def kill(self, version: int, task: str, delay: float) -> None:
-        """Kill the process of a task, so many seconds after it began."""
+    def kill(self, version: int, task: str, delay: float, process: int = 1) -> None:
+        """Kill a process of a task, the first or a later one, so many seconds after it began."""
         signed = self.bucket / f"version-{version}" / "processes"
         deadline = time.monotonic() + SECONDS_FOR_A_SIGNATURE
         while time.monotonic() < deadline:
             lines = signed.read_text().splitlines() if signed.exists() else []
             pids = [int(line.split()[1]) for line in lines if line.startswith(f"{task} ")]
-            if pids:
+            if len(pids) >= process:
                 time.sleep(delay)
-                os.kill(pids[0], signal.SIGKILL)
+                os.kill(pids[process - 1], signal.SIGKILL)
                 return
             time.sleep(0.01)
         raise TimeoutError(f"{task} of version {version} did not begin")
@@ -206,6 +216,9 @@ def main() -> int:
     """Run the campaign and print what the readers found; the exit code is 0 if nothing was wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--swaps", type=int, default=SWAPS, help="how often the alias is moved (%(default)s)")
+    parser.add_argument(
+        "--judged", type=int, default=JUDGED_SWAPS, help="swaps after those that a person approves (%(default)s)"
+    )
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blue-green-campaign-")))
@@ -219,6 +232,11 @@ def main() -> int:
             if version == 1:
                 readers = [stack.enter_context(Reader(pipeline, request)) for request in ("query", "search")]
                 reading_since = time.monotonic()
+        last = options.swaps + 1
+        for number in range(1, options.judged + 1):
+            began = time.monotonic()
+            wrong += _judged_swap(pipeline, last + number, number)
+            print(f"judged version {last + number} serves after {time.monotonic() - began:.0f} s", flush=True)
         seconds = time.monotonic() - reading_since
         if pipeline.kept != 2:
             wrong.append(f"{pipeline.kept} versions are there instead of 2")
@@ -230,7 +248,7 @@ def main() -> int:
             )
             wrong += reader.wrong
             reader.wrong = []
-        pipeline.import_into_what_is_served(options.swaps + 2)
+        pipeline.import_into_what_is_served(last + options.judged + 1)
         time.sleep(1)
         if any(len(reader.wrong) == 0 for reader in readers):
             wrong.append("The readers did not see an import into what is served: the campaign proves nothing.")
@@ -257,6 +275,39 @@ def _swap(pipeline: Pipeline, version: int) -> list[str]:
     tries = [task.id for task in run.tasks if task.tries > 1]
     print(f"more than one try: {', '.join(tries)}" if tries else "one try each", flush=True)
     return []
+
+
+def _judged_swap(pipeline: Pipeline, version: int, number: int) -> list[str]:
+    """Let a version serve once a person has approved it; what went wrong."""
+    pipeline.write(version)
+    run = pipeline.start(version, "blue_green_judged")
+    kill = JUDGED_KILLS.get(number)
+    if kill and kill[1] == 1:
+        pipeline.kill(version, kill[0], 0.05)
+    if number == REJECTED:
+        _decide(run, "Reject")
+        if run.wait().state != "failed" or pipeline.served != version - 1:
+            return [f"the rejected version {version} made a run {run.state}, and version {pipeline.served} serves"]
+        run.clear(only_failed=True)
+    served = _decide(run, "Approve", lambda: pipeline.served)
+    if kill and kill[1] == 2:
+        pipeline.kill(version, kill[0], 0.0, process=2)
+    wrong = [f"version {served} served before the approval"] if served != version - 1 else []
+    if run.wait().state != "success" or pipeline.served != version:
+        wrong.append(f"version {version}: run {run.state}, and version {pipeline.served} serves\n{run.report()}")
+    recall = run.task("blue_green_import.check_recall").xcom("recall")
+    tries = [f"{task.id} {task.tries}" for task in run.tasks if task.tries > 1]
+    print(f"recall {recall['recall']} over {recall['rows']:,} rows; more than one try: {', '.join(tries) or 'none'}")
+    return wrong
+
+
+def _decide(run: Run, option: str, look: Callable[[], Any] = lambda: None) -> Any:
+    """Respond as a person would, once the task waits for one; what there was to see right before."""
+    run.wait_until(lambda: run.task(SWAP).state == "awaiting_input", "wait for a person")
+    time.sleep(SECONDS_TO_PARK)
+    seen = look()
+    run.respond(SWAP, option)
+    return seen
 
 
 def _pipeline(folder: Path, stack: ExitStack) -> Pipeline:
