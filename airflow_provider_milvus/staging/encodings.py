@@ -32,10 +32,11 @@ def plain(column: pa.Array) -> pa.Array:
 
 def _list(column: pa.Array) -> pa.Array:
     values = plain(column.flatten())
-    lengths = pc.fill_null(pc.list_value_length(column), 0)
-    ends = pc.cumulative_sum(lengths).cast(pa.int64())
-    offsets = pa.concat_arrays([pa.array([0], pa.int64()), ends])
-    return pa.LargeListArray.from_arrays(offsets, values, mask=column.is_null())
+    lengths = pc.fill_null(pc.list_value_length(column), 0).cast(pa.int64())
+    ends = pc.cumulative_sum(lengths)
+    # A list is null where its offset is.
+    starts = pc.if_else(column.is_null(), pa.scalar(None, pa.int64()), pc.subtract(ends, lengths))
+    return pa.LargeListArray.from_arrays(pa.concat_arrays([starts, pa.array([len(values)], pa.int64())]), values)
 
 
 def _is_plain(kind: pa.DataType) -> bool:
