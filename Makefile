@@ -84,6 +84,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/submit_cost.py
 	$(BIN)/python benchmarks/import_speed.py
 	$(BIN)/python benchmarks/staging_speed.py
+	$(BIN)/python benchmarks/sql_import.py
 	$(BIN)/python benchmarks/watch_many.py
 	$(BIN)/python benchmarks/airflow_lateness.py
 
