@@ -5,7 +5,7 @@ wakes them; no scheduler is needed for that. Every hostile wait must end with an
 the triggers must be the same at the end and have grown by no more than 300 MB (resident memory, at its peak, above what
 it was before the first hostile response). Its event loop must not stand still for more than 0.2 s, not counting for
 how long this machine kept an idle loop waiting. Tasks that wait for a moment, and for well-behaved imports beside the
-hostile ones, must wake in time.
+hostile ones, must wake in time, which is later by that on a busy machine.
 
 ``make crash-test`` uses all responses, the system tests some.
 """
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 MAX_MEMORY_BYTES = 300_000_000
 MAX_LAG_SECONDS = 0.2
 MAX_LATE_SECONDS = 5.0
+# An event passes the triggerer, its child, the database and this process; a busy machine keeps each of them waiting.
+HOPS = 5
 MAX_EVENT_BYTES = 1_000_000
 WAIT = 10.0  # of a hostile wait
 REQUEST_SECONDS = 3.0
@@ -272,7 +274,7 @@ def attack(campaign: Campaign, server: HostileServer, numbers: list[int]) -> tup
         campaign.defer([hostile(response, number)])
         campaign.wait_until(time.time() + SECONDS_BETWEEN)
         response.forget()
-    campaign.wait_until(max(wait.due for wait in campaign.waits))
+    campaign.wait_until(max(wait.due for wait in campaign.waits) + HOPS * idle.longest)
     return judge(campaign, runner, start, blocked, idle)
 
 
@@ -283,7 +285,7 @@ def judge(campaign: Campaign, runner: Any, start: int, blocked: int, idle: Idle)
     for wait in campaign.waits:
         if wait.woke is None:
             wrong.append(f"{wait.name}: never woke")
-        elif wait.woke > wait.due:
+        elif wait.woke > wait.due + HOPS * idle.longest:
             wrong.append(f"{wait.name}: woke {wait.woke - wait.due:.0f} s too late")
         if len(wait.event) > MAX_EVENT_BYTES:
             wrong.append(f"{wait.name}: an event of {len(wait.event):,} characters")
