@@ -80,7 +80,9 @@ class TaskStaging:
     @cached_property
     def _staged(self) -> StagedLoad:
         key = "/".join(part for part in (self._bucket.key, folder_name(*self._load.identity)) if part)
-        return staging.manifest.StagedLoad(staging.folder.Folder(*self._bucket.folder), key)
+        folder = staging.folder.Folder(*self._bucket.folder)
+        check = (lambda manifest: self._check(folder, manifest.sets)) if self._operator.check_files else None
+        return staging.manifest.StagedLoad(folder, key, check)
 
     @cached_property
     def target(self) -> Target:
@@ -105,17 +107,13 @@ class TaskStaging:
             self._operator.log.info("Staged by an earlier try: %s file sets", f"{len(manifest.sets):,}")
             return manifest
         try:
-            manifest = self._operator.stage(self, self._staged)
+            return self._operator.stage(self, self._staged)
         except staging.casts.RowsRefused as error:
             self._staged.remove()
             raise MilvusFilesRefused(str(error)) from None
-        if self._operator.check_files and manifest.sets:
-            try:
-                self._check(self._staged.folder, manifest.sets)
-            except MilvusFilesRefused:
-                self._staged.remove()
-                raise
-        return manifest
+        except MilvusFilesRefused:
+            self._staged.remove()
+            raise
 
     def copies(self, load: StagedLoad) -> Manifest:
         """Copy the files of ``stage_from``."""
@@ -211,7 +209,7 @@ def refuse(report: FileReport, collection_name: str) -> None:
     shown = [f"\n- {finding}" for finding in report.refused[:MAX_FINDINGS_IN_ERROR]]
     more = len(report.refused) - len(shown)
     raise MilvusFilesRefused(
-        f"the collection {collection_name!r} does not take {len({one.file for one in report.refused}):,} of "
-        f"{report.files:,} file sets; nothing was submitted:{''.join(shown)}"
+        f"the collection {collection_name!r} does not take {len({one.file for one in report.refused}):,} of the "
+        f"files of {report.files:,} file sets; nothing was submitted:{''.join(shown)}"
         + (f"\n- and {more:,} more, which are in the log" if more > 0 else "")
     )

@@ -151,13 +151,13 @@ class SubmittedJobsOperator(ImportLineage, MilvusWaitOperator):
         self.log.info("%s", event["message"])
         if not first_phase:
             return self._end(context)
-        if not self.commit:
-            self._two_phases(context).require(self.checks())
-            return self._end(context)
         try:
+            if not self.commit:
+                self._two_phases(context).require(self.checks())
+                return self._end(context)
             self._two_phases(context).commit(self.checks())
         except MilvusImportRefused:
-            self.staging(self.load(context), context).remove_failed()
+            self._record_aborted(context)
             raise
         self._jobs = self._jobs.committed()
         return self.wait(context, COMPLETED, self.deadline())
@@ -171,6 +171,15 @@ class SubmittedJobsOperator(ImportLineage, MilvusWaitOperator):
             with suppress(rest.errors.MilvusError):
                 commit.describe()
         commit.abort()
+
+    def _record_aborted(self, context: Context) -> None:
+        """Let a clear of the task find or make other files, unless a job is left that could be committed."""
+        with suppress(rest.errors.MilvusError):
+            aborted = [job.progress for job in self._two_phases(context).describe() if job.failed and job.progress]
+            if len(aborted) == len(self._jobs):
+                load = self.load(context)
+                load.record_results(progress.as_dict() for progress in aborted)
+                self.staging(load, context).remove_failed()
 
     def _end(self, context: Context) -> str | list[str]:
         """Succeed, which only jobs can that have come to where they should."""
@@ -192,7 +201,8 @@ class SubmittedJobsOperator(ImportLineage, MilvusWaitOperator):
         elif self._commit is not None and self.cancel_on_kill:
             self._commit.abort_quickly()
         else:
-            why = "the next try goes on with it" if self.two_phase else "Milvus cannot cancel it"
-            why = why if self.cancel_on_kill else "cancel_on_kill=False"
+            why = "Milvus cannot cancel it"
+            if self.two_phase:
+                why = "a later try of the task goes on with it" if self.cancel_on_kill else "cancel_on_kill=False"
             for job_id in self._jobs:
                 self.log.warning("Import job %s goes on: %s", job_id, why)

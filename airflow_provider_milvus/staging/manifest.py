@@ -7,9 +7,11 @@ removed last: while it is there, all objects that it names are, or the load has 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from airflow_provider_milvus.staging.folder import Folder
 
@@ -36,11 +38,13 @@ class StagedLoad:
 
     :param folder: the bucket that Milvus reads.
     :param prefix: of the load's keys in it.
+    :param check: called with the manifest before it is written; an error leaves none, so that a later try checks again.
     """
 
-    def __init__(self, folder: Folder, prefix: str) -> None:
+    def __init__(self, folder: Folder, prefix: str, check: Callable[[Manifest], Any] | None = None) -> None:
         self.folder = folder
         self.prefix = prefix.strip("/")
+        self._check = check
 
     def key(self, name: str) -> str:
         """The key of an object of the load."""
@@ -65,7 +69,12 @@ class StagedLoad:
         return Manifest(data["sets"], data["rows"], data["bytes"])
 
     def write(self, manifest: Manifest) -> None:
-        """Record that staging is finished."""
+        """Record that staging is finished.
+
+        :raises Exception: what the check raises.
+        """
+        if self._check is not None:
+            self._check(manifest)
         with self.folder.open(self.key(NAME), "wb") as file:
             file.write(json.dumps({"version": VERSION, **asdict(manifest)}).encode())
 
