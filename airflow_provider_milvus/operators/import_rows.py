@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_milvus import staging
+from airflow_provider_milvus.exceptions import MilvusFilesRefused
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.operators.parameters import check_name
 from airflow_provider_milvus.waiting.backoff import whole_number
@@ -98,7 +100,8 @@ class SQLToMilvusOperator(MilvusRowsImportOperator):
 
     def check_templated(self) -> None:
         super().check_templated()
-        check_name("sql", self.sql, what="a query: its text")
+        if not isinstance(self.sql, str) or not self.sql.strip():
+            raise ValueError(f"sql must be the text of a query, got {self.sql!r:.120}")
         check_name("conn_id", self.conn_id, what="a connection")
 
     def rows(self, context: Context) -> Iterator[list[dict[str, Any]]]:
@@ -115,6 +118,8 @@ class SQLToMilvusOperator(MilvusRowsImportOperator):
             while batch := cursor.fetchmany(self.batch_rows):
                 # A cursor on the server's side knows its columns once it has fetched.
                 names = [column[0] for column in cursor.description]
+                if twice := [name for name, number in Counter(names).items() if number > 1]:
+                    raise MilvusFilesRefused(f"the query returns several columns {twice[0]!r}: name them with AS")
                 yield [dict(zip(names, row, strict=True)) for row in batch]
 
 

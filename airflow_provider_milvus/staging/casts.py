@@ -88,6 +88,14 @@ class Caster:
             ) from None
 
 
+def json_text(value: Any) -> str:
+    """A value as JSON; what JSON does not have, such as a date, as its text.
+
+    :raises ValueError: for NaN, and for a value within itself.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+
+
 def to_field(field: TargetField, column: pa.Array) -> pa.Array:
     """A column as one that Milvus reads into the field.
 
@@ -103,7 +111,7 @@ def to_field(field: TargetField, column: pa.Array) -> pa.Array:
     if column.type == kind:
         return column
     if field.type == "JSON" and not _is_text(column.type):
-        return _texts(column, lambda value: json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+        return _texts(column, json_text)
     if field.type == "SparseFloatVector" and not _is_text(column.type):
         return _sparse(column)
     if field.type == "Timestamptz" and pa.types.is_temporal(column.type):
@@ -190,7 +198,7 @@ def _dynamic(extra: pa.RecordBatch) -> pa.Array:
         given = _meta(values.pop(DYNAMIC_FIELD, None), row)
         more = {name: value for name, value in values.items() if value is not None}
         try:
-            found.append(json.dumps({**given, **more}, ensure_ascii=False, allow_nan=False, default=str))
+            found.append(json_text({**given, **more}))
         except (ValueError, RecursionError) as error:
             raise Refused(str(error), "a value that JSON holds", row) from None
     return pa.array(found, pa.string())

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_provider_milvus.rest.schemas import DYNAMIC_FIELD
-from airflow_provider_milvus.staging.casts import Caster, RowsRefused, filled
+from airflow_provider_milvus.staging.casts import Caster, RowsRefused, filled, json_text
 from airflow_provider_milvus.staging.manifest import Manifest, StagedLoad
 from airflow_provider_milvus.staging.progress_log import StagingProgress
 from airflow_provider_milvus.staging.target import Target
@@ -232,7 +232,7 @@ def _of_dicts(rows: Sequence[Mapping[str, Any]], target: Target) -> pa.RecordBat
         values = [row.get(name) for row in rows]
         field = target.by_name.get(name)
         if field is not None and field.type in ("JSON", "SparseFloatVector"):
-            values = [_json_text(value) for value in values]
+            values = [_json_text(name, row, value) for row, value in enumerate(values)]
         found[name] = _array(name, values, None if field is None else field.arrow_type)
     if extra:
         # Values of one key may be of several types.
@@ -244,9 +244,9 @@ def _dynamic(row: Mapping[str, Any], extra: Sequence[str]) -> str:
     given = row.get(DYNAMIC_FIELD)
     try:
         given = json.loads(given) if isinstance(given, str) else given or {}
-        more = {name: row[name] for name in extra if name in row and name != DYNAMIC_FIELD}
-        return json.dumps({**given, **more}, ensure_ascii=False, allow_nan=False)
-    except (ValueError, TypeError) as error:
+        more = {name: row[name] for name in extra if row.get(name) is not None and name != DYNAMIC_FIELD}
+        return json_text({**given, **more})
+    except (ValueError, TypeError, RecursionError) as error:
         raise RowsRefused(f"rows, the dynamic field of {dict(row)!r:.120}: {error}") from None
 
 
@@ -274,5 +274,10 @@ def _is_value(value: Any, kind: pa.DataType | None) -> bool:
     return True
 
 
-def _json_text(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
+def _json_text(name: str, row: int, value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return json_text(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RowsRefused(f"rows, column {name!r}, row {row}: {value!r:.120} is no JSON: {error}") from None

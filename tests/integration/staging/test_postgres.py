@@ -2,6 +2,7 @@
 
 import pytest
 
+from airflow_provider_milvus.exceptions import MilvusFilesRefused
 from airflow_provider_milvus.operators.import_rows import SQLToMilvusOperator
 
 ROWS = 2_000
@@ -48,3 +49,9 @@ def test_page_of_rows_without_a_label_is_imported(run, found):
 def test_query_with_parameters_reads_those_rows(run, found):
     run(QUERY.replace("ORDER", "WHERE id < %(last)s ORDER"), parameters={"last": 7})
     assert sorted(found()) == list(range(7))
+
+
+def test_column_that_the_query_returns_twice_is_refused(run, staged):
+    with pytest.raises(MilvusFilesRefused, match="several columns 'id': name them with AS"):
+        run("SELECT id, id, embedding AS vector FROM documents")
+    assert staged() == []

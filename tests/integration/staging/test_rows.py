@@ -1,11 +1,16 @@
 """Rows of every kind, written, imported and removed."""
 
+from datetime import date
+from decimal import Decimal
+
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from airflow_provider_milvus.exceptions import MilvusFilesRefused
+from airflow_provider_milvus.exceptions import MilvusFilesRefused, MilvusImportRefused
 from airflow_provider_milvus.operators.import_rows import MilvusRowsImportOperator
+from airflow_provider_milvus.staging import preflight
+from airflow_provider_milvus.staging.preflight import check_files
 
 ROWS = [{"id": n, "vector": [n, 0.5], "text": None if n % 2 else f"text {n}"} for n in range(10)]
 
@@ -14,7 +19,7 @@ class RowsImport(MilvusRowsImportOperator):
     """Imports what a function makes."""
 
     def __init__(self, *, make, **kwargs):
-        super().__init__(collection_name="staged", **kwargs)
+        super().__init__(**{"collection_name": "staged", **kwargs})
         self.make = make
 
     def rows(self, context):
@@ -123,3 +128,69 @@ def test_job_that_milvus_fails_removes_its_files(collection, staging, staged, co
     finally:
         manifest.StagedLoad.write = original
     assert staged() == []
+
+
+@pytest.mark.parametrize("commit", [True, False])
+def test_rows_that_a_check_refused_are_made_again_after_a_clear(commit, staging, staged, context, found):
+    refused = RowsImport(task_id="load", make=lambda: ROWS, two_phase=True, commit=commit, min_rows=11, **staging)
+    with pytest.raises(MilvusImportRefused, match="it has 10 rows, and min_rows=11"):
+        refused.execute(context)
+    assert staged() == []
+    context["ti"].try_number, context["ti"].max_tries = 2, 1
+    RowsImport(task_id="load", make=lambda: ROWS[:5], two_phase=True, **staging).execute(context)
+    assert sorted(found()) == [0, 1, 2, 3, 4]
+
+
+def test_try_after_one_that_died_in_its_check_checks_too(collection, staging, context, found, monkeypatch):
+    checked = []
+
+    def die_at_first(folder, sets, *arguments, **options):
+        checked.append(sets)
+        if len(checked) == 1:
+            raise RuntimeError("killed")
+        return check_files(folder, sets, *arguments, **options)
+
+    monkeypatch.setattr(preflight, "check_files", die_at_first)
+    with pytest.raises(RuntimeError, match="killed"):
+        RowsImport(task_id="load", make=lambda: ROWS, check_files=True, **staging).execute(context)
+    RowsImport(task_id="load", make=lambda: ROWS, check_files=True, **staging).execute(context)
+    assert (len(checked), len(found())) == (2, len(ROWS))
+
+
+class Loop(dict):
+    """A value within itself, which JSON does not have."""
+
+    def __init__(self):
+        super().__init__()
+        self["loop"] = self
+
+
+JSON_SCHEMA = {
+    "fields": [
+        {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+        {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": 2}},
+        {"fieldName": "json", "dataType": "JSON"},
+    ],
+    "enableDynamicField": True,
+}
+INDEX = [{"fieldName": "vector", "metricType": "L2"}]
+
+
+def test_values_of_dicts_are_those_of_data_frames(hook, context, staging):
+    values = {"price": Decimal("1.50"), "day": date(2026, 1, 2), "nothing": None}
+    rows = [{"id": 1, "vector": [0, 1], "json": {"day": date(2026, 1, 2)}, **values}]
+    for name, made in {"dicts": rows, "frames": pd.DataFrame(rows)}.items():
+        hook.create_collection(name, schema=JSON_SCHEMA, index_params=INDEX)
+        own = {**staging, "stage_to": f"{staging['stage_to']}/{name}", "collection_name": name, "durable": False}
+        RowsImport(task_id="load", make=lambda made=made: made, **own).execute(context)
+        hook.refresh_load(name)
+    found = [hook.query(name, "id >= 0", output_fields=["*"], limit=9) for name in ("dicts", "frames")]
+    assert found[0] == found[1]
+    assert (found[0][0]["price"], found[0][0]["day"], "nothing" in found[0][0]) == ("1.50", "2026-01-02", False)
+
+
+def test_value_that_json_does_not_have_is_named(hook, context, staging):
+    hook.create_collection("looped", schema=JSON_SCHEMA, index_params=INDEX)
+    rows = [{"id": n, "vector": [0, 1], "json": value} for n, value in enumerate([{}, Loop()])]
+    with pytest.raises(MilvusFilesRefused, match="column 'json', row 1"):
+        RowsImport(task_id="load", make=lambda: rows, collection_name="looped", **staging).execute(context)
