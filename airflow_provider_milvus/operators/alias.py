@@ -96,7 +96,7 @@ class MilvusSwapAliasOperator(MilvusOperator):
     def _swap(self, previous: str | None) -> dict[str, Any]:
         if previous != self.collection_name:
             self.move(previous)
-        self.log.info("Alias %s points to %s, before to %s", self.alias, self.collection_name, previous)
+        self.log.info("Moved alias %s from %s to %s", self.alias, previous, self.collection_name)
         return {"alias": self.alias, "collection_name": self.collection_name, "previous": previous}
 
     def move(self, previous: str | None) -> None:

@@ -79,7 +79,8 @@ class MilvusBulkImportOperator(SubmittedJobsOperator):
         of ``files_from``. (templated)
     :param min_rows: two-phase: commit no fewer rows. (templated)
     :param check: two-phase: called before the commit with the
-        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` of each job; ``False`` or an exception aborts.
+        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` of each job; anything but a true value, and an
+        exception, aborts.
     :param cancel_on_kill: whether a killed task aborts its two-phase job. An ordinary job cannot be cancelled.
     :param asset_outlet: whether success updates the asset ``milvus://host:port/database/collection`` of the
         collection. The event's extra has ``job_id``, ``rows`` and ``seconds`` (of the job). An asset of this URI among
@@ -88,7 +89,8 @@ class MilvusBulkImportOperator(SubmittedJobsOperator):
     :param stage_from: instead of ``files``: a URL with a pattern of files in any place that Airflow can read; they are
         copied to ``stage_to`` once for all tries, see ``docs/staging.md``. (templated)
     :param stage_to: the URL of a folder in the bucket that the server reads; ``files_root`` goes with it. (templated)
-    :param keep_staged: whether the copies stay when the import has completed; before, they always do.
+    :param keep_staged: whether the copies are kept after a completed import. They are removed after a permanent
+        failure, and kept after any other.
     :param cast: ``"safe"`` rewrites Parquet files that do not fit, and fails for a value that would be lost.
     :param check_files: whether to check the files before anything is submitted; ``"full"`` reads every row.
     :param milvus_version: of the server, for check and cast, such as ``"2.5"``; the newest without it. (templated)

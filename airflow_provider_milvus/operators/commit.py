@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_milvus import waiting
+from airflow_provider_milvus import metrics, waiting
 from airflow_provider_milvus.exceptions import MilvusCommitIncomplete, error_of, read_event
 from airflow_provider_milvus.operators import approval as approvals
 from airflow_provider_milvus.operators import progress
@@ -13,6 +13,7 @@ from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED
 from airflow_provider_milvus.operators.parameters import check_choice, check_flag
 from airflow_provider_milvus.operators.server_jobs import Jobs, MilvusJobsOperator
 from airflow_provider_milvus.operators.two_phase import Checks, TwoPhaseCommit, check_callable
+from airflow_provider_milvus.rest.errors import MilvusError, MilvusImportJobNotFound
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -40,7 +41,8 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
     :param expected_rows: commit only if all jobs together have this many rows. (templated)
     :param min_rows: commit no fewer rows. (templated)
     :param check: called before the commit with the
-        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` of each job; ``False`` or an exception aborts.
+        :class:`~airflow_provider_milvus.rest.import_jobs.ImportProgress` of each job; anything but a true value, and an
+        exception, aborts.
     :param approval: whether a person decides, on Airflow 3.1 and later: ``True``, or an
         :class:`~airflow_provider_milvus.operators.approval.Approval`. A rejection and its timeout abort.
     :param recall: shown to that person: the output of a
@@ -107,6 +109,7 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
 
     def end_wait(self, context: Context, event: Event | None, jobs: Jobs) -> Event:
         event = read_event(event)
+        metrics.record_end(event, metrics.tags_of(self, context))
         for line in waiting.event.failed_file_lines(event):
             self.log.error(line)
         error = error_of(event)
@@ -167,7 +170,7 @@ class MilvusAbortImportOperator(MilvusJobsOperator):
 
     It can run twice, and after everything else: as a teardown behind imports and their commit it leaves no job
     uncommitted, whatever failed, was rejected or was killed. Jobs that are committed, have failed or were never
-    submitted are none of its business. Of jobs that were to be committed together and of which some are, none is
+    submitted are left as they are. Of jobs that were to be committed together and of which some are, none is
     aborted: finish their commit instead.
 
     .. code-block:: python
@@ -213,10 +216,24 @@ class MilvusAbortImportOperator(MilvusJobsOperator):
             self.log.info("None of %d import jobs waits for its commit", len(jobs))
             return []
         aborted: dict[str, list[str]] = {}
+        errors: list[MilvusError] = []
         for job in running:
-            job.hook.abort_import(job.id)
+            try:
+                job.hook.abort_import(job.id)
+            except MilvusImportJobNotFound:
+                # Milvus keeps the records of jobs that have not ended, so somebody else has ended this one.
+                self.log.info("Import job %s: the server has no record of it any more", job.id)
+                continue
+            except MilvusError as error:
+                self.log.warning("Import job %s could not be aborted: %s", job.id, error)
+                errors.append(error)
+                continue
             self.log.info("Import job %s was aborted; nothing of it was visible", job.id)
             aborted.setdefault(job.hook.milvus_conn_id, []).append(job.id)
+        if errors:
+            raise errors[0]
+        if not aborted:
+            return []
         gone: list[str] = self.wait_for(context, aborted, COMPLETED, self.deadline(), list(aborted))
         return gone
 

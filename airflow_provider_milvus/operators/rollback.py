@@ -85,12 +85,14 @@ class MilvusRollbackOperator(MilvusReadinessOperator):
                 f"there is no alias {versions.previous_alias(self.alias)!r}, and no version of {self.alias!r} before "
                 f"{serving!r} that is loaded: give collection_name"
             )
+        # A second run finds it there, or it would go back another version.
+        self.hook.call(rest.aliases.create_alias(older[-1], versions.previous_alias(self.alias)))
         return older[-1]
 
     def _move(self, previous: str | None) -> dict[str, Any]:
         request = rest.aliases.alter_alias if previous else rest.aliases.create_alias
         self.hook.call(request(self.collection_name, self.alias))
-        self.log.info("Alias %s points to %s again, before to %s", self.alias, self.collection_name, previous)
+        self.log.info("Moved alias %s from %s back to %s", self.alias, previous, self.collection_name)
         return self._result(previous)
 
     def _result(self, previous: str | None) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Checks:
             expected = self.footers.rows([file.name.lstrip("/") for job in jobs for file in job.files])
         reason = waiting.outcome.refusal(sum(job.imported_rows for job in jobs), expected, self.min_rows)
         if reason is None and self.check is not None and not all(map(self.check, jobs)):
-            reason = "the given check refused it"
+            reason = "check has returned no true value"
         return reason
 
 

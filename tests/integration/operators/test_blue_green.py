@@ -194,6 +194,13 @@ def test_rollback_goes_back_one_version_and_not_further(pipeline):
     assert [rollback(pipeline), rollback(pipeline), pipeline.served] == [names[1]] * 3
 
 
+def test_rollback_without_its_alias_goes_back_one_version_too(pipeline, hook):
+    names = [pipeline.run(number, rows=5, keep=3) for number in range(3)]
+    drop = {"aliasName": f"{pipeline.alias}_previous"}
+    hook.call(rest.envelope.Request("/aliases/drop", drop, lambda data: None))
+    assert [rollback(pipeline), rollback(pipeline), pipeline.served] == [names[1]] * 3
+
+
 def test_rollback_loads_a_version_that_was_released(pipeline, hook):
     first, _ = (pipeline.run(number, rows=5 + number) for number in range(2))
     hook.call(rest.envelope.Request("/collections/release", {"collectionName": first}, lambda data: None))

@@ -732,8 +732,8 @@ def test_rows_that_pass_the_checks_are_committed(context, milvus, two_phases, ch
     [
         ({"expected_rows": 6}, "it has 5 rows, and expected_rows=6"),
         ({"min_rows": 6}, "it has 5 rows, and min_rows=6"),
-        ({"check": lambda progress: False}, "the given check refused it"),
-        ({"check": lambda progress: None}, "the given check refused it"),
+        ({"check": lambda progress: False}, "check has returned no true value"),
+        ({"check": lambda progress: None}, "check has returned no true value"),
     ],
 )
 def test_rows_that_do_not_pass_are_aborted(context, milvus, two_phases, checks, reason):

@@ -5,7 +5,7 @@ import json
 import pytest
 from airflow.exceptions import TaskDeferred
 
-from airflow_provider_milvus import exceptions
+from airflow_provider_milvus import exceptions, metrics
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.operators.commit import MilvusAbortImportOperator, MilvusCommitImportOperator
 from airflow_provider_milvus.rest import errors
@@ -71,6 +71,14 @@ def test_final_progress_names_the_server_of_each_job(context, jobs, ti, monkeypa
     ]
 
 
+def test_committed_jobs_are_counted_in_the_metrics(context, jobs, mocker):
+    counted = mocker.spy(metrics, "record_end")
+    uncommitted(jobs, "1", "2", "3")
+    commit().execute(context)
+    ended = [job["state"] for call in counted.call_args_list for job in call.args[0]["imports"]]
+    assert ended.count("Completed") == 3
+
+
 @pytest.mark.parametrize("job_id", ["1", 1, ["1"], [["1"], []], {"milvus_default": "1"}, {"milvus_default": ["1"]}])
 def test_jobs_are_given_in_any_form(context, jobs, job_id):
     uncommitted(jobs, "1")
@@ -103,7 +111,7 @@ def test_one_failed_job_aborts_all(context, jobs):
     [
         ({"expected_rows": 14}, "it has 15 rows, and expected_rows=14"),
         ({"min_rows": 16}, "it has 15 rows, and min_rows=16"),
-        ({"check": lambda progress: progress.job_id != "2"}, "the given check refused it"),
+        ({"check": lambda progress: progress.job_id != "2"}, "check has returned no true value"),
     ],
 )
 def test_refused_rows_abort_all(context, jobs, checks, reason):
@@ -235,6 +243,14 @@ def test_abort_leaves_what_has_ended(context, jobs):
 def test_abort_of_committed_jobs_is_no_error(context, jobs):
     jobs.update(dict.fromkeys("123", "Completed"))
     assert abort().execute(context) == []
+
+
+def test_abort_that_is_refused_keeps_no_other_from_being_sent(context, jobs):
+    jobs["1"] = "Pending"  # of which the server of these tests refuses an abort
+    uncommitted(jobs, "2", "3")
+    with pytest.raises(errors.MilvusServerError, match="code 1100"):
+        abort().execute(context)
+    assert (jobs["2"], jobs["3"]) == ("Failed", "Failed")
 
 
 def test_abort_does_not_tear_a_begun_commit_apart(context, jobs):
