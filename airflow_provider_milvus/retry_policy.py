@@ -117,6 +117,7 @@ def is_transient(error: BaseException) -> bool:
 
 def is_permanent(error: BaseException) -> bool:
     """Whether the next try would fail in the same way."""
-    if isinstance(error, ValueError):
+    # A bad parameter; those below it are of a user's own function, such as a JSONDecodeError.
+    if type(error) is ValueError:
         return True
     return isinstance(error, MilvusError) and not error.retryable and not isinstance(error, UNDECIDED)

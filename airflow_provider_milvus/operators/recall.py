@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_milvus import airflow_compat, nearest, rest
-from airflow_provider_milvus.exceptions import MilvusRecallTooLow
+from airflow_provider_milvus.exceptions import MilvusRecallTooLow, MilvusRowCountWrong
 from airflow_provider_milvus.operators.base import MilvusCollectionOperator, push_xcom
 from airflow_provider_milvus.operators.parameters import check_dict, check_list, check_name
 from airflow_provider_milvus.operators.searched import Searched
@@ -175,7 +175,10 @@ class MilvusRecallCheckOperator(MilvusCollectionOperator):
         for page in new.pages():
             exact.add([row[new.key] for row in page], [row[new.field] for row in page])
         if exact.rows < rows:
-            raise ValueError(f"{new.name!r} has {rows:,} rows, and its pages hold {exact.rows:,}: it changes, or lags")
+            raise MilvusRowCountWrong(
+                f"{new.name!r} has {rows:,} rows, and a query of all of them finds {exact.rows:,}: it is changed "
+                f"meanwhile, or a query node lags behind"
+            )
         return exact
 
     def _table(

@@ -1,5 +1,6 @@
 """What the retry policy decides, on the Airflow that has retry policies."""
 
+import json
 from datetime import timedelta
 
 import airflow
@@ -71,6 +72,7 @@ def test_error_that_a_retry_would_repeat_stops_the_task(error):
         exceptions.MilvusRowCountWrong("9 rows"),
         AirflowException("something else"),
         KeyError("something else"),
+        json.JSONDecodeError("of a function of the user", "", 0),
     ],
     ids=lambda error: type(error).__name__,
 )

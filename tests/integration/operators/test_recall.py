@@ -110,3 +110,10 @@ def test_overlap_alone_reads_no_rows(digits, hook, context, monkeypatch):
 def test_bad_parameter_is_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         check("same", **parameters)
+
+
+def test_collection_whose_pages_lag_behind_is_worth_a_retry(digits, hook, context, monkeypatch):
+    count = type(hook).count
+    monkeypatch.setattr(type(hook), "count", lambda *arguments: count(*arguments) + 1)
+    with pytest.raises(exceptions.MilvusRowCountWrong, match="1,798 rows, and a query of all of them finds 1,797"):
+        check("same").execute(context)
