@@ -57,9 +57,10 @@ def create_application() -> Any:
     ) -> JSONResponse:
         audience = await Audience.of(request, user)
         entry = await visible(audience, Key(conn_id, database or None, job_id))
-        if audience.may_see_live(entry):
+        live = await asyncio.to_thread(audience.may_see_live, entry)
+        if live:
             await board.describe([entry])
-        job = entry.best(live=audience.may_see_live(entry))
+        job = entry.best(live=live)
         if job is None:
             raise HTTPException(404, "There is no such import job")
         body = {**as_json(job, time.time()), "files": job.files, **await audience.rights(entry, job)}
@@ -88,12 +89,17 @@ def create_application() -> Any:
 
     async def visible(audience: Audience, key: Key) -> Entry:
         entry = (await board.get()).get(key)
-        if entry is None or not audience.may_see(entry):
+        if entry is None or not await asyncio.to_thread(audience.may_see, entry):
             raise HTTPException(404, "There is no such import job")
         return entry
 
     async def send(action: str, entry: Entry, user: Any) -> None:
-        server, task = board.servers[entry.key.conn_id, entry.key.database], entry.tasks[0]
+        server, task = board.servers.get((entry.key.conn_id, entry.key.database)), entry.tasks[0]
+        if server is None:
+            raise HTTPException(503, "The view reads too many servers to reach this one; use the command line")
+        extra = {"conn_id": entry.key.conn_id, "job_id": entry.key.job_id}
+        # Before it is sent: without a response it may have been carried out all the same.
+        await asyncio.to_thread(api_server.log_action, f"milvus_import_{action}", user, task._asdict(), extra)
         try:
             await server.call(ACTIONS[action](entry.key.job_id))
         except MilvusError as error:
@@ -103,8 +109,6 @@ def create_application() -> Any:
         finally:
             server.forget(entry.key.job_id)
             board.entries.expire()
-        extra = {"conn_id": entry.key.conn_id, "job_id": entry.key.job_id}
-        await asyncio.to_thread(api_server.log_action, f"milvus_import_{action}", user, task._asdict(), extra)
 
     application.mount("/static", StaticFiles(directory=STATIC), name="static")
     return application

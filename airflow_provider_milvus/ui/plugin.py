@@ -16,10 +16,12 @@ PREFIX = "/milvus-imports"
 NAME = "Milvus imports"
 # Airflow 3.4 shows the tab on these tasks alone; before, it is on all tasks, and the view finds out by itself.
 OPERATORS = (
+    "ImportVersion",
     "MilvusAbortImportOperator",
     "MilvusBulkImportOperator",
     "MilvusCommitImportOperator",
     "MilvusImportSensor",
+    "SQLToMilvusOperator",
     "@task.milvus_import",
 )
 

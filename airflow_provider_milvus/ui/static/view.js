@@ -69,16 +69,16 @@ class View {
 
   async refresh() {
     clearTimeout(this.timer);
-    const asked = (this.asked = (this.asked ?? 0) + 1);
+    const sent = (this.sent = (this.sent ?? 0) + 1);
     let pause = 5;
     try {
       const found = await listJobs({ ...this.filter, ...this.task, offset: this.offset, limit: PAGE }, this.abort.signal);
-      if (asked !== this.asked) return;
+      if (sent !== this.sent) return;
       this.failures = 0;
       pause = found.refresh_seconds;
       this.show(found);
     } catch (error) {
-      if (error.name === "AbortError" || asked !== this.asked) return;
+      if (error.name === "AbortError" || sent !== this.sent) return;
       this.failures += 1;
       pause = Math.min(MAX_PAUSE_SECONDS, 5 * 2 ** (this.failures - 1));
       this.fail(error, pause);
@@ -199,7 +199,7 @@ class View {
 
   confirm(action, job) {
     const does = action === "commit"
-      ? `Commit import job ${job.job_id}? Its ${rows(job.imported_rows)} rows become visible in ${job.collection}.`
+      ? `Commit import job ${job.job_id}? ${job.imported_rows == null ? "Its rows become" : `Its ${rows(job.imported_rows)} rows become`} visible in ${job.collection}.`
       : `Abort import job ${job.job_id}? Nothing of it becomes visible in ${job.collection}, and the job cannot be resumed.`;
     const problem = element("p", { class: "reason", role: "alert" });
     const yes = element("button", { class: `action ${action}`, onclick: () => this.send(action, job, yes, problem) }, action === "commit" ? "Commit" : "Abort");
@@ -216,7 +216,7 @@ class View {
       await act(action, job);
       this.dialog.close();
     } catch (error) {
-      setText(problem, `Milvus or Airflow refuses: ${error.message}`);
+      setText(problem, `The request failed: ${error.message}`);
       button.disabled = false;
     }
     this.refresh();

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_provider_milvus.ui import milvus_server
+from airflow_provider_milvus.ui import board, milvus_server
 
 DESCRIBE, LIST = "/jobs/import/describe", "/jobs/import/list"
 COMMIT, ABORT = "/jobs/import/commit", "/jobs/import/abort"
@@ -225,3 +225,16 @@ def test_refused_commit_gives_the_reason(browser, milvus, resting):
     milvus.responds(COMMIT, (200, json.dumps({"code": 1100, "message": "not in state Uncommitted"})))
     response = browser.post("/api/commit", json=JOB)
     assert (response.status_code, "not in state Uncommitted" in response.json()["detail"]) == (502, True)
+
+
+def test_action_without_a_response_is_in_the_audit_log(browser, airflow, milvus, resting):
+    milvus.responds(COMMIT, DOWN)
+    assert browser.post("/api/commit", json=JOB).status_code == 502
+    assert [entry[0] for entry in airflow.logged] == ["milvus_import_commit"]
+
+
+def test_action_on_a_server_beyond_those_that_are_read_is_refused(browser, airflow, milvus, resting, monkeypatch):
+    monkeypatch.setattr(board, "MAX_SERVERS", 0)
+    response = browser.post("/api/commit", json=JOB)
+    assert (response.status_code, "too many servers" in response.json()["detail"]) == (503, True)
+    assert COMMIT not in milvus.routes
