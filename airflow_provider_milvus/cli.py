@@ -30,6 +30,13 @@ def _argument(*flags: str, **options: Any) -> Argument:
     return flags, options
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
+    return value
+
+
 CONNECTION = (
     _argument("-c", "--conn-id", default="milvus_default", help="connection to Milvus (default: milvus_default)"),
     _argument("-d", "--database", help="instead of the connection's database"),
@@ -54,7 +61,7 @@ IMPORTS = {
             *CONNECTION,
             _argument("-C", "--collection", help="only those of this collection"),
             _argument("-s", "--state", help="only those in this state, such as Failed"),
-            _argument("-n", "--limit", type=int, default=100, help="at most so many; 0 for all (default: 100)"),
+            _argument("-n", "--limit", type=int, default=100, help="maximum number of jobs; 0 for all (default: 100)"),
             OUTPUT,
             VERBOSE,
         ),
@@ -67,9 +74,9 @@ IMPORTS = {
             JOBS,
             *CONNECTION,
             _argument(
-                "--poll-interval", type=float, default=5.0, help="seconds between two polls, at most (default: 5)"
+                "--poll-interval", type=_seconds, default=5.0, help="seconds between two polls, at most (default: 5)"
             ),
-            _argument("--timeout", type=float, help="seconds after which to give up; the jobs go on (default: never)"),
+            _argument("--timeout", type=_seconds, help="seconds until it gives up; the jobs go on (default: never)"),
             VERBOSE,
         ),
     ),
@@ -92,7 +99,7 @@ COMMANDS: Mapping[str, Command] = {
         (
             _argument("url", help="a URL with a pattern, such as 's3://aws_default@bucket/folder/*.parquet'"),
             _argument("-C", "--collection", required=True, help="the collection that they are meant for"),
-            _argument("--root", help="URL of what is the bucket's root for Milvus, where that is not the bucket"),
+            _argument("--root", help="URL of the root of Milvus's bucket, where that is not the bucket itself"),
             _argument("--full", action="store_true", help="read every row, and not the first 1,000 of each file"),
             _argument("--milvus-version", help="the server's, such as 2.5 (default: the newest)"),
             *CONNECTION,

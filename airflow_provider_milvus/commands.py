@@ -221,7 +221,7 @@ def abort_imports(options: Namespace, hook: MilvusHook) -> None:
     """Abort jobs after a confirmation; the first that cannot be aborted ends the command."""
     if not options.yes:
         if not sys.stdin.isatty():
-            raise CommandError("abort discards rows for good; give --yes where no terminal confirms it", USAGE)
+            raise CommandError("abort discards rows for good; without a terminal, confirm with --yes", USAGE)
         answer = input(f"Discard the rows of {len(options.job_id)} import job(s)? (y/n) ")
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError("nothing was aborted")

@@ -13,11 +13,12 @@ exception                             what it means                             
 :class:`MilvusApprovalRejected`       a person has rejected it                                no
 :class:`MilvusApprovalTimeout`        nobody has approved it in time                          no
 :class:`MilvusCommitIncomplete`       some jobs are committed, another cannot be any more     no
+:class:`MilvusTwoPhaseUnsupported`    the server has no two-phase imports                     no
 ====================================  ======================================================  =================
 
-The first two are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. The next three are
-not: an unknown outcome is never a reason to skip. Errors of a single request are :class:`MilvusError` and its
-subclasses.
+The first three are Airflow exceptions, so that ``soft_fail`` can turn a failed import into a skip. Timeout, unknown
+outcome and unreachable are not: they are never a reason to skip. Errors of a single request are :class:`MilvusError`
+and its subclasses.
 
 The steps around an import raise
 
