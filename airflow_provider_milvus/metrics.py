@@ -33,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Tags = Mapping[str, str]
 
-# What the polls of a triggerer count up to is sent so often: a datagram costs as much as some hundred polls count.
+# A StatsD packet costs as much as counting some hundred polls, so the counts are sent together.
 FLUSH_INTERVAL_SECONDS = 10.0
 # Parts of the reasons that Milvus gives (internal/datacoord), and the kinds that they are counted as.
 REASON_KINDS = {
@@ -74,7 +74,7 @@ def tags_of(operator: Any, context: Any) -> Tags:
 @_harmless
 def record_submit(is_new: bool, tags: Tags) -> None:
     """Count a job that was started, or that an earlier try had started."""
-    airflow_compat.stats().incr(f"milvus.imports.{'started' if is_new else 'found_again'}", tags=dict(tags))
+    airflow_compat.stats().incr(f"milvus.imports.{'started' if is_new else 're_attached'}", tags=dict(tags))
 
 
 @_harmless

@@ -100,7 +100,7 @@ class ApprovalRequest:
         try_number = context["ti"].try_number
         lines += [
             "",
-            f"(Try {try_number} of the task. A later try that requests approval again has its numbers in its log.)",
+            f"(Numbers of try {try_number}. If a later try requests approval again, its log has the current ones.)",
         ]
         operator.log.info("%s\n%s", self.subject, "\n".join(self.lines))
         airflow_compat.request_input(

@@ -83,8 +83,8 @@ class MilvusDeferrableOperator(MilvusOperator):
     A subclass has ``timeout``, in seconds.
 
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable task waits by itself first.
-    :param max_poll_failures: failed polls in a row after which to give up.
+    :param defer_after: seconds that a deferrable task polls in the worker before it defers (5).
+    :param max_poll_failures: failed polls in a row after which to give up (120).
     """
 
     timeout: Any  # seconds or None; always seconds in a sensor
@@ -125,7 +125,7 @@ class MilvusDeferrableOperator(MilvusOperator):
 class MilvusWaitOperator(MilvusDeferrableOperator):
     """An operator that waits for what it has started.
 
-    :param poll_interval: the longest time between two polls, in seconds; a young wait polls more often.
+    :param poll_interval: the longest time between two polls, in seconds (10); a young wait polls more often.
     :param timeout: seconds after which the task fails, while Milvus goes on; the task's ``execution_timeout`` holds as
         well, deferred or not. ``None`` waits for ever.
     """

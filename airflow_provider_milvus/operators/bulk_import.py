@@ -12,9 +12,9 @@ from airflow_provider_milvus.operators import import_source, progress
 from airflow_provider_milvus.operators import staging as task_staging
 from airflow_provider_milvus.operators.base import DEFAULT_DEFERRABLE, push_xcom
 from airflow_provider_milvus.operators.job_results import COMPLETED, UNCOMMITTED, JobResults
-from airflow_provider_milvus.operators.load import TaskLoad
 from airflow_provider_milvus.operators.parameters import check_choice, check_dict, check_flag, check_name
 from airflow_provider_milvus.operators.submitted_jobs import SubmittedJobsOperator
+from airflow_provider_milvus.operators.task_load import TaskLoad
 from airflow_provider_milvus.operators.two_phase import FOOTERS, Checks, check_parameters, require_support
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ class MilvusBulkImportOperator(SubmittedJobsOperator):
         :class:`~airflow_provider_milvus.sensors.import_job.MilvusImportSensor` waits downstream. For one job only: of
         several, one may have to be submitted again.
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable operator waits by itself first: a short job needs no triggerer.
-    :param poll_interval: the longest time between two polls of the job, in seconds; a young job is polled more often.
+    :param defer_after: seconds that a deferrable operator polls in the worker before it defers (5): a short job needs
+        no triggerer.
+    :param poll_interval: the longest time between two polls of the job, in seconds (10); a young job is polled more
+        often.
     :param timeout: seconds to wait for the job, which goes on afterwards; the task's ``execution_timeout`` holds as
         well, deferred or not. With two phases, each is waited for so long.
-    :param max_poll_failures: failed polls in a row after which to give up.
+    :param max_poll_failures: failed polls in a row after which to give up (120).
     :param durable: whether to record the submission. Without it, every try loads the files again.
     :param on_unknown_outcome: what to do where the server has no record (any more) of the job of an earlier try:
         ``"fail"``, or ``"resubmit"``, which loads the rows twice if that job had loaded them.

@@ -33,7 +33,7 @@ class MilvusRowCountCheckOperator(MilvusCollectionOperator):
     :param filter: count only the rows for which this expression holds. (templated)
     :param by_statistics: whether to read Milvus's statistics, for which the collection need not be loaded, and which
         count deleted rows as well. Without it, the rows are counted by a query, and the collection must be loaded.
-    :param timeout: seconds within which the count must become right.
+    :param timeout: seconds within which the count must become right (30).
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.

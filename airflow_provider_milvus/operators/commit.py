@@ -50,11 +50,11 @@ class MilvusCommitImportOperator(MilvusJobsOperator):
     :param cancel_on_kill: whether a killed task aborts the jobs. While a person is waited for no process of the task
         runs: put a :class:`MilvusAbortImportOperator` behind this task, as a teardown.
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable operator waits by itself first.
-    :param poll_interval: the longest time between two polls, in seconds; a young wait polls more often.
+    :param defer_after: seconds that a deferrable operator polls in the worker before it defers (5).
+    :param poll_interval: the longest time between two polls, in seconds (10); a young wait polls more often.
     :param timeout: seconds in which all jobs must become ``Uncommitted``, or all are aborted, and then again as many
         in which they must become ``Completed``. ``None`` waits for ever.
-    :param max_poll_failures: failed polls in a row after which to give up.
+    :param max_poll_failures: failed polls in a row after which to give up (120).
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.
@@ -186,10 +186,10 @@ class MilvusAbortImportOperator(MilvusJobsOperator):
     :param if_committed: what to do with jobs of which some are committed: ``"fail"`` leaves all as they are and fails,
         ``"abort"`` aborts the others.
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable operator waits by itself first.
-    :param poll_interval: the longest time between two polls, in seconds; a young wait polls more often.
+    :param defer_after: seconds that a deferrable operator polls in the worker before it defers (5).
+    :param poll_interval: the longest time between two polls, in seconds (10); a young wait polls more often.
     :param timeout: seconds in which the jobs must be gone. ``None`` waits for ever.
-    :param max_poll_failures: failed polls in a row after which to give up.
+    :param max_poll_failures: failed polls in a row after which to give up (120).
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.

@@ -37,7 +37,7 @@ class MilvusRowsImportOperator(MilvusBulkImportOperator):
         ``s3://aws_default@bucket/staging``. (templated)
     :param files_root: the URL of what is the bucket's root for Milvus, where that is not the bucket of ``stage_to``;
         local files need it. (templated)
-    :param file_size: of a written file, in bytes; the last one is smaller.
+    :param file_size: of a written file, in bytes (256 MiB); the last one is smaller.
     :param kwargs: what :class:`~airflow_provider_milvus.operators.bulk_import.MilvusBulkImportOperator` takes.
     """
 
@@ -72,7 +72,7 @@ class SQLToMilvusOperator(MilvusRowsImportOperator):
     :param sql: the query. (templated, also from a ``.sql`` file)
     :param conn_id: the connection of the database. (templated)
     :param parameters: of the query, as the hook's ``run`` takes them. (templated)
-    :param batch_rows: how many rows are read at a time.
+    :param batch_rows: how many rows are read at a time (10,000).
     :param hook_params: for the hook's constructor.
     :param kwargs: what :class:`MilvusRowsImportOperator` takes.
     """

@@ -13,7 +13,7 @@ from airflow_provider_milvus.operators.two_phase import FOOTERS
 
 if TYPE_CHECKING:
     from airflow_provider_milvus.client.storage import BucketFiles
-    from airflow_provider_milvus.operators.load import TaskLoad
+    from airflow_provider_milvus.operators.task_load import TaskLoad
     from airflow_provider_milvus.rest.import_jobs import ImportSource
     from airflow_provider_milvus.waiting.wait import Log
 

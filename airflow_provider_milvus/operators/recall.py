@@ -43,13 +43,13 @@ class MilvusRecallCheckOperator(MilvusCollectionOperator):
         (templated)
     :param min_recall: from 0 to 1; without it no recall is measured, and no row is read.
     :param min_overlap: from 0 to 1.
-    :param limit: how many hits each query has.
+    :param limit: how many hits each query has (10).
     :param metric_type: the metric by which rows are near: ``"L2"``, ``"IP"`` or ``"COSINE"``. Without it, that of
         ``compare_with``, or else that of the index. An index with another one fails the task.
     :param vector_field: the field to search in; it can be left out where there is one vector field.
     :param filter: search and compare only rows for which this expression holds. (templated)
     :param search_params: of the searches, as readers give them, such as ``{"params": {"ef": 64}}``.
-    :param max_rows: fail where brute force would read more rows than this.
+    :param max_rows: fail where brute force would read more rows than this (100,000).
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.

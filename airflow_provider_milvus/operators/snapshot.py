@@ -79,10 +79,10 @@ class MilvusRestoreSnapshotOperator(MilvusCollectionOperator, MilvusWaitOperator
     :param snapshot_name: the snapshot. (templated)
     :param target_collection_name: the new collection; there must be none of this name. (templated)
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable operator waits by itself first.
-    :param poll_interval: the longest time between two polls, in seconds; a young wait polls more often.
+    :param defer_after: seconds that a deferrable operator polls in the worker before it defers (5).
+    :param poll_interval: the longest time between two polls, in seconds (10); a young wait polls more often.
     :param timeout: seconds to wait for the job, which goes on afterwards. ``None`` waits for ever.
-    :param max_poll_failures: failed polls in a row after which to give up.
+    :param max_poll_failures: failed polls in a row after which to give up (120).
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :raises ValueError: for bad parameters, before anything is sent.

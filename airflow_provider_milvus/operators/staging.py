@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_milvus.client.storage import BucketFiles
     from airflow_provider_milvus.hooks.milvus import MilvusHook
     from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
-    from airflow_provider_milvus.operators.load import TaskLoad
+    from airflow_provider_milvus.operators.task_load import TaskLoad
     from airflow_provider_milvus.rest.import_jobs import ImportSource
     from airflow_provider_milvus.staging.folder import Folder
     from airflow_provider_milvus.staging.manifest import Manifest, StagedLoad

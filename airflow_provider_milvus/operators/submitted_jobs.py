@@ -19,8 +19,8 @@ from airflow_provider_milvus.operators.two_phase import Checks, TwoPhaseCommit
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_milvus.operators.load import TaskLoad
     from airflow_provider_milvus.operators.staging import TaskStaging
+    from airflow_provider_milvus.operators.task_load import TaskLoad
     from airflow_provider_milvus.waiting.event import Event
 
 
@@ -174,12 +174,10 @@ class SubmittedJobsOperator(ImportLineage, MilvusWaitOperator):
 
     def _record_aborted(self, context: Context) -> None:
         """Let a clear of the task find or make other files, unless a job is left that could be committed."""
-        with suppress(rest.errors.MilvusError):
-            aborted = [job.progress for job in self._two_phases(context).describe() if job.failed and job.progress]
-            if len(aborted) == len(self._jobs):
-                load = self.load(context)
-                load.record_results(progress.as_dict() for progress in aborted)
-                self.staging(load, context).remove_failed()
+        if self._commit is not None and self._commit.aborted:
+            load, failed = self.load(context), rest.import_jobs.ImportState.FAILED.value
+            load.record_results({**result, "job_id": job_id, "state": failed} for job_id, result in self._jobs.items())
+            self.staging(load, context).remove_failed()
 
     def _end(self, context: Context) -> str | list[str]:
         """Succeed, which only jobs can that have come to where they should."""

@@ -159,6 +159,8 @@ class TwoPhaseCommit:
         self._digest = submission.load.digest({"jobs": [(job.hook.milvus_conn_id, job.id) for job in self.jobs]})
         self.begun = bool(completed) or self._recorded()
         """Whether a commit was begun, as far as is known without a request."""
+        self.aborted = False
+        """Whether all jobs were aborted here."""
 
     def _recorded(self) -> bool:
         entry = self._store.get(RECORD) if self._store is not None else None
@@ -251,22 +253,23 @@ class TwoPhaseCommit:
                 ", ".join(job.id for job in self.jobs),
             )
             return
-        for job in self.jobs:
-            abort_job(job.hook, job.id, self._log, **limits)
+        aborted = [abort_job(job.hook, job.id, self._log, **limits) for job in self.jobs]
+        self.aborted = all(aborted)
 
     def abort_quickly(self) -> None:
         """Abort with one short request for each job, for a task that is being killed."""
         self.abort(retries=0, timeout=ABORT_TIMEOUT_SECONDS)
 
 
-def abort_job(hook: MilvusHook, job_id: str, log: Any, **limits: Any) -> None:
-    """Abort a job that is not committed, and log the result."""
+def abort_job(hook: MilvusHook, job_id: str, log: Any, **limits: Any) -> bool:
+    """Abort a job that is not committed, and log the result; whether it is aborted."""
     try:
         hook.call(rest.import_jobs.abort(job_id), **limits)
     except rest.errors.MilvusError as error:
         log.warning("Import job %s could not be aborted: %s", job_id, error)
-    else:
-        log.info("Import job %s was aborted; nothing of it was visible", job_id)
+        return False
+    log.info("Import job %s was aborted; nothing of it was visible", job_id)
+    return True
 
 
 def _progress(job: Job) -> ImportProgress | None:

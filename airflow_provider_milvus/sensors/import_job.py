@@ -53,12 +53,14 @@ class MilvusImportSensor(ImportLineage, MilvusDeferrableOperator, BaseSensorOper
     :param milvus_conn_id: a connection of the type ``milvus``. (templated)
     :param database: instead of the connection's database. (templated)
     :param deferrable: whether to wait in the triggerer, holding no worker slot.
-    :param defer_after: seconds that a deferrable sensor waits by itself first, so that a short job needs no triggerer.
+    :param defer_after: seconds that a deferrable sensor polls in the worker before it defers (5), so that a short job
+        needs no triggerer.
     :param start_from_trigger: deferrable: whether to begin in the triggerer, so that no worker is needed before the
-        end. Airflow 3.3 can do it, 2.11 and 3.0 where no field has a template; elsewhere, mapped, and with the output
-        of a mapped task, the sensor defers as usual. A template must make one id, not a list.
-    :param max_poll_failures: failed polls in a row after which to give up. In the mode ``reschedule`` every poll is a
-        process of its own and nothing is counted: ``timeout`` alone ends the wait.
+        end. Works on Airflow 3.3 and later, where a template must make one id and not a list, and on 2.11 and 3.0
+        without templates. Elsewhere, for a mapped sensor, and with the output of a mapped task, the sensor defers as
+        usual.
+    :param max_poll_failures: failed polls in a row after which to give up (120). In the mode ``reschedule`` every poll
+        is a process of its own and nothing is counted: ``timeout`` alone ends the wait.
     :param poke_interval: seconds between two polls (60); deferred, the longest time, and a young job is polled more
         often.
     :param timeout: seconds after which the sensor fails, or skips under ``soft_fail``; the jobs go on. Deferred,

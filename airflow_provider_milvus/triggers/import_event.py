@@ -32,8 +32,8 @@ class MilvusImportEventTrigger(BaseEventTrigger):
     """Update an asset whenever an import into a collection completes, whoever started it. For an ``AssetWatcher``.
 
     Airflow 3.0 and later. There is one event for each job, whose payload has the job's final progress: ``job_id``,
-    ``imported_rows``, ``collection_name``, ``database``, ``create_time``, ``complete_time`` and others. What was
-    completed when the watcher was started first is no event.
+    ``imported_rows``, ``collection_name``, ``database``, ``create_time``, ``complete_time`` and others. Imports that
+    completed before the watcher first started produce no event.
 
     From Airflow 3.3 on, the watchers of one connection and database share one poll loop, and what was announced is kept
     in the asset's state store: an import that completes while no triggerer runs is announced at the next start, and
@@ -165,7 +165,11 @@ class MilvusImportEventTrigger(BaseEventTrigger):
                 await store.aget(waiting.completions.KEY)
         except ValueError as error:
             # Equal triggers of two assets are one to Airflow, and it does not know which store they mean.
-            self.log.warning("What was announced will not outlive the triggerer; watch one asset only: %s", error)
+            self.log.warning(
+                "Two assets are watched with equal triggers, so what was announced is kept in memory alone, and may be "
+                "announced again after a restart of the triggerer; watch one asset only: %s",
+                error,
+            )
             return None
         except Exception as error:
             self.log.warning("What was announced could not be read, next attempt at the next poll: %s", error)

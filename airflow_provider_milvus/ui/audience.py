@@ -1,9 +1,9 @@
 """Who sees the view, and what Airflow's auth manager lets them see and do.
 
-A job belongs to the DAGs whose tasks have reported it, and is shown to who may read one of them. What Milvus reports of
-it, which may be more than that DAG knows, is shown to who may read all of them. A job that no task has reported may be
-any DAG's: it is shown to who may read every DAG and the connection. Only who may trigger all DAGs of a job can commit
-or abort it.
+A job belongs to the DAGs whose tasks have reported it, and is shown to users who may read one of them. What Milvus
+reports of it, which may be more than that DAG knows, is shown to users who may read all of them. A job that no task has
+reported may be any DAG's: it is shown to users who may read every DAG and the connection. Only users who may trigger
+all DAGs of a job can commit or abort it.
 """
 
 from __future__ import annotations

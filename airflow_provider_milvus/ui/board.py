@@ -20,9 +20,9 @@ MAX_XCOMS = 20_000
 MAX_JOBS = 50_000
 MAX_SERVERS = 32
 DATABASE_SECONDS = 30.0
-# So long a request waits for a merge before it shows the last one.
+# How long a request waits for a merge before it shows the last one.
 STALE_SECONDS = 1.0
-# So long a request waits for Milvus before it shows what it knows already.
+# How long a request waits for Milvus before it shows what it knows already.
 MAX_WAIT_SECONDS = 2.0
 
 
@@ -43,9 +43,9 @@ class Entry:
         return next((job.created for job in jobs if job.created), 0.0) or max(job.as_of for job in jobs)
 
     def best(self, *, live: bool) -> Job | None:
-        """The job as it is: Milvus's word, completed by what tasks have reported.
+        """The job as it is: what Milvus reports, completed by what tasks have reported.
 
-        :param live: whether Milvus's word may be used.
+        :param live: whether what Milvus reports may be used.
         """
         known, found = self.reported, self.live if live else None
         if found is None or known is None:

@@ -83,7 +83,7 @@ def test_retry_that_finds_its_job_starts_none(milvus, submitted, context, ti, st
     milvus.responds("/jobs/import/describe", DONE)
     ti.try_number = 2
     run(context, retries=1)
-    assert (stats.sent["milvus.imports.started"], stats.sent["milvus.imports.found_again"]) == (1, 1)
+    assert (stats.sent["milvus.imports.started"], stats.sent["milvus.imports.re_attached"]) == (1, 1)
 
 
 def test_time_to_notice_is_from_the_end_of_the_job_to_the_task(submitted, context, stats, monkeypatch):

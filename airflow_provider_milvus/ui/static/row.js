@@ -3,7 +3,7 @@
 import { element, setAttribute, setText } from "./dom.js";
 import { moment, rate, rows, size, span } from "./format.js";
 
-const COLUMNS = ["State", "Progress", "Rows", "Rows/s", "Left", "Collection", "Age", "Duration", "Task"];
+const COLUMNS = ["State", "Progress", "Rows", "Rows/s", "Time left", "Collection", "Age", "Duration", "Task"];
 export const HEADINGS = ["", ...COLUMNS, ""];
 const KINDS = {
   Completed: "done",
@@ -60,7 +60,7 @@ export class Row {
     const total = job.total_rows ? ` of ${rows(job.total_rows)}` : "";
     setText(cells.Rows, `${rows(job.imported_rows)}${job.imported_rows == null ? "" : total}`);
     setText(cells["Rows/s"], rate(job.rate));
-    setText(cells.Left, span(job.left));
+    setText(cells["Time left"], span(job.left));
     setText(this.name, job.collection || "–");
     setText(this.number, job.job_id);
     setText(cells.Age, span(job.age));
@@ -77,7 +77,7 @@ export class Row {
     if (shown === this.tasks) return;
     this.tasks = shown;
     const links = this.job.tasks.slice(0, 2).map((task) => this.view.taskLink(task));
-    this.cells.Task.replaceChildren(...(links.length ? links : ["no task"]));
+    this.cells.Task.replaceChildren(...(links.length ? links : ["not reported by a task"]));
   }
 
   updateActions() {

@@ -56,7 +56,7 @@ def test_retry_copies_nothing_again(load, found, elsewhere, monkeypatch):
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_milvus.operators.load.TaskLoad.submit", fail)
+        patch.setattr("airflow_provider_milvus.operators.task_load.TaskLoad.submit", fail)
         with pytest.raises(RuntimeError, match="killed"):
             load()
     shutil.rmtree(elsewhere)

@@ -68,7 +68,7 @@ def test_retry_of_finished_staging_makes_no_rows_again(collection, staging, cont
     def fail(self, *arguments):
         raise RuntimeError("killed")
 
-    monkeypatch.setattr("airflow_provider_milvus.operators.load.TaskLoad.submit", fail)
+    monkeypatch.setattr("airflow_provider_milvus.operators.task_load.TaskLoad.submit", fail)
     with pytest.raises(RuntimeError, match="killed"):
         RowsImport(task_id="load", make=lambda: ROWS, **staging).execute(context)
     monkeypatch.undo()
