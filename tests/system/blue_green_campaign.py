@@ -58,6 +58,7 @@ SWAPS = 10
 JUDGED_KILLS = {2: ("check_recall", 1), 3: ("swap_alias", 1), 5: ("swap_alias", 2)}
 REJECTED = 4
 JUDGED_SWAPS = 5
+ENDED = ("success", "failed")
 SWAP = "blue_green_import.swap_alias"
 # Airflow fails a task that is answered before the executor has noticed that its process has ended; people are slower.
 SECONDS_TO_PARK = 8
@@ -292,6 +293,8 @@ def _judged_swap(pipeline: Pipeline, version: int, number: int) -> list[str]:
     served = _decide(run, "Approve", lambda: pipeline.served)
     if kill and kill[1] == 2:
         pipeline.kill(version, kill[0], 0.0, process=2)
+        # It asks again unless it had recorded the approval.
+        _decide(run, "Approve")
     wrong = [f"version {served} served before the approval"] if served != version - 1 else []
     if run.wait().state != "success" or pipeline.served != version:
         wrong.append(f"version {version}: run {run.state}, and version {pipeline.served} serves\n{run.report()}")
@@ -303,7 +306,9 @@ def _judged_swap(pipeline: Pipeline, version: int, number: int) -> list[str]:
 
 def _decide(run: Run, option: str, look: Callable[[], Any] = lambda: None) -> Any:
     """Respond as a person would, once the task waits for one; what there was to see right before."""
-    run.wait_until(lambda: run.task(SWAP).state == "awaiting_input", "wait for a person")
+    run.wait_until(lambda: run.task(SWAP).state == "awaiting_input" or run.state in ENDED, "wait for a person")
+    if run.state in ENDED:
+        return None
     time.sleep(SECONDS_TO_PARK)
     seen = look()
     run.respond(SWAP, option)
