@@ -1,7 +1,6 @@
 """The databases and collections of one Milvus Lite data directory, for many threads and safe against kill -9."""
 
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -14,14 +13,15 @@ from milvus_lite.exceptions import (
     CollectionNotFoundError,
     MilvusLiteError,
     PartitionNotFoundError,
-    SchemaValidationError,
 )
 from milvus_lite.schema.types import CollectionSchema
 
 from airflow_provider_milvus.local.lite.collection import LocalCollection
+from airflow_provider_milvus.local.lite.kept import Kept
+from airflow_provider_milvus.local.lite.schema_rules import check_schema
+from airflow_provider_milvus.local.lite.valid_names import check_collection_name, check_database_name
 
 DEFAULT_DATABASE = "default"
-FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,254}", re.ASCII)
 
 
 class Catalog(MilvusLite):  # type: ignore[misc]
@@ -47,14 +47,35 @@ class Catalog(MilvusLite):  # type: ignore[misc]
         properties: dict[str, Any] | None = None,
         database_name: str = DEFAULT_DATABASE,
     ) -> Collection:
-        for field in schema.fields:
-            # Milvus Lite takes any, and fails later, where an index file is named after the field.
-            if not FIELD_NAME.fullmatch(field.name):
-                raise SchemaValidationError(f"invalid field name: {field.name!r}")
-        self._validate_name(name)
+        check_schema(schema)
+        check_collection_name(name)
+        Kept.of(properties or {}).check()
         with self.catalog_lock:
-            _remove_unfinished(Path(self._collection_dir(name, self._require_database(database_name))))
+            database_name = self._require_database(database_name)
+            if name in self._aliases(database_name):
+                raise MilvusLiteError(
+                    f"collection name [{name}] conflicts with an existing alias, please choose a unique name"
+                )
+            if self.has_collection(name, database_name=database_name):
+                return self._created_before(name, schema, database_name)
+            _remove_unfinished(Path(self._collection_dir(name, database_name)))
             return LocalCollection.adopt(super().create_collection(name, schema, properties, database_name))
+
+    def _created_before(self, name: str, schema: CollectionSchema, database_name: str) -> Collection:
+        # As on a cluster, where to create the same collection again is no error.
+        there = self.get_collection(name, database_name=database_name)
+        for part in ("fields", "functions", "enable_dynamic_field"):
+            if getattr(there.schema, part) != getattr(schema, part):
+                raise MilvusLiteError(f"create duplicate collection with different parameters, collection: {name}")
+        return there
+
+    def create_database(self, name: str, properties: dict[str, Any] | None = None) -> None:
+        check_database_name(name)
+        super().create_database(name, properties)
+
+    def create_alias(self, collection_name: str, alias: str, database_name: str = DEFAULT_DATABASE) -> None:
+        check_collection_name(alias, "alias")
+        super().create_alias(collection_name, alias, database_name)
 
     def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self.catalog_lock:
@@ -62,6 +83,12 @@ class Catalog(MilvusLite):  # type: ignore[misc]
             self._refuse_alias("drop", name, database_name)
             if not self.has_collection(name, database_name=database_name):
                 return
+            aliases = self.list_aliases(name, database_name=database_name)
+            if aliases:
+                raise MilvusLiteError(
+                    f"unable to drop the collection [{name}] because it has associated aliases [{' '.join(aliases)}], "
+                    "please remove all aliases before dropping the collection"
+                )
             opened = self._collections.pop((database_name, name), None)
             if opened is not None:
                 opened.close()
@@ -70,14 +97,13 @@ class Catalog(MilvusLite):  # type: ignore[misc]
             trash = tempfile.mkdtemp(dir=self._database_staging_root())
             os.rename(self._collection_dir(name, database_name), os.path.join(trash, name))
             self.drops += 1
-            for alias in self.list_aliases(name, database_name=database_name):
-                self.drop_alias(alias, database_name=database_name)
             shutil.rmtree(trash, ignore_errors=True)
 
     def rename_collection(self, old_name: str, new_name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self.catalog_lock:
             database_name = self._require_database(database_name)
             self._refuse_alias("rename", old_name, database_name)
+            check_collection_name(new_name)
             loaded = self.get_collection(old_name, database_name=database_name).load_state == "loaded"
             super().rename_collection(old_name, new_name, database_name=database_name)
             # Milvus Lite opens it again, released; on a cluster a rename changes nothing but the name. What waits is

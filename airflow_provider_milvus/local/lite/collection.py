@@ -8,9 +8,7 @@ from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import CollectionNotLoadedError
 from milvus_lite.storage.segment import Segment
 
-# What a cluster has for scalars beside INVERTED, in the names of Milvus Lite. They differ in speed alone.
-SCALAR_INDEXES = ("BITMAP", "STL_SORT", "TRIE", "Trie")
-DROP_RATIOS = ("drop_ratio_build", "drop_ratio_search")
+from airflow_provider_milvus.local.lite.index_rules import InvalidIndex, nearest_index
 
 
 class LocalCollection(Collection):  # type: ignore[misc]
@@ -38,12 +36,18 @@ class LocalCollection(Collection):  # type: ignore[misc]
             return segments, deletions
 
     def create_index(self, field_name: str, index_params: dict[str, Any]) -> None:
-        found = nearest_index(index_params)
+        field = next((one for one in self.schema.fields if one.name == field_name), None)
+        if field is None:
+            raise InvalidIndex(f"cannot create index on non-exist field: {field_name}: invalid parameter")
+        found = nearest_index(field, index_params)
         there = self.get_index_info(field_name)
         form = (found["index_type"], found.get("metric_type") or "NONE")
-        # As on a cluster, where to create it again is no error.
-        if there is None or (there["index_type"], there["metric_type"]) != form:
+        if there is None:
             super().create_index(field_name, found)
+        elif (there["index_type"], there["metric_type"]) != form:
+            raise InvalidIndex(
+                f"at most one distinct index is allowed per field, field={field_name}: invalid parameter"
+            )
 
     def load(self) -> None:
         with self._maintenance_lock:
@@ -77,25 +81,6 @@ class _Compaction(CompactionManager):  # type: ignore[misc]
 
     def maybe_compact(self, *args: Any) -> bool:
         return not self._collection.waiting and super().maybe_compact(*args)
-
-
-def nearest_index(wanted: dict[str, Any]) -> dict[str, Any]:
-    """The index that Milvus Lite has for one of a cluster that finds the same rows."""
-    found = dict(wanted)
-    if wanted["index_type"] in SCALAR_INDEXES:
-        found["index_type"] = "INVERTED"
-    # Milvus Lite drops none of the small weights.
-    exact = {
-        name: 0 for name, value in (wanted.get("params") or {}).items() if name in DROP_RATIOS and _is_ratio(value)
-    }
-    return found | {"params": wanted["params"] | exact} if exact else found
-
-
-def _is_ratio(value: Any) -> bool:
-    try:
-        return 0 <= float(value) < 1
-    except (TypeError, ValueError):
-        return False
 
 
 def is_loaded(collection: Collection) -> bool:

@@ -6,7 +6,6 @@ leave a part of them behind when the process dies; and to show those of a loaded
 """
 
 import os
-import re
 import secrets
 import shutil
 import threading
@@ -20,7 +19,6 @@ from milvus_lite.exceptions import (
     CollectionNotFoundError,
     DataDirLockedError,
     PartitionNotFoundError,
-    SchemaValidationError,
 )
 from milvus_lite.storage.manifest import Manifest
 from milvus_lite.storage.segment import Segment
@@ -28,20 +26,11 @@ from milvus_lite.storage.segment import Segment
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.lite.catalog import DEFAULT_DATABASE, Catalog
 from airflow_provider_milvus.local.lite.collection import is_loaded
+from airflow_provider_milvus.local.lite.kept import Kept
 
-__all__ = ["DEFAULT_DATABASE", "Engine", "StagedSegment", "check_partition_name", "is_loaded"]
+__all__ = ["DEFAULT_DATABASE", "Engine", "StagedSegment", "is_loaded"]
 
 Records = list[dict[str, Any]]
-PARTITION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_$-]{0,254}", re.ASCII)
-
-
-def check_partition_name(name: str) -> None:
-    """Raises SchemaValidationError for a name that Milvus would refuse.
-
-    Milvus Lite takes any, and makes and removes a folder of that name: "../x" would be outside the data directory.
-    """
-    if not PARTITION_NAME.fullmatch(name):
-        raise SchemaValidationError(f"invalid partition name: {name!r}")
 
 
 @dataclass(frozen=True)
@@ -149,6 +138,14 @@ class Engine:
         """The partition key field and the number of bucket partitions, or None without a partition key."""
         field = collection._partition_key_field
         return None if field is None else (field, collection._num_partition_buckets)
+
+    def kept(self, collection: Collection) -> Kept:
+        """What a cluster knows of the collection and Milvus Lite has no place for."""
+        return Kept.of(collection.schema.properties)
+
+    def keep(self, db_name: str, collection: Collection, kept: Kept) -> None:
+        """Write what is kept of the collection."""
+        self.db.alter_collection_properties(collection.name, kept.as_property(), database_name=db_name)
 
     def properties_of(self, collection: Collection) -> dict[str, Any]:
         """The properties of the collection's database, which Milvus Lite's validation wants."""

@@ -1,6 +1,7 @@
 """The body of `/v2/vectordb/collections/create`, and the checks of what requests about collections may set."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,18 +9,32 @@ from typing import Any
 from milvus_lite.schema.types import CollectionSchema, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
+from airflow_provider_milvus.local.lite.index_rules import nearest_index
+from airflow_provider_milvus.local.lite.kept import CONSISTENCY_LEVELS, Kept
+from airflow_provider_milvus.local.lite.schema_rules import VECTORS
+from airflow_provider_milvus.local.lite.type_names import NAMES, TYPES
+from airflow_provider_milvus.local.milvus_versions import Version
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.routes.indexes import IndexParam
-from airflow_provider_milvus.local.routes.schemas import TYPES, Schema
+from airflow_provider_milvus.local.routes.schemas import Schema
 from airflow_provider_milvus.local.routes.services import Request
+from airflow_provider_milvus.local.routes.unsupported import refuse_params, refuse_properties
 
 INVALID_PARAMETER = 1100
 UNEXPECTED = 65535
-# Milvus Lite would keep these and not act on them.
-UNSUPPORTED_PROPERTIES = ("collection.ttl.seconds", "ttl.seconds", "ttl_field", "partitionkey.isolation")
-UNSUPPORTED_PARAMS = ("ttlSeconds", "ttlField", "partitionKeyIsolation")
 QUICK_TYPES = ("FloatVector", "BinaryVector", "Float16Vector", "BFloat16Vector", "SparseFloatVector")
-CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually", "Customized")
+# Parameters of `create` that a cluster makes properties of.
+PROPERTY_PARAMS = (
+    "mmap.enabled",
+    "warmup.scalarField",
+    "warmup.scalarIndex",
+    "warmup.vectorField",
+    "warmup.vectorIndex",
+)
+TIMES_TO_LIVE = ("collection.ttl.seconds", "ttl.seconds")
+MAX_FIELDS_UNTIL_2_6 = 64
+MAX_TIME_TO_LIVE = 3155760000
+WARMUPS = ("sync", "async", "disable")
 
 
 @dataclass(kw_only=True)
@@ -33,6 +48,7 @@ class CollectionReq(Request):
     auto_id: bool = False
     vector_field_type: str = ""
     consistency_level: str = ""
+    description: str = ""
     properties: dict[str, Any] = field(default_factory=dict)
     primary_field_name: str = "id"
     vector_field_name: str = "vector"
@@ -43,6 +59,8 @@ class CollectionReq(Request):
 
 def quick_schema(request: CollectionReq) -> CollectionSchema:
     """The schema of a collection that is created from a dimension alone."""
+    if request.schema.functions:
+        raise _invalid("functions are not supported for quickly create collection", ["schema"], "functions")
     kind = request.vector_field_type or "FloatVector"
     if kind not in QUICK_TYPES:
         raise _invalid(
@@ -66,10 +84,19 @@ def quick_schema(request: CollectionReq) -> CollectionSchema:
         dtype=TYPES[id_type],
         is_primary=True,
         auto_id=request.auto_id,
-        max_length=int(request.params.get("max_length") or 65535) if id_type == "VarChar" else None,
+        max_length=_max_length(request.params) if id_type == "VarChar" else None,
     )
     vector = FieldSchema(name=request.vector_field_name, dtype=TYPES[kind], dim=request.dimension or None)
+    # Before there is a collection, as on a cluster.
+    nearest_index(vector, {"metric_type": request.metric_type})
     return CollectionSchema(fields=[primary, vector], enable_dynamic_field=_is_dynamic(request.params))
+
+
+def _max_length(params: dict[str, Any]) -> int:
+    text = property_text(params["max_length"]) if params.get("max_length") is not None else "<nil>"
+    if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+        raise MilvusError(UNEXPECTED, f"strconv.ParseInt: parsing {json.dumps(text)}: invalid syntax")
+    return int(text)
 
 
 def _is_dynamic(params: dict[str, Any]) -> bool:
@@ -92,18 +119,93 @@ def check_consistency_level(level: str) -> None:
         )
 
 
-def check_params(params: dict[str, Any]) -> None:
-    """Refuse `params` of `create` that Milvus Lite would not act on."""
-    for name in UNSUPPORTED_PARAMS:
-        if name in params:
-            raise not_supported(f"the parameter {name}")
+def properties_of(request: CollectionReq) -> dict[str, str]:
+    """The properties of a collection that is to be created, with what a cluster knows of it beside."""
+    kept = _kept(request)
+    check_time_to_live(request.properties, request.params)
+    refuse_properties(request.properties)
+    refuse_params(request.params)
+    given = {key: property_text(value) for key, value in request.properties.items()}
+    given |= {key: property_text(request.params[key]) for key in PROPERTY_PARAMS if key in request.params}
+    for key in PROPERTY_PARAMS[1:]:
+        if given.get(key, WARMUPS[0]) not in WARMUPS:
+            raise MilvusError(INVALID_PARAMETER, f"invalid warmup value for key {key}: {given[key]}: invalid parameter")
+    return given | kept.as_property()
 
 
-def check_properties(properties: dict[str, Any]) -> None:
-    """Refuse properties that Milvus Lite would not act on."""
-    for name in UNSUPPORTED_PROPERTIES:
-        if name in properties:
-            raise not_supported(f"the property {name}")
+def check_time_to_live(properties: dict[str, Any], params: dict[str, Any]) -> None:
+    """Raises MilvusError for a time to live that a cluster refuses; one that never ends is as good as none."""
+    given = [property_text(properties[key]) for key in TIMES_TO_LIVE if key in properties]
+    given += [property_text(params[key]) for key in ("ttlSeconds",) if key in params]
+    if len(given) > 1:
+        raise MilvusError(INVALID_PARAMETER, "collection TTL is specified multiple times: invalid parameter")
+    for text in given:
+        if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+            raise MilvusError(
+                INVALID_PARAMETER,
+                "collection ttl property value not valid, parse error: "
+                f"strconv.ParseInt: parsing {json.dumps(text)}: invalid syntax: invalid parameter",
+            )
+        if not -1 <= int(text) <= MAX_TIME_TO_LIVE:
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"collection TTL is out of range, expect [-1, {MAX_TIME_TO_LIVE}], got {int(text)}: invalid parameter",
+            )
+
+
+def _kept(request: CollectionReq) -> Kept:
+    fields = request.schema.fields
+    has_partition_key = any(one.is_partition_key for one in fields)
+    clustering = [one.field_name for one in fields if one.is_clustering_key]
+    if len(clustering) > 1:
+        raise MilvusError(
+            INVALID_PARAMETER,
+            f"there are more than one clustering key, field name = {clustering[0]}, {clustering[1]}: "
+            f"collection illegal schema[collection={request.collection_name}]",
+        )
+    return Kept(
+        description=request.description,
+        shards=_number(request.params.get("shardsNum"), 1),
+        partitions=_number(request.params.get("partitionsNum"), 0) if has_partition_key else 0,
+        consistency_level=_consistency_level(request),
+        clustering_key=clustering[0] if clustering else "",
+    )
+
+
+def _consistency_level(request: CollectionReq) -> str:
+    level, other = request.consistency_level, request.params.get("consistencyLevel")
+    if level and other is not None and level != other:
+        raise _invalid(
+            "top-level consistencyLevel conflicts with params.consistencyLevel", ["same consistencyLevel"], other
+        )
+    chosen = level or ("" if other is None else str(other))
+    if chosen not in ("", *CONSISTENCY_LEVELS):
+        raise _invalid(
+            f"consistencyLevel can only be [{', '.join(CONSISTENCY_LEVELS)}], default: Bounded",
+            CONSISTENCY_LEVELS,
+            chosen,
+        )
+    return chosen or Kept.consistency_level
+
+
+def _number(value: Any, default: int) -> int:
+    # As on a cluster, where a text that is no number counts as none.
+    text = property_text(value)
+    return int(text) if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII) and int(text) > 0 else default
+
+
+def check_version(schema: CollectionSchema, version: Version) -> None:
+    """Raises MilvusError for what newer versions take and this one does not."""
+    if version.number < (3, 0) and len(schema.fields) > MAX_FIELDS_UNTIL_2_6:
+        raise MilvusError(
+            INVALID_PARAMETER, f"maximum field's number should be limited to {MAX_FIELDS_UNTIL_2_6}: invalid parameter"
+        )
+    for one in schema.fields if version.number < (2, 6) else ():
+        if one.nullable and one.dtype in VECTORS:
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"vector type not support null, type:{NAMES[one.dtype]}, name:{one.name}: invalid parameter",
+            )
 
 
 def property_text(value: Any) -> str:

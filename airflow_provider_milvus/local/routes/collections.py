@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
+from airflow_provider_milvus.local.lite.kept import shown
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.routes.collection_requests import (
     CollectionReq,
-    check_consistency_level,
-    check_params,
-    check_properties,
+    check_time_to_live,
+    check_version,
+    properties_of,
     property_text,
     quick_schema,
 )
@@ -18,6 +19,7 @@ from airflow_provider_milvus.local.routes.loading import load_collection, load_s
 from airflow_provider_milvus.local.routes.responses import Reply
 from airflow_provider_milvus.local.routes.schemas import describe_field, describe_function
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Request, Routes, Services
+from airflow_provider_milvus.local.routes.unsupported import refuse_properties
 
 MISSING_PARAMETER = 1802
 
@@ -55,16 +57,15 @@ class LoadStateReq(CollectionNameReq):
 class GetCompactionStateReq(Request):
     """Body of `get_compaction_state`."""
 
-    job_id: Any = required()
+    job_id: int = 0
 
 
 def create(services: Services, request: CollectionReq) -> None:
     """Create a collection; it is indexed and loaded too when an index is given, as in the quick setup."""
-    check_properties(request.properties)
-    check_params(request.params)
-    check_consistency_level(request.consistency_level or str(request.params.get("consistencyLevel") or ""))
     quick = not request.schema.fields
     schema = quick_schema(request) if quick else request.schema.build()
+    check_version(schema, services.version)
+    properties = properties_of(request)
     index_params = request.index_params
     if quick:
         index_params = [IndexParam(field_name=request.vector_field_name, metric_type=request.metric_type)]
@@ -75,10 +76,10 @@ def create(services: Services, request: CollectionReq) -> None:
             )
     with services.engine.write_lock:
         collection = services.engine.db.create_collection(
-            request.collection_name, schema, database_name=request.db_name
+            request.collection_name, schema, properties, database_name=request.db_name
         )
         if index_params:
-            build_indexes(collection, index_params)
+            build_indexes(services, request.db_name, collection, index_params)
             collection.load()
 
 
@@ -97,33 +98,37 @@ def describe(services: Services, request: CollectionNameReq) -> Reply:
     """The collection's schema, indexes and load state."""
     collection = request.described(services)
     schema = collection.schema
+    kept = services.engine.kept(collection)
     newer = {"structFields": [], "externalSource": "", "externalSpec": ""} if services.version.number >= (3, 0) else {}
-    indexes = [collection.get_index_info(name) for name in collection.list_indexes()]
+    indexes = {name: collection.get_index_info(name) for name in collection.list_indexes()}
     described = {
         "collectionName": collection.name,
         "collectionID": services.engine.collection_id(collection),
-        "description": "",
+        "description": kept.description,
         "autoId": any(one.auto_id for one in schema.fields),
         "enableDynamicField": schema.enable_dynamic_field,
-        "fields": [describe_field(number, one) for number, one in enumerate(schema.fields)],
+        "fields": [
+            describe_field(number, one, one.name == kept.clustering_key) for number, one in enumerate(schema.fields)
+        ],
         "functions": [describe_function(number, one) for number, one in enumerate(schema.functions)],
         "aliases": services.engine.db.list_aliases(collection.name, database_name=request.db_name),
         "indexes": [
-            {"indexName": one["field_name"], "fieldName": one["field_name"], "metricType": one["metric_type"]}
-            for one in indexes
+            {"indexName": kept.index_name(name), "fieldName": name, "metricType": info["metric_type"]}
+            for name, info in indexes.items()
         ],
         "load": load_state(collection),
-        "shardsNum": 1,
-        "partitionsNum": len(collection.list_partitions()),
-        "consistencyLevel": "Strong",
-        "properties": [{"key": key, "value": str(value)} for key, value in schema.properties.items()],
+        "shardsNum": kept.shards,
+        "partitionsNum": kept.partitions or len(collection.list_partitions()),
+        "consistencyLevel": kept.consistency_level,
+        "properties": [{"key": key, "value": str(value)} for key, value in shown(schema.properties).items()],
     }
     return Reply(described | newer, {"message": ""})
 
 
 def alter_properties(services: Services, request: CollectionReqWithProperties) -> None:
     """Set properties of a collection; those that are not named stay."""
-    check_properties(request.properties)
+    check_time_to_live(request.properties, {})
+    refuse_properties(request.properties)
     _alter(services, request, {key: property_text(value) for key, value in request.properties.items()}, [])
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.collection_requests import property_text
 from airflow_provider_milvus.local.routes.services import Request, Routes, Services
+from airflow_provider_milvus.local.routes.unsupported import refuse_database_properties
 
 
 @dataclass(kw_only=True)
@@ -32,13 +34,13 @@ class DropDatabasePropertiesReq(DatabaseReqRequiredName):
 def create(services: Services, request: DatabaseReqWithProperties) -> None:
     """Create a database."""
     with services.engine.write_lock:
-        services.engine.db.create_database(request.db_name, properties=request.properties)
+        services.engine.db.create_database(request.db_name, _texts(request))
 
 
 def alter(services: Services, request: DatabaseReqWithProperties) -> None:
     """Set properties of a database; those that are not named stay."""
     with services.engine.write_lock:
-        services.engine.db.alter_database_properties(request.db_name, properties=request.properties)
+        services.engine.db.alter_database_properties(request.db_name, properties=_texts(request))
 
 
 def drop_properties(services: Services, request: DropDatabasePropertiesReq) -> None:
@@ -48,9 +50,10 @@ def drop_properties(services: Services, request: DropDatabasePropertiesReq) -> N
 
 
 def drop(services: Services, request: DatabaseReqRequiredName) -> None:
-    """Drop an empty database."""
+    """Drop an empty database; nothing happens where there is none."""
     with services.engine.write_lock:
-        services.engine.db.drop_database(request.db_name)
+        if services.engine.db.has_database(request.db_name):
+            services.engine.db.drop_database(request.db_name)
 
 
 def list_databases(services: Services, request: Request) -> list[str]:
@@ -67,6 +70,11 @@ def describe(services: Services, request: DatabaseReqRequiredName) -> dict[str, 
         "dbID": zlib.crc32(found["name"].encode()),
         "properties": [{"key": key, "value": str(value)} for key, value in found["properties"].items()],
     }
+
+
+def _texts(request: DatabaseReqWithProperties) -> dict[str, str]:
+    refuse_database_properties(request.properties)
+    return {key: property_text(value) for key, value in request.properties.items()}
 
 
 ROUTES: Routes = {

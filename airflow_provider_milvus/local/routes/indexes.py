@@ -6,23 +6,23 @@ from typing import Any, NoReturn
 
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import IndexNotFoundError
-from milvus_lite.schema.types import DataType
 
-from airflow_provider_milvus.local.errors import MilvusError, not_supported
-from airflow_provider_milvus.local.lite.collection import nearest_index
+from airflow_provider_milvus.local.errors import not_supported
+from airflow_provider_milvus.local.lite.kept import Kept
+from airflow_provider_milvus.local.lite.valid_names import check_index_name
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
 
-INVALID_PARAMETER = 1100
-AUTOMATIC = "AUTOINDEX"
-DEFAULT_METRICS = {DataType.FLOAT_VECTOR: "COSINE", DataType.SPARSE_FLOAT_VECTOR: "IP"}
+# What clients also write among the parameters.
+BESIDE_PARAMS = ("index_type", "metric_type")
 
 
 @dataclass(kw_only=True)
 class IndexParam:
-    """One of `indexParams`. Milvus Lite names every index after its field, whatever `indexName` is."""
+    """One of `indexParams`. Without an `index_name` the index is called after its field."""
 
     field_name: str = required()
+    index_name: str = ""
     index_type: str = ""
     metric_type: str = ""
     params: dict[str, Any] = field(default_factory=dict)
@@ -49,31 +49,25 @@ class IndexReqWithProperties(IndexReq):
     properties: dict[str, Any] = field(default_factory=dict)
 
 
-def build_indexes(collection: Collection, index_params: list[IndexParam]) -> None:
+def build_indexes(services: Services, db_name: str, collection: Collection, index_params: list[IndexParam]) -> None:
     """Create each index; one that is there already in the same form is left alone, as by Milvus."""
-    kinds = {one.name: one.dtype for one in collection.schema.fields}
     had_index = collection.has_index()
+    kept = services.engine.kept(collection)
     for param in index_params:
-        kind = kinds.get(param.field_name)
-        index_type = param.index_type or str(param.params.get("index_type") or AUTOMATIC)
-        if kind == DataType.SPARSE_FLOAT_VECTOR and index_type == AUTOMATIC:
-            # Milvus Lite would refuse to choose.
-            index_type = "SPARSE_INVERTED_INDEX"
-        wanted = nearest_index(
+        check_index_name(param.index_name)
+        index_type = param.index_type or str(param.params.get("index_type") or "")
+        collection.create_index(
+            param.field_name,
             {
                 "index_type": index_type,
-                "metric_type": param.metric_type or DEFAULT_METRICS.get(kind),
-                "params": {key: value for key, value in param.params.items() if key != "index_type"},
-            }
+                "metric_type": param.metric_type or param.params.get("metric_type"),
+                "params": {name: value for name, value in param.params.items() if name not in BESIDE_PARAMS},
+            },
         )
-        there = collection.get_index_info(param.field_name)
-        if there is None:
-            collection.create_index(param.field_name, wanted)
-        elif (there["index_type"], there["metric_type"]) != (wanted["index_type"], wanted["metric_type"] or "NONE"):
-            raise MilvusError(
-                INVALID_PARAMETER,
-                f"at most one distinct index is allowed per field, field={param.field_name}: invalid parameter",
-            )
+        kept.index_names.setdefault(param.field_name, param.index_name or param.field_name)
+        if index_type:
+            kept.index_types.setdefault(param.field_name, index_type.upper())
+    services.engine.keep(db_name, collection, kept)
     if not had_index:
         # Nobody has loaded it yet. Milvus Lite has called it loaded all the time; on a cluster it could not be.
         collection.release()
@@ -82,28 +76,32 @@ def build_indexes(collection: Collection, index_params: list[IndexParam]) -> Non
 def create(services: Services, request: IndexParamReq) -> None:
     """Build indexes."""
     with services.engine.write_lock:
-        build_indexes(request.collection(services), request.index_params)
+        build_indexes(services, request.db_name, request.collection(services), request.index_params)
 
 
 def list_indexes(services: Services, request: CollectionNameReq) -> list[str]:
     """The names of the collection's indexes."""
-    names: list[str] = request.collection(services).list_indexes()
-    return names
+    collection = request.collection(services)
+    kept = services.engine.kept(collection)
+    return [kept.index_name(field) for field in collection.list_indexes()]
 
 
 def describe(services: Services, request: IndexReq) -> list[dict[str, Any]]:
     """One index; Milvus Lite builds at once, so it is always finished."""
     collection = request.collection(services)
-    there = _existing(collection, request.index_name)
+    kept = services.engine.kept(collection)
+    field_name = _field_of(collection, kept, request.index_name)
+    there = collection.get_index_info(field_name)
+    index_type = kept.index_types.get(field_name, there["index_type"])
     rows = services.engine.stored_rows(collection)
-    params = {"index_type": there["index_type"], "metric_type": there["metric_type"]}
+    params = {"index_type": index_type, "metric_type": there["metric_type"]}
     if there.get("build_params"):
         params["params"] = json.dumps(there["build_params"])
     return [
         {
             "indexName": request.index_name,
-            "fieldName": request.index_name,
-            "indexType": there["index_type"],
+            "fieldName": field_name,
+            "indexType": index_type,
             "metricType": there["metric_type"],
             "totalRows": rows,
             "indexedRows": rows,
@@ -123,8 +121,11 @@ def drop(services: Services, request: IndexReq) -> None:
     """Drop one index."""
     with services.engine.write_lock:
         collection = request.collection(services)
-        _existing(collection, request.index_name)
-        collection.drop_index(request.index_name)
+        kept = services.engine.kept(collection)
+        field_name = _field_of(collection, kept, request.index_name)
+        collection.drop_index(field_name)
+        kept.forget_index(field_name)
+        services.engine.keep(request.db_name, collection, kept)
 
 
 def alter_properties(services: Services, request: IndexReqWithProperties) -> NoReturn:
@@ -133,11 +134,11 @@ def alter_properties(services: Services, request: IndexReqWithProperties) -> NoR
     raise not_supported("altering the properties of an index")
 
 
-def _existing(collection: Collection, name: str) -> dict[str, Any]:
-    there: dict[str, Any] | None = collection.get_index_info(name)
-    if there is None:
-        raise IndexNotFoundError(f"index not found[indexName={name}]")
-    return there
+def _field_of(collection: Collection, kept: Kept, name: str) -> str:
+    for field_name in collection.list_indexes():
+        if kept.index_name(field_name) == name:
+            return str(field_name)
+    raise IndexNotFoundError(f"index not found[indexName={name}]")
 
 
 ROUTES: Routes = {

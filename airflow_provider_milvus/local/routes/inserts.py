@@ -12,8 +12,8 @@ from milvus_lite.engine.collection import Collection
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.lite.type_names import NAMES
 from airflow_provider_milvus.local.routes.rows import sparse
-from airflow_provider_milvus.local.routes.schemas import NAMES
 
 INVALID_DATA = 1804
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
@@ -104,12 +104,14 @@ def _array(field: FieldSchema, value: Any) -> Any:
 
 
 def _json(_field: FieldSchema, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+    parsed = value
+    if isinstance(value, str):
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            return value
+    # Milvus Lite writes objects and lists as JSON by itself, and takes texts alone beside them.
+    return json.dumps(parsed) if isinstance(parsed, bool | int | float) else parsed
 
 
 CONVERSIONS: dict[DataType, Callable[[FieldSchema, Any], Any]] = {

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from milvus_lite.engine.collection import Collection
 
 from airflow_provider_milvus.local.errors import not_supported
-from airflow_provider_milvus.local.lite.engine import check_partition_name, is_loaded
+from airflow_provider_milvus.local.lite.engine import is_loaded
+from airflow_provider_milvus.local.lite.valid_names import check_partition_name
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.routes.loading import load_collection, require_partitions
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services

@@ -26,11 +26,14 @@ from airflow_provider_milvus.local.routes.search_requests import (
     ReadReq,
     SearchReqV2,
     SubSearchReq,
+    check_group,
+    check_ids,
     check_limits,
     check_search_by,
     check_window,
     metric_of,
-    query_vector,
+    query_vectors,
+    refuse_aggregation,
     search_params,
     vector_field,
 )
@@ -42,6 +45,7 @@ def query(services: Services, request: QueryReqV2) -> Reply:
     collection = _readable(services, request)
     partitions = request.partition_names or None
     where = expression(request.filter, request.expr_params)
+    refuse_aggregation(request.output_fields)
     if COUNT in request.output_fields:
         if where is None and partitions is None:
             rows = [{COUNT: collection.num_entities}]
@@ -121,15 +125,18 @@ def hybrid_search(services: Services, request: HybridSearchReq) -> Reply:
 def _search(collection: Collection, request: GroupReq, one: SubSearchReq) -> Hits:
     check_limits(one.limit, one.offset)
     params = search_params(one.params)
+    metric = one.metric_type or params.get("metricType") or params.get("metric_type")
+    vectors = query_vectors(collection, one.anns_field, one.data)
     hybrid = isinstance(request, HybridSearchReq)
+    check_group(collection, request.grouping_field)
     fields = fields_to_read(collection, request.output_fields) if request.output_fields else []
     if hybrid and request.grouping_field and fields is not None:
         fields = [*fields, request.grouping_field]
     group = {"group_by_field": request.grouping_field, "strict_group_size": request.strict_group_size}
     found: Hits = collection.search(
-        [query_vector(collection, one.anns_field, vector) for vector in one.data],
+        vectors,
         top_k=one.limit,
-        metric_type=metric_of(collection, one.anns_field, one.metric_type or params.get("metricType")),
+        metric_type=metric_of(collection, one.anns_field, metric),
         partition_names=request.partition_names or None,
         expr=expression(one.filter, one.expr_params),
         output_fields=fields,
@@ -161,6 +168,7 @@ def _readable(services: Services, request: ReadReq) -> Collection:
 
 
 def _vectors_of(collection: Collection, anns_field: str, ids: list[Any]) -> list[Any]:
+    check_ids(ids, primary_field(collection))
     keys, primary = keys_of(collection, ids), primary_field(collection).name
     rows = {row[primary]: row[anns_field] for row in collection.get(keys, output_fields=[primary, anns_field])}
     missing = [key for key in keys if key not in rows]

@@ -15,7 +15,10 @@ from milvus_lite.exceptions import (
 )
 from starlette.responses import JSONResponse
 
-from airflow_provider_milvus.local.errors import MilvusError, is_disk_full
+from airflow_provider_milvus.local.errors import MilvusError, is_disk_full, not_supported
+from airflow_provider_milvus.local.lite.index_rules import InvalidIndex
+from airflow_provider_milvus.local.lite.schema_rules import Unsupported
+from airflow_provider_milvus.local.lite.valid_names import InvalidName
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,12 @@ def as_milvus_error(error: Exception, db_name: str = "", collection_name: str = 
     """The error in Milvus's words; the names are those of the request."""
     if isinstance(error, MilvusError):
         return error
+    if isinstance(error, InvalidName):
+        return MilvusError(error.code, str(error))
+    if isinstance(error, Unsupported):
+        return not_supported(str(error))
+    if isinstance(error, InvalidIndex):
+        return MilvusError(INVALID_PARAMETER, str(error))
     if isinstance(error, CollectionNotFoundError):
         return MilvusError(100, f"collection not found[database={db_name}][collection={collection_name}]")
     if isinstance(error, DatabaseNotFoundError):

@@ -4,44 +4,33 @@ https://milvus.io/api-reference/restful/v2.6.x/v2/Collection%20(v2)/Create.md
 """
 
 import json
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema, Function, FunctionType
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
-from airflow_provider_milvus.local.importing.columns import MAX_TEXT_BYTES
+from airflow_provider_milvus.local.lite.type_names import NAMES, TYPES
 from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.default_values import default_value
 
 INVALID_PARAMETER = 1100
-TYPES = {
-    "Bool": DataType.BOOL,
-    "Int8": DataType.INT8,
-    "Int16": DataType.INT16,
-    "Int32": DataType.INT32,
-    "Int64": DataType.INT64,
-    "Float": DataType.FLOAT,
-    "Double": DataType.DOUBLE,
-    "VarChar": DataType.VARCHAR,
-    "JSON": DataType.JSON,
-    "Array": DataType.ARRAY,
-    "Geometry": DataType.GEOMETRY,
-    "Timestamptz": DataType.TIMESTAMPTZ,
-    "FloatVector": DataType.FLOAT_VECTOR,
-    "SparseFloatVector": DataType.SPARSE_FLOAT_VECTOR,
-}
-NAMES = {kind: name for name, kind in TYPES.items()}
-GREATEST: dict[DataType, float] = {
-    DataType.INT8: 2**7 - 1,
-    DataType.INT16: 2**15 - 1,
-    DataType.INT32: 2**31 - 1,
-    DataType.INT64: 2**63 - 1,
-    DataType.FLOAT: (2 - 2**-23) * 2.0**127,
-    DataType.DOUBLE: sys.float_info.max,
-}
 # What a cluster does not create a field without. Milvus Lite does, and then bounds nothing.
 LIMITS = {DataType.VARCHAR: "max_length", DataType.ARRAY: "max_capacity"}
+# What a cluster has and Milvus Lite cannot store.
+OTHER_TYPES = (
+    "None",
+    "String",
+    "Text",
+    "Mol",
+    "BinaryVector",
+    "Float16Vector",
+    "BFloat16Vector",
+    "Int8Vector",
+    "ArrayOfVector",
+    "ArrayOfStruct",
+    "Struct",
+)
 FUNCTION_TYPES = ("BM25", "TextEmbedding", "Rerank", "MinHash")
 # How a default value is wrapped, by type: it is a message of protobuf.
 DEFAULT_KEYS = {
@@ -54,7 +43,6 @@ DEFAULT_KEYS = {
     DataType.TIMESTAMPTZ: "StringData",
     DataType.JSON: "BytesData",
 }
-WITHOUT_DEFAULT = (DataType.ARRAY, DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
 
 
 @dataclass(kw_only=True)
@@ -66,23 +54,28 @@ class Field:
     element_data_type: str = ""
     is_primary: bool = False
     is_partition_key: bool = False
+    is_clustering_key: bool = False
     nullable: bool = False
     default_value: Any = None
     element_type_params: dict[str, Any] = field(default_factory=dict)
 
     def build(self, auto_id: bool) -> FieldSchema:
         """The field as Milvus Lite has it. Raises MilvusError for one that it would not notice to make no sense."""
+        if "multi_analyzer_params" in self.element_type_params:
+            raise not_supported("the field multi_analyzer_params")
+        kind = _type(self.data_type)
+        max_length = self._parameter("max_length")
         built = FieldSchema(
             name=self.field_name,
-            dtype=_type(self.data_type),
+            dtype=kind,
             is_primary=self.is_primary,
             auto_id=self.is_primary and auto_id,
             dim=self._parameter("dim"),
-            max_length=self._parameter("max_length"),
+            max_length=max_length,
             max_capacity=self._parameter("max_capacity"),
-            element_type=_type(self.element_data_type) if self.element_data_type else None,
+            element_type=_type(self.element_data_type, "element data type") if kind == DataType.ARRAY else None,
             nullable=self.nullable,
-            default_value=self.default_value,
+            default_value=default_value(self.field_name, kind, self.default_value, max_length),
             is_partition_key=self.is_partition_key,
             enable_analyzer=self._is_on("enable_analyzer"),
             enable_match=self._is_on("enable_match"),
@@ -95,12 +88,6 @@ class Field:
                     INVALID_PARAMETER,
                     f"type param({limit}) should be specified for the field({built.name}): invalid parameter",
                 )
-        if built.default_value is not None and not _fits(built, built.default_value):
-            raise MilvusError(
-                INVALID_PARAMETER,
-                f"default value {built.default_value!r} of field {built.name} does not fit {self.data_type}: "
-                "invalid parameter",
-            )
         return built
 
     def _is_on(self, name: str) -> bool:
@@ -172,7 +159,7 @@ class Schema:
         return CollectionSchema(fields=fields, enable_dynamic_field=self.enable_dynamic_field, functions=functions)
 
 
-def describe_field(number: int, one: FieldSchema) -> dict[str, Any]:
+def describe_field(number: int, one: FieldSchema, is_clustering_key: bool = False) -> dict[str, Any]:
     """A field as `collections/describe` shows it."""
     params = {"dim": one.dim, "max_length": one.max_length, "max_capacity": one.max_capacity}
     described = {
@@ -181,7 +168,7 @@ def describe_field(number: int, one: FieldSchema) -> dict[str, Any]:
         "type": NAMES[one.dtype],
         "primaryKey": one.is_primary,
         "partitionKey": one.is_partition_key,
-        "clusteringKey": False,
+        "clusteringKey": is_clustering_key,
         "autoId": one.auto_id,
         "nullable": one.nullable,
         "description": "",
@@ -207,25 +194,9 @@ def describe_function(number: int, one: Function) -> dict[str, Any]:
     }
 
 
-def _fits(one: FieldSchema, value: Any) -> bool:
-    """Whether a field can have this default value; those that Milvus Lite parses it checks itself."""
-    kind = type(value)
-    match one.dtype:
-        case DataType.BOOL:
-            return kind is bool
-        case DataType.VARCHAR:
-            return kind is str and len(value.encode()) <= (one.max_length or MAX_TEXT_BYTES)
-        case DataType.FLOAT | DataType.DOUBLE:
-            return kind in (int, float) and abs(value) <= GREATEST[one.dtype]
-        case DataType.INT8 | DataType.INT16 | DataType.INT32 | DataType.INT64:
-            return kind is int and -GREATEST[one.dtype] - 1 <= value <= GREATEST[one.dtype]
-        case _:
-            return one.dtype not in WITHOUT_DEFAULT
-
-
-def _type(name: str) -> DataType:
+def _type(name: str, what: str = "data type") -> DataType:
+    if name not in (*TYPES, *OTHER_TYPES):
+        raise MilvusError(INVALID_PARAMETER, f"invalid parameter, {what} {name} is invalid(case sensitive).")
     if name not in TYPES:
-        raise MilvusError(
-            INVALID_PARAMETER, f"data type {name} is not supported by the local Milvus: invalid parameter"
-        )
+        raise not_supported(f"the {what} {name}")
     return TYPES[name]

@@ -1,23 +1,26 @@
 """The bodies of the requests that read entities, and the checks of what a search names."""
 
+import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
-from milvus_lite.schema.types import DataType
+from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.routes.binding import missing_fields, required
 from airflow_provider_milvus.local.routes.loading import VECTORS
-from airflow_provider_milvus.local.routes.rows import sparse
+from airflow_provider_milvus.local.routes.rows import COUNT, sparse
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Services
+from airflow_provider_milvus.local.routes.unsupported import refuse_search_params
 
 INVALID_PARAMETER = 1100
+FIELD_NOT_FOUND = 1700
 INVALID_JSON, MISSING_PARAMETER = 1801, 1802
 DEFAULT_LIMIT = 100
+AGGREGATE = re.compile(r"\s*(count|sum|avg|min|max)\s*\(.*\)\s*", re.IGNORECASE)
 MAX_LIMIT = 16384
-# Search parameters that mean what a field of the request means, which Milvus Lite would not find there.
-FIELDS_IN_PARAMS = ("group_by_field", "group_by_fields", "group_size", "strict_group_size", "order_by_fields", "offset")
 
 
 @dataclass(kw_only=True)
@@ -130,15 +133,21 @@ def vector_field(collection: Collection, name: str) -> str:
     return name or names[0]
 
 
-def query_vector(collection: Collection, anns_field: str, value: Any) -> Any:
-    """A vector as Milvus Lite takes it."""
+def query_vectors(collection: Collection, anns_field: str, values: list[Any]) -> list[Any]:
+    """Vectors as Milvus Lite takes them."""
     one = next(one for one in collection.schema.fields if one.name == anns_field)
-    if one.dtype == DataType.FLOAT_VECTOR and isinstance(value, list) and len(value) != one.dim:
-        raise bad_search(
-            f"dimension: {one.dim}, but length of []float: {len(value)}: "
-            f"invalid parameter[expected=FloatVector][actual={str(value)[:200]}]"
-        )
-    return sparse(value)
+    for value in values if one.dtype == DataType.FLOAT_VECTOR else ():
+        # A text is for the function that makes a vector of it.
+        if isinstance(value, str):
+            continue
+        if not isinstance(value, list) or any(type(number) not in (int, float) for number in value):
+            raise bad_search(f"Mismatch type float32 with value {json.dumps(value)[:200]}")
+        if len(value) != one.dim:
+            raise bad_search(
+                f"dimension: {one.dim}, but length of []float: {len(value)}: "
+                f"invalid parameter[expected=FloatVector][actual={json.dumps(values)[:200]}]"
+            )
+    return [sparse(value) for value in values]
 
 
 def search_params(given: dict[str, Any]) -> dict[str, Any]:
@@ -154,9 +163,7 @@ def search_params(given: dict[str, Any]) -> dict[str, Any]:
                 "invalid parameter",
             )
     params = {**inner, **{key: value for key, value in given.items() if key != "params"}}
-    for name in FIELDS_IN_PARAMS:
-        if name in params:
-            raise not_supported(f"the search parameter {name}")
+    refuse_search_params(params)
     return params
 
 
@@ -169,6 +176,31 @@ def metric_of(collection: Collection, field_name: str, metric: Any) -> str:
             INVALID_PARAMETER, f"metric type not match: invalid parameter[expected={own}][actual={wanted}]"
         )
     return wanted
+
+
+def check_ids(ids: list[Any], primary: FieldSchema) -> None:
+    """Refuse keys to search by that are none of this field."""
+    for index, one in enumerate(ids if primary.dtype == DataType.INT64 else ()):
+        problem = ""
+        if isinstance(one, float) and not one.is_integer():
+            problem = f"invalid int64 id at index {index}: {one} has fractional part"
+        elif isinstance(one, str) and not re.fullmatch(r"[+-]?\d+", one, re.ASCII):
+            problem = f"invalid int64 id at index {index}: {one}"
+        if problem:
+            raise MilvusError(INVALID_PARAMETER, f"{problem}: invalid parameter")
+
+
+def check_group(collection: Collection, name: str) -> None:
+    """Refuse to group hits by a field that there is not."""
+    if name and name not in {one.name for one in collection.schema.fields}:
+        raise MilvusError(FIELD_NOT_FOUND, f"groupBy field not found in schema: field not found[field={name}]")
+
+
+def refuse_aggregation(output_fields: list[str]) -> None:
+    """Refuse what a query is to compute over its rows: all but their number alone."""
+    for name in output_fields:
+        if AGGREGATE.fullmatch(name) and output_fields != [COUNT]:
+            raise not_supported(f"{name} among the output fields")
 
 
 def check_window(limit: int, offset: int) -> None:

@@ -64,11 +64,9 @@ class CollectionNameReq(Request):
         return services.engine.collection(self.db_name, self.collection_name)
 
     def described(self, services: Services) -> Collection:
-        """The same for a route that describes it first, which older versions refuse in other words."""
+        """The same for a route that describes it first, which refuses in other words."""
         try:
             return self.collection(services)
         except CollectionNotFoundError:
-            if services.version.number >= (3, 0):
-                raise
             where = f"[database={self.db_name}][collection={self.collection_name}]"
             raise MilvusError(COLLECTION_NOT_FOUND, f"can't find collection{where}") from None

@@ -17,7 +17,6 @@ FIELDS: dict[str, dict[str, str]] = {
     "CollectionReq": EXTERNAL,
     "Schema": {"structfields": "structFields", **EXTERNAL},
     "Field": {
-        "isclusteringkey": "isClusteringKey",
         "externalfield": "externalField",
         "fields": "fields",
         "typeparams": "typeParams",
@@ -29,6 +28,70 @@ FIELDS: dict[str, dict[str, str]] = {
     "CollectionDataReq": {"partialupdate": "partialUpdate", "fieldops": "fieldOps"},
     "CompactReq": {"isclustering": "isClustering"},
 }
+
+# Beginnings of the properties of collections that Milvus Lite would keep and not act on.
+PROPERTIES = (
+    "collection.ttl.seconds",
+    "ttl.seconds",
+    "ttl_field",
+    "partitionkey.isolation",
+    "collection.insertRate.",
+    "collection.upsertRate.",
+    "collection.deleteRate.",
+    "collection.bulkLoadRate.",
+    "collection.queryRate.",
+    "collection.searchRate.",
+    "collection.diskProtection.",
+    "partition.diskProtection.",
+    "collection.function.",
+    "collection.external_",
+    "collection.description",
+    "consistency_level",
+    "dynamicfield.enabled",
+    "allow_insert_auto_id",
+    "allow_update_auto_id",
+    "query_mode",
+    "namespace.",
+    "cipher.",
+    "replicate.",
+)
+DATABASE_PROPERTIES = (
+    "database.max.collections",
+    "database.diskQuota.",
+    "database.force.deny.",
+    "cipher.",
+    "replicate.",
+)
+PARAMS = ("ttlSeconds", "ttlField", "partitionKeyIsolation")
+# Parameters of a search that a cluster acts on, and those that mean what a field of the request means.
+SEARCH_PARAMS = (
+    "group_by_field",
+    "group_by_fields",
+    "group_size",
+    "strict_group_size",
+    "rank_group_scorer",
+    "order_by_fields",
+    "offset",
+    "topk",
+    "limit",
+    "nq",
+    "round_decimal",
+    "iterator",
+    "search_iter_v2",
+    "search_iter_batch_size",
+    "search_iter_last_bound",
+    "search_iter_id",
+    "analyzer_name",
+    "timezone",
+    "time_fields",
+    "json_path",
+    "json_type",
+    "strict_cast",
+    "highlighter",
+    "query_mode",
+    "pipeline_trace",
+    "guarantee_timestamp",
+)
 
 # By path: what the route is about. It is there since 2.5 or before, unless it stands in SINCE, too.
 ROUTES: dict[str, str] = {
@@ -161,6 +224,34 @@ def refuse_fields(kind: str, given: dict[str, Any]) -> None:
         name = refused.get(key.lower()) if refused else None
         if name is not None and value not in (None, "", 0, [], {}):
             raise not_supported(f"the field {name}")
+
+
+def refuse_properties(given: dict[str, Any]) -> None:
+    """Raises MilvusError 3000 for the first property of a collection that Milvus Lite would not act on."""
+    _refuse(given, PROPERTIES, "the property")
+
+
+def refuse_database_properties(given: dict[str, Any]) -> None:
+    """Raises MilvusError 3000 for the first property of a database that Milvus Lite would not act on."""
+    _refuse(given, DATABASE_PROPERTIES, "the property")
+
+
+def refuse_params(given: dict[str, Any]) -> None:
+    """Raises MilvusError 3000 for the first of `params` of `create` that Milvus Lite would not act on."""
+    _refuse(given, PARAMS, "the parameter")
+
+
+def refuse_search_params(given: dict[str, Any]) -> None:
+    """Raises MilvusError 3000 for the first search parameter that Milvus Lite would not act on."""
+    for name in SEARCH_PARAMS:
+        if name in given:
+            raise not_supported(f"the search parameter {name}")
+
+
+def _refuse(given: dict[str, Any], beginnings: tuple[str, ...], what: str) -> None:
+    for name in given:
+        if name.startswith(beginnings):
+            raise not_supported(f"{what} {name}")
 
 
 def is_known(path: str, version: Version) -> bool:

@@ -426,10 +426,22 @@ def shown_case(row: Row) -> str:
     return row.case if row.on == "3.0" else f"{row.case} ({row.on})"
 
 
+SOURCES = ("Milvus's source", "a test of Milvus", "Milvus's REST tests", "our reading of the reference")
+
+
+def kind_of_source(source: str) -> str:
+    """What kind of witness for an expectation this is, one of `SOURCES`."""
+    if not source:
+        return SOURCES[3]
+    if source.startswith("tests/"):
+        return SOURCES[2]
+    return SOURCES[1] if "_test.go" in source else SOURCES[0]
+
+
 def shown_rule(row: Row) -> tuple[str, ...]:
     """The cells of a row that say what is expected."""
     expected = f"`{show_expected(row.expected)}`"
-    return row.id, row.section, row.source or "reference", row.route, shown_case(row), expected
+    return row.id, row.section, row.source or "**our reading**", row.route, shown_case(row), expected
 
 
 def table_line(*cells: str) -> str:

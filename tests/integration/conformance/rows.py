@@ -7,6 +7,8 @@ import rows_entities
 import rows_jobs
 import rows_metadata
 import rows_privileges
+import rows_refused
+import rows_settings
 import rows_transport
 import rows_versions
 
@@ -22,6 +24,8 @@ ROWS = [
         rows_collections,
         rows_metadata,
         rows_entities,
+        rows_refused,
+        rows_settings,
     )
     for row in module.ROWS
 ]

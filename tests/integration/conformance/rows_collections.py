@@ -50,9 +50,7 @@ def _refused(name: str, case: str, create, *texts: str) -> Row:
 
 def _unsupported(kind: str) -> Row:
     field = {"fieldName": "v", "dataType": kind, "elementTypeParams": {"dim": 8}}
-    return _not_created(
-        f"type-{kind}", f"a {kind}, which Milvus Lite does not store", {"schema": {"fields": [PRIMARY, field]}}, kind
-    )
+    return _refused(f"type-{kind}", f"a {kind}", {"schema": {"fields": [PRIMARY, field]}}, f"data type {kind}")
 
 
 def _stored(kind: str, **more) -> Row:
@@ -179,12 +177,6 @@ CREATE = [
             ),
             ("struct-fields", "structFields", _custom(structFields=[{"fieldName": "s"}]), "structFields"),
             ("external", "schema.externalSource", _custom(externalSource="s3://x"), "externalSource"),
-            (
-                "clustering-key",
-                "isClusteringKey",
-                _custom({"fieldName": "k", "dataType": "Int64", "isClusteringKey": True}),
-                "isClusteringKey",
-            ),
             ("ttl", "params.ttlSeconds", {"dimension": 4, "params": {"ttlSeconds": 9}}, "ttlSeconds"),
             (
                 "ttl-property",
@@ -451,6 +443,15 @@ STATES = [
         {"jobID": 5},
         refused(3000, "not supported"),
     ),
+    _row(
+        "unknown-describe",
+        "describe",
+        "an unknown collection",
+        {"collectionName": "nowhere"},
+        refused(100, "can't find collection[database=default][collection=nowhere]"),
+        "8, 11.1",
+        source="internal/proxy/service_provider.go:169",
+    ),
     *(
         _row(
             f"unknown-{action}".replace("_", "-"),
@@ -461,7 +462,6 @@ STATES = [
             "8, 11.1",
         )
         for action in (
-            "describe",
             "load",
             "refresh_load",
             "release",

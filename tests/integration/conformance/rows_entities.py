@@ -419,7 +419,8 @@ ROWS = [
             f"entities/{action}",
             "an unknown collection",
             {"collectionName": "nowhere", **more},
-            refused(100, "collection not found"),
+            refused(100, "can't find collection[database=default][collection=nowhere]"),
+            source="internal/proxy/service_provider.go:169",
         )
         for action, more in (
             ("query", {"filter": "id > 0"}),

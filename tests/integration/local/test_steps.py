@@ -78,15 +78,15 @@ def test_collection_that_cannot_be_is_1100(shared_client, body):
     ("kind", "fitting", "others"),
     [
         ("Bool", [False], [0, "false"]),
-        ("Int8", [0, -128, 127], [300, -129, 1.7, True, "1"]),
-        ("Int64", [2**63 - 1], ["abc", 1.7, 2**63, [1]]),
+        ("Int8", [0, -128, 127, 1.7], [300, -129, True, "1"]),
+        ("Int64", [2**63 - 1, 1.7], ["abc", 2**63, [1]]),
         ("Float", [0.5, 1, 3.4e38], ["0.5", 1e39, True]),
         ("Double", [0.1, 1e300], ["0.1", 10**400]),
         ("VarChar", ["", "ün"], ["üü", 5]),
         ("Array", [None], [[1]]),
     ],
 )
-def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, fitting, others):
+def test_default_value_that_does_not_fit_is_1100(shared_client, kind, fitting, others):
     params = {"max_length": 3, "max_capacity": 2}
     field = {"fieldName": "x", "dataType": kind, "elementDataType": "Int8", "elementTypeParams": params}
     for value in fitting:
@@ -95,7 +95,7 @@ def test_default_value_that_does_not_fit_is_1100_and_named(shared_client, kind, 
     for value in others:
         fields = [{"fieldName": "id", "dataType": "Int64", "isPrimary": True}, {**field, "defaultValue": value}]
         response = shared_client.call("/collections/create", collectionName="never", schema={"fields": fields})
-        assert (response["code"], f"default value {value!r} of field x" in response["message"]) == (1100, True)
+        assert (response["code"], "efault" in response["message"]) == (1100, True)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_scalar_index_of_a_cluster_is_one_that_milvus_lite_has(serve, kind):
         "c", pymilvus.MilvusClient.prepare_index_params(field_name="word", index_type=kind)
     )
     (found,) = client.post("/indexes/describe", collectionName="c", indexName="word")
-    assert found["indexType"] == "INVERTED"
+    assert found["indexType"] == kind.upper()
 
 
 def test_index_that_would_drop_small_weights_drops_none(serve):
@@ -385,10 +385,13 @@ def test_alias_is_no_way_to_change_the_collection(shared_client, call, post, nam
     assert post("/collections/get_stats") == {"rowCount": 6}
 
 
-def test_collection_with_an_alias_is_dropped_with_it(shared_client, post, name):
+# internal/rootcoord/drop_collection_task.go:63
+def test_collection_with_an_alias_is_dropped_without_it_only(shared_client, post, name):
     post("/aliases/create", aliasName=f"{name}_alias")
+    refused = shared_client.call("/collections/drop", collectionName=name)
+    assert (refused["code"], "remove all aliases" in refused["message"]) == (1100, True)
+    post("/aliases/drop", aliasName=f"{name}_alias")
     post("/collections/drop")
-    assert shared_client.call("/aliases/describe", aliasName=f"{name}_alias")["code"] == 1600
 
 
 def test_import_into_an_alias_names_the_collection(shared_client, name):

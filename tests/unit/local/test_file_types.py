@@ -152,7 +152,9 @@ def test_view_of_parquet_is_what_it_is_a_view_of(kind, element, column):
     batch = pa.record_batch({"id": [1, 2], "x": column})
     used.check(batch.schema)
     expected = [column[0].as_py(), [0.0, 0.0] if kind == DataType.FLOAT_VECTOR else None]
-    assert used.convert(batch)["x"].to_pylist() == expected
+    converted = used.convert(batch)["x"]
+    converted.validate(full=True)
+    assert converted.to_pylist() == expected
 
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "U3", "S3", ">i8", ">f4", ">i4"]

@@ -32,7 +32,8 @@ def arrow_column(
     if pa.types.is_null(column.type):
         column = pa.nulls(len(column), kind)
     if (seen := seen_type(column.type)) != column.type:
-        column = column.cast(seen)
+        # The cast of pyarrow leaves a list of views without its last offset.
+        column = _listed(column, column.flatten().cast(seen.value_type)) if _is_view(column) else column.cast(seen)
     if field.dtype == DataType.FLOAT_VECTOR:
         return vector_column(field, column, null_elements)
     if field.dtype == DataType.SPARSE_FLOAT_VECTOR and pa.types.is_struct(column.type):
@@ -78,11 +79,19 @@ def _array_elements(field: FieldSchema, column: pa.Array, null_elements: bool) -
         column = pc.if_else(pc.equal(pc.list_value_length(column), 0), pa.scalar(None, column.type), column)
     elements = column.flatten()
     if null_elements and elements.null_count:
-        lengths = pc.list_value_length(column).fill_null(0)
-        offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
-        filled = elements.fill_null(_NOTHING.get(elements.type, 0))
-        column = pa.ListArray.from_arrays(offsets, filled, mask=column.is_null())
+        column = _listed(column, elements.fill_null(_NOTHING.get(elements.type, 0)))
     return column
+
+
+def _is_view(column: pa.Array) -> bool:
+    return bool(pa.types.is_list_view(column.type))
+
+
+def _listed(column: pa.Array, elements: pa.Array) -> pa.Array:
+    """The lists of a column with these elements in place of theirs."""
+    lengths = pc.list_value_length(column).fill_null(0)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+    return pa.ListArray.from_arrays(offsets, elements, mask=column.is_null())
 
 
 def _cast(field: FieldSchema, column: pa.Array, kind: pa.DataType) -> pa.Array:

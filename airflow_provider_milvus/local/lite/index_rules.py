@@ -1,0 +1,84 @@
+"""Which index Milvus Lite builds for one of a cluster, and what a cluster builds none for.
+
+Names, ranges and texts are those of Milvus's `internal/util/indexparamcheck`.
+"""
+
+from typing import Any
+
+from milvus_lite.exceptions import SchemaValidationError
+from milvus_lite.schema.types import DataType, FieldSchema
+
+from airflow_provider_milvus.local.lite.type_names import NAMES
+
+AUTOMATIC = "AUTOINDEX"
+# What each type of field can have on a cluster, with the index of Milvus Lite that finds the same rows, or closer ones.
+DENSE = {
+    AUTOMATIC: AUTOMATIC,
+    **{name: name for name in ("BRUTE_FORCE", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW", "HNSW_SQ")},
+    **dict.fromkeys(("IVF_PQ", "IVF_RABITQ", "HNSW_PQ", "HNSW_PRQ", "DISKANN", "SCANN"), "FLAT"),
+}
+SPARSE = dict.fromkeys((AUTOMATIC, "SPARSE_INVERTED_INDEX", "SPARSE_WAND"), "SPARSE_INVERTED_INDEX")
+SCALAR = dict.fromkeys((AUTOMATIC, "INVERTED", "BITMAP", "STL_SORT", "TRIE"), "INVERTED")
+# They take memory and time; Milvus Lite builds none, and finds the same rows.
+ELSEWHERE = ("BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH", "NGRAM", "RTREE", "HYBRID", "FM_INDEX")
+METRICS = {DataType.FLOAT_VECTOR: ("L2", "IP", "COSINE"), DataType.SPARSE_FLOAT_VECTOR: ("IP", "BM25")}
+DEFAULT_METRICS = {DataType.FLOAT_VECTOR: "COSINE", DataType.SPARSE_FLOAT_VECTOR: "IP"}
+RANGES = {"nlist": (1, 65536), "M": (2, 2048), "efConstruction": (1, 2**31 - 1)}
+DROP_RATIOS = ("drop_ratio_build", "drop_ratio_search")
+BAD_PARAMS = ": invalid parameter[expected=valid index params][actual=invalid index params]"
+
+
+class InvalidIndex(SchemaValidationError):  # type: ignore[misc]
+    """An index that Milvus refuses."""
+
+
+def nearest_index(field: FieldSchema, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The index that Milvus Lite has for `wanted`. Raises InvalidIndex for what a cluster refuses."""
+    index_type = str(wanted.get("index_type") or AUTOMATIC).upper()
+    known = {DataType.FLOAT_VECTOR: DENSE, DataType.SPARSE_FLOAT_VECTOR: SPARSE}.get(field.dtype, SCALAR)
+    if index_type not in known:
+        if index_type not in {*DENSE, *SPARSE, *SCALAR, *ELSEWHERE}:
+            raise InvalidIndex(f"invalid index type: {index_type}: invalid parameter")
+        if known is not SCALAR or index_type not in ELSEWHERE:
+            raise InvalidIndex(
+                f"data type {NAMES[field.dtype]} can't build with this index {index_type}: invalid parameter"
+            )
+    params = dict(wanted.get("params") or {})
+    metric = wanted.get("metric_type")
+    if field.dtype in METRICS:
+        metric = str(metric or DEFAULT_METRICS[field.dtype]).upper()
+        _check_metric(field, metric)
+        _check_ranges(params)
+        # Milvus Lite drops none of the small weights.
+        params |= {name: 0 for name in DROP_RATIOS if _is_ratio(params.get(name))}
+    return wanted | {"index_type": known.get(index_type, index_type), "metric_type": metric, "params": params}
+
+
+def _check_metric(field: FieldSchema, metric: str) -> None:
+    if metric not in METRICS[field.dtype]:
+        problem = f"float vector index does not support metric type: {metric}"
+        if field.dtype == DataType.SPARSE_FLOAT_VECTOR:
+            problem = "only IP&BM25 is the supported metric type for sparse index"
+        raise InvalidIndex(problem + BAD_PARAMS)
+    if metric == "BM25" and not field.is_function_output:
+        raise InvalidIndex("only BM25 Function output field support BM25 metric type" + BAD_PARAMS)
+
+
+def _check_ranges(params: dict[str, Any]) -> None:
+    for name, (lowest, highest) in RANGES.items():
+        try:
+            good = name not in params or lowest <= int(params[name]) <= highest
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            raise InvalidIndex(
+                f"Out of range in json: param '{name}' ({params[name]}) should be in range [{lowest}, {highest}]: "
+                "invalid parameter"
+            )
+
+
+def _is_ratio(value: Any) -> bool:
+    try:
+        return 0 <= float(value) < 1
+    except (TypeError, ValueError):
+        return False
