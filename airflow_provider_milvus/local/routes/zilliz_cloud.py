@@ -42,11 +42,15 @@ class CloudReq(Request):
 
 @dataclass(kw_only=True)
 class CloudImportReq(CloudReq, CollectionNameReq):
-    """Body of `create`. The storage's keys are not needed: the bucket has its own."""
+    """Body of `create`. The storage's keys are not needed: the bucket has its own.
+
+    The command line of Zilliz Cloud spells `object_urls` as `files`.
+    """
 
     partition_name: str = ""
     object_url: str = ""
     object_urls: list[list[str]] = field(default_factory=list)
+    files: list[list[str]] = field(default_factory=list)
     volume_name: str = ""
     data_paths: list[list[str]] = field(default_factory=list)
     options: dict[str, str | None] = field(default_factory=dict)
@@ -173,7 +177,7 @@ def _keys(request: CloudImportReq) -> list[str]:
     """Keys of the files and folders that a request names."""
     if request.volume_name:
         return [f"{request.volume_name}/{path.lstrip('/')}" for group in request.data_paths for path in group]
-    urls = [url for group in request.object_urls for url in group] or [request.object_url]
+    urls = [url for group in request.object_urls or request.files for url in group] or [request.object_url]
     if not any(urls):
         raise missing_fields([(CloudImportReq, "object_urls")])
     return [_key(url) for url in urls]

@@ -179,6 +179,12 @@ def test_deprecated_single_url_is_taken(cloud):
     assert wait(cloud, response["data"]["jobId"])["importedRows"] == 10
 
 
+# zilliz-cli 1.0.2, the example of `zilliz import start`
+def test_urls_are_taken_as_the_command_line_of_zilliz_spells_them(cloud):
+    response = call(cloud, "create", collectionName="c", files=[["s3://any/rows.parquet"]])
+    assert wait(cloud, response["data"]["jobId"])["importedRows"] == 10
+
+
 def test_folder_means_all_files_in_it(cloud):
     for number in range(3):
         write_rows(cloud.milvus.bucket / "day" / f"{number}" / "rows.parquet")
@@ -221,7 +227,7 @@ def test_volume_is_a_folder_of_the_bucket(cloud):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"files": [["rows.parquet"]]}, 1802),
+        ({"files": [["rows.parquet"]]}, 1100),
         ({"objectUrls": [[]]}, 1802),
         ({"objectUrls": [["rows.parquet"]]}, 1100),
         ({"objectUrls": [["ftp://any/rows.parquet"]]}, 1100),

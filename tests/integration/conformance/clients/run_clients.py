@@ -29,6 +29,7 @@ ENVIRONMENTS = Path(__file__).parents[4] / ".conformance"
 # Clients of pymilvus, and the Milvus that each is used with.
 PYMILVUS = {"2.4.15": "2.4", "2.5.18": "2.5", "2.6.17": "2.6", "3.0.2": "3.0"}
 NODE_PACKAGE, NODE_SERVER = "@zilliz/milvus2-sdk-node", "3.0"
+ZILLIZ_CLI, ZILLIZ_CLUSTER = "zilliz-cli==1.0.2", "in01-local0000000000"
 # What pymilvus's bulk writer needs: an extra, which older versions spell otherwise. With pandas 3 it writes texts of a
 # type that no cluster takes.
 WRITER = ("setuptools<81", "pandas<3", "pyarrow", "minio", "azure-storage-blob", "requests", "ml_dtypes")
@@ -57,15 +58,19 @@ class Result:
 def run_all() -> list[Result]:
     """The results of all clients."""
     results = [_result(f"pymilvus {version}", server, _pymilvus, version) for version, server in PYMILVUS.items()]
-    return [*results, _result(NODE_PACKAGE, NODE_SERVER, _node)]
+    zilliz = _result(ZILLIZ_CLI.replace("==", " "), NODE_SERVER, _zilliz_cli, cluster=ZILLIZ_CLUSTER)
+    return [*results, _result(NODE_PACKAGE, NODE_SERVER, _node), zilliz]
 
 
-def _result(client: str, server: str, command: object, *arguments: str) -> Result:
+def _result(client: str, server: str, command: object, *arguments: str, cluster: str | None = None) -> Result:
     try:
         line = command(*arguments)  # type: ignore[operator]
     except (OSError, subprocess.SubprocessError) as error:
         return Result(client, server, missing=f"not installed: {type(error).__name__}")
-    with tempfile.TemporaryDirectory() as folder, LocalMilvus(Path(folder), milvus_version=server) as milvus:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalMilvus(Path(folder), milvus_version=server, zilliz_cluster=cluster) as milvus,
+    ):
         done = subprocess.run(
             [*line, milvus.uri, str(milvus.bucket)],
             cwd=ENVIRONMENTS / "node" if line[0] == "node" else None,
@@ -81,22 +86,22 @@ def _result(client: str, server: str, command: object, *arguments: str) -> Resul
 
 
 def _pymilvus(version: str) -> list[str]:
-    folder = ENVIRONMENTS / f"pymilvus-{version}"
-    python = folder / "bin" / "python"
+    return [_python_of(f"pymilvus-{version}", f"pymilvus=={version}", *WRITER), str(HERE / "use_pymilvus.py")]
+
+
+def _zilliz_cli() -> list[str]:
+    return [_python_of("zilliz-cli", ZILLIZ_CLI), str(HERE / "use_zilliz_cli.py")]
+
+
+def _python_of(name: str, *packages: str) -> str:
+    """The Python of an environment with these packages, which is built where there is none."""
+    folder = ENVIRONMENTS / name
+    python = str(folder / "bin" / "python")
     if not (folder / "ready").exists():
         _build(sys.executable, "-m", "venv", "--clear", str(folder))
-        _build(
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            f"pymilvus=={version}",
-            *WRITER,
-        )
+        _build(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
         (folder / "ready").touch()
-    return [str(python), str(HERE / "use_pymilvus.py")]
+    return python
 
 
 def _node() -> list[str]:
