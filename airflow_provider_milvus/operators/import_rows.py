@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -124,9 +125,12 @@ class SQLToMilvusOperator(MilvusRowsImportOperator):
 
 
 def _cursor(connection: Any, batch_rows: int) -> Any:
-    """A cursor that leaves the result on the server, where the driver has one: psycopg keeps all rows otherwise."""
-    if type(connection).__module__.partition(".")[0] in ("psycopg2", "psycopg"):
+    """A cursor that leaves the result on the server; the usual one of these drivers keeps all rows in the worker."""
+    driver = type(connection).__module__.partition(".")[0]
+    if driver in ("psycopg2", "psycopg"):
         cursor = connection.cursor("airflow_provider_milvus")
         cursor.itersize = batch_rows
         return cursor
+    if driver in ("MySQLdb", "pymysql"):
+        return connection.cursor(import_module(f"{driver}.cursors").SSCursor)
     return connection.cursor()
