@@ -50,8 +50,8 @@ class Limit:
 DETAILS = Limit(size=4_000_000, values=200_000)
 # A hundred thousand jobs of some 130 bytes and 5 fields each.
 LISTS = Limit(size=24_000_000, values=1_000_000)
-# Rows with vectors. Their bytes, their text and their values are in memory at the same time: 240 MB at the most.
-ROWS = Limit(size=80_000_000, values=None, rows=True)
+# Rows with vectors. Their bytes, their text and their values are in memory at the same time: 192 MB at the most.
+ROWS = Limit(size=64_000_000, values=None, rows=True)
 
 
 class Redact(Protocol):
