@@ -82,7 +82,7 @@ def search(services: Services, request: SearchReqV2) -> Reply:
     """The nearest rows of each vector, one vector's after the other's."""
     collection = _readable(services, request)
     check_search_by(services, request)
-    anns_field = vector_field(collection, request.anns_field)
+    anns_field = vector_field(services, collection, request.anns_field)
     vectors = _vectors_of(collection, anns_field, request.ids) if request.ids else request.data
     one = SubSearchReq(
         data=vectors,
@@ -107,7 +107,7 @@ def hybrid_search(services: Services, request: HybridSearchReq) -> Reply:
         raise MilvusError(INVALID_PARAMETER, f"{problem}: invalid parameter")
     routes = []
     for one in request.search:
-        one.anns_field = vector_field(collection, one.anns_field)
+        one.anns_field = vector_field(services, collection, one.anns_field)
         one.limit = one.limit or request.limit
         metric = metric_of(collection, one.anns_field, one.metric_type or None)
         routes.append((metric, _search(collection, request, one)))

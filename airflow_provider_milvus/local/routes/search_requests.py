@@ -120,7 +120,7 @@ def check_search_by(services: Services, request: SearchReqV2) -> None:
         )
 
 
-def vector_field(collection: Collection, name: str) -> str:
+def vector_field(services: Services, collection: Collection, name: str) -> str:
     """The vector field that is searched, which need not be named where there is one."""
     names = [one.name for one in collection.schema.fields if one.dtype in VECTORS]
     if not name and len(names) > 1:
@@ -129,7 +129,8 @@ def vector_field(collection: Collection, name: str) -> str:
             "invalid parameter"
         )
     if name and name not in names:
-        raise bad_search(f"cannot find a vector field: field not found[field={name}]")
+        problem = f" named: {name}" if services.version.number < (2, 6) else f": field not found[field={name}]"
+        raise bad_search(f"cannot find a vector field{problem}")
     return name or names[0]
 
 

@@ -282,7 +282,7 @@ DEFAULTS = [
 ]
 VERSIONS = [
     Row(
-        f"refused-{name}-{version}",
+        f"refused-{name}",
         "11",
         "collections/create",
         case,
@@ -310,4 +310,16 @@ VERSIONS = [
         ),
     )
 ]
+VERSIONS.append(
+    Row(
+        "refused-vector-field-2-5",
+        "11",
+        "entities/search",
+        "annsField of no field",
+        {"collectionName": "{own}", "data": [[0, 0, 0, 0]], "annsField": "x", "limit": 1},
+        refused(1801, "cannot find a vector field named: x"),
+        "2.5",
+        source="handler_v2_test.go:2486@2.5",
+    )
+)
 ROWS = [*NAMES, *SCHEMAS, *DEFAULTS, *VERSIONS]
