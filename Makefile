@@ -6,7 +6,7 @@ NEWEST := constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
 
-.PHONY: help demo airflow test test-quick lint types unit integration system test-floor test-matrix
+.PHONY: help demo airflow test test-quick lint types unit integration system browser pictures test-floor test-matrix
 .PHONY: crash-test conformance constraints bench docs dist format clean
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
+	@echo "make browser     see the import view of a real Airflow in a headless Chromium"
+	@echo "make pictures    take the pictures of the import view again, in docs/images"
 	@echo "make bench       run the benchmarks"
 	@echo "make docs        build the documentation, in build/docs; a warning is an error"
 	@echo "make dist        build the wheel and the source archive, in dist, and check them as users will have them"
@@ -49,6 +51,13 @@ integration: .venv/ready
 
 system: .venv/ready
 	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadfile tests/system
+
+# One after the other: they share an Airflow, and one of them measures how long a page takes.
+browser: .venv/ready
+	$(BIN)/pytest $(PYTEST) tests/browser
+
+pictures: .venv/ready
+	$(BIN)/pytest $(PYTEST) tests/browser/pictures.py
 
 test-floor: .venv/ready
 	$(BIN)/python scripts/run_matrix.py floor-py3.11
@@ -107,7 +116,7 @@ clean:
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) \
-		--editable '.[local]' --group dev
+		--editable '.[local]' --group dev --group browser
 	touch $@
 
 # Neither Airflow nor this package is needed to read the docstrings.

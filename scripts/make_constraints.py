@@ -17,7 +17,7 @@ REPO = Path(__file__).resolve().parent.parent
 FOLDER = REPO / "constraints"
 PROJECT = REPO / "pyproject.toml"
 OLDEST_PYTHON = "3.11"
-GROUPS = ("dev", "celery")
+GROUPS = ("dev", "celery", "browser")
 # Groups of environments of their own, each with its own file.
 GROUPS_APART = ("docs", "dist")
 # What builds the environments, and the package in them.

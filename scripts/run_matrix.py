@@ -1,6 +1,7 @@
 """Run the tests on other versions of Airflow and Python, each in an environment of its own.
 
-``make test-matrix`` runs every row: unit and integration tests, and system tests on the newest Python of each Airflow.
+``make test-matrix`` runs every row: unit and integration tests; system and browser tests on the newest Python of each
+Airflow.
 A row is named like ``3.1-py3.13``; its pins are in ``constraints/``.
 """
 
@@ -32,6 +33,8 @@ PYTHONS = {
 NEWEST = "3.3"
 # They use the REST API that Airflow 3 brought.
 WITHOUT_SYSTEM_TESTS = ("floor", "2.11")
+# The import view is there from Airflow 3.1 on.
+WITHOUT_VIEW = ("3.0",)
 COUNTS = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
 
@@ -52,7 +55,8 @@ class Row:
     @property
     def suites(self) -> tuple[str, ...]:
         with_system = self.python == PYTHONS[self.airflow][-1] and self.airflow not in WITHOUT_SYSTEM_TESTS
-        return ("unit", "integration", "system") if with_system else ("unit", "integration")
+        with_view = with_system and self.airflow not in WITHOUT_VIEW
+        return ("unit", "integration", *(["system"] if with_system else []), *(["browser"] if with_view else []))
 
     def build(self) -> Path:
         """Its environment's Python; the environment is built unless it is there already."""
@@ -63,7 +67,9 @@ class Row:
             uv = str(Path(sys.executable).with_name("uv"))
             create = ["venv", "--quiet", "--clear", "--python", interpreter(self.python), environment]
             install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", python]
-            what = ["--constraint", self.constraints, "--editable", ".[local]", "--group", "dev"]
+            groups = ["dev", "browser"] if "browser" in self.suites else ["dev"]
+            of_groups = [argument for group in groups for argument in ("--group", group)]
+            what = ["--constraint", self.constraints, "--editable", ".[local]", *of_groups]
             subprocess.run([uv, *create], check=True)
             subprocess.run([uv, *install, *what], cwd=REPO, check=True)
             ready.write_text(made_of)
@@ -71,8 +77,9 @@ class Row:
 
     def run(self, suite: str) -> tuple[bool, str]:
         """Whether the tests of a suite pass, and their counts and seconds."""
-        options = ["-q", "-p", "no:cacheprovider", "--numprocesses", "2", "--dist", "loadfile"]
-        command = [self.build(), "-m", "pytest", *options, f"tests/{suite}"]
+        # Those with a browser share one Airflow.
+        processes = [] if suite == "browser" else ["--numprocesses", "2", "--dist", "loadfile"]
+        command = [self.build(), "-m", "pytest", "-q", "-p", "no:cacheprovider", *processes, f"tests/{suite}"]
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout

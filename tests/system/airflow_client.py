@@ -69,6 +69,7 @@ class Run:
         self._airflow = airflow
         self._path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
         self._name = dag_id
+        self.id = run_id
 
     @property
     def state(self) -> str:
