@@ -220,7 +220,8 @@ def _try(jobs: Any, cell: Cell, kill: Any, file: Path, try_number: int) -> None:
             return call(self, request, **options)
 
     MilvusHook.call = counted  # type: ignore[method-assign]
-    ti = SimpleNamespace(try_number=try_number, max_tries=RETRIES, map_index=-1, xcom_push=lambda **_: None)
+    names = {"dag_id": "dag", "task_id": "commit", "run_id": "run", "map_index": -1}
+    ti = SimpleNamespace(**names, try_number=try_number, max_tries=RETRIES, xcom_push=lambda **_: None)
     context: Any = {"ti": ti, **({"task_state_store": Store(file, count)} if cell.store else {})}
     expected = JOBS * ROWS + (1 if cell.refused else 0)
     task = MilvusCommitImportOperator(task_id="commit", job_id=jobs, expected_rows=expected, poll_interval=1)

@@ -143,7 +143,7 @@ def test_retry_of_finished_staging_does_not_call_the_function_again(
 
     task = task_of(rows)
     with monkeypatch.context() as patch:
-        patch.setattr("airflow_provider_milvus.operators.load.TaskLoad.submit", killed)
+        patch.setattr("airflow_provider_milvus.operators.task_load.TaskLoad.submit", killed)
         with pytest.raises(RuntimeError, match="killed"):
             task.execute(context)
     context["ti"].try_number = 2
