@@ -18,7 +18,7 @@ CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually", "Customized"
 
 @dataclass
 class Kept:
-    """What was given when the collection and its indexes were created. `index_names` and `index_types` go by field."""
+    """What was given when the collection and its indexes were created. What begins with `index_` goes by field."""
 
     description: str = ""
     shards: int = 1
@@ -26,6 +26,7 @@ class Kept:
     consistency_level: str = "Bounded"
     index_names: dict[str, str] = field(default_factory=dict)
     index_types: dict[str, str] = field(default_factory=dict)
+    index_properties: dict[str, dict[str, str]] = field(default_factory=dict)
     clustering_key: str = ""
 
     @classmethod
@@ -47,6 +48,7 @@ class Kept:
         """Keep nothing of an index that is dropped."""
         self.index_names.pop(field_name, None)
         self.index_types.pop(field_name, None)
+        self.index_properties.pop(field_name, None)
 
     def check(self) -> None:
         """Raises SchemaValidationError for numbers that a cluster refuses."""

@@ -127,6 +127,11 @@ def missing_fields(fields: list[tuple[type[Any], str]]) -> MilvusError:
     return MilvusError(MISSING_PARAMETER, "missing required parameters, error: " + "\n".join(lines))
 
 
+def property_text(value: Any) -> str:
+    """A property as Milvus keeps it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _zero(hint: Any) -> Any:
     return (get_origin(hint) or hint)()
 

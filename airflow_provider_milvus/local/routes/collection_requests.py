@@ -14,7 +14,7 @@ from airflow_provider_milvus.local.lite.kept import CONSISTENCY_LEVELS, Kept
 from airflow_provider_milvus.local.lite.schema_rules import VECTORS
 from airflow_provider_milvus.local.lite.type_names import NAMES, TYPES
 from airflow_provider_milvus.local.milvus_versions import Version
-from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.binding import property_text, required
 from airflow_provider_milvus.local.routes.indexes import IndexParam
 from airflow_provider_milvus.local.routes.schemas import Schema
 from airflow_provider_milvus.local.routes.services import Request
@@ -206,11 +206,6 @@ def check_version(schema: CollectionSchema, version: Version) -> None:
                 INVALID_PARAMETER,
                 f"vector type not support null, type:{NAMES[one.dtype]}, name:{one.name}: invalid parameter",
             )
-
-
-def property_text(value: Any) -> str:
-    """A property as Milvus keeps it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _invalid(problem: str, expected: Sequence[Any], actual: Any) -> MilvusError:

@@ -5,13 +5,12 @@ from typing import Any, NoReturn
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.lite.kept import shown
-from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.binding import property_text, required
 from airflow_provider_milvus.local.routes.collection_requests import (
     CollectionReq,
     check_time_to_live,
     check_version,
     properties_of,
-    property_text,
     quick_schema,
 )
 from airflow_provider_milvus.local.routes.indexes import IndexParam, build_indexes

@@ -4,8 +4,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_milvus.local.routes.binding import required
-from airflow_provider_milvus.local.routes.collection_requests import property_text
+from airflow_provider_milvus.local.routes.binding import property_text, required
 from airflow_provider_milvus.local.routes.services import Request, Routes, Services
 from airflow_provider_milvus.local.routes.unsupported import refuse_database_properties
 

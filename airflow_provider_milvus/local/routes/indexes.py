@@ -2,17 +2,21 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import IndexNotFoundError
 
-from airflow_provider_milvus.local.errors import not_supported
+from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.lite.engine import is_loaded
 from airflow_provider_milvus.local.lite.kept import Kept
 from airflow_provider_milvus.local.lite.valid_names import check_index_name
-from airflow_provider_milvus.local.routes.binding import required
+from airflow_provider_milvus.local.routes.binding import property_text, required
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
 
+INVALID_PARAMETER, COLLECTION_LOADED = 1100, 104
+# Those of `ConfigableIndexParams` in pkg/util/indexparams.
+PROPERTIES = ("mmap.enabled", "indexoffsetcache.enabled", "warmup")
 # What clients also write among the parameters.
 BESIDE_PARAMS = ("index_type", "metric_type")
 
@@ -47,6 +51,13 @@ class IndexReqWithProperties(IndexReq):
     """Body of `alter_properties`."""
 
     properties: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class DropIndexPropertiesReq(IndexReq):
+    """Body of `drop_properties`."""
+
+    property_keys: list[str] = field(default_factory=list)
 
 
 def build_indexes(services: Services, db_name: str, collection: Collection, index_params: list[IndexParam]) -> None:
@@ -94,6 +105,7 @@ def describe(services: Services, request: IndexReq) -> list[dict[str, Any]]:
     there = collection.get_index_info(field_name)
     index_type = kept.index_types.get(field_name, there["index_type"])
     rows = services.engine.stored_rows(collection)
+    properties = kept.index_properties.get(field_name, {})
     params = {"index_type": index_type, "metric_type": there["metric_type"]}
     if there.get("build_params"):
         params["params"] = json.dumps(there["build_params"])
@@ -110,8 +122,7 @@ def describe(services: Services, request: IndexReq) -> list[dict[str, Any]]:
             "failReason": "",
             "minIndexVersion": 0,
             "maxIndexVersion": 0,
-            "mmap.enabled": "",
-            "indexoffsetcache.enabled": "",
+            **{key: properties.get(key, "") for key in ("mmap.enabled", "indexoffsetcache.enabled")},
             "indexParams": [{"key": key, "value": value} for key, value in params.items()],
         }
     ]
@@ -128,10 +139,33 @@ def drop(services: Services, request: IndexReq) -> None:
         services.engine.keep(request.db_name, collection, kept)
 
 
-def alter_properties(services: Services, request: IndexReqWithProperties) -> NoReturn:
-    """Refused: an index of Milvus Lite has no properties."""
-    request.collection(services)
-    raise not_supported("altering the properties of an index")
+def alter_properties(services: Services, request: IndexReqWithProperties) -> None:
+    """Set properties of an index of a collection that is not loaded. They are kept: Milvus Lite has no use for them."""
+    _alter(services, request, {key: property_text(value) for key, value in request.properties.items()}, [])
+
+
+def drop_properties(services: Services, request: DropIndexPropertiesReq) -> None:
+    """Remove properties of an index."""
+    _alter(services, request, {}, request.property_keys)
+
+
+def _alter(services: Services, request: IndexReq, properties: dict[str, str], dropped: list[str]) -> None:
+    for key in [*properties, *dropped]:
+        if key not in PROPERTIES:
+            raise MilvusError(INVALID_PARAMETER, f"{key} is not a configable index property: invalid parameter")
+    with services.engine.write_lock:
+        collection = request.collection(services)
+        if is_loaded(collection):
+            raise MilvusError(
+                COLLECTION_LOADED,
+                "can't alter index on loaded collection, please release the collection first: "
+                f"collection already loaded[collection={collection.name}]",
+            )
+        kept = services.engine.kept(collection)
+        field_name = _field_of(collection, kept, request.index_name)
+        there = kept.index_properties.get(field_name, {}) | properties
+        kept.index_properties[field_name] = {key: value for key, value in there.items() if key not in dropped}
+        services.engine.keep(request.db_name, collection, kept)
 
 
 def _field_of(collection: Collection, kept: Kept, name: str) -> str:
@@ -147,4 +181,5 @@ ROUTES: Routes = {
     "/indexes/describe": (IndexReq, describe),
     "/indexes/drop": (IndexReq, drop),
     "/indexes/alter_properties": (IndexReqWithProperties, alter_properties),
+    "/indexes/drop_properties": (DropIndexPropertiesReq, drop_properties),
 }

@@ -159,7 +159,6 @@ ROUTES: dict[str, str] = {
         ),
         "changing the functions of a collection",
     ),
-    "/indexes/drop_properties": "dropping the properties of an index",
     **dict.fromkeys(("/file_resources/add", "/file_resources/remove", "/file_resources/list"), "file resources"),
     "/jobs/snapshot/restore_external": "restoring snapshots of other clusters",
     "/jobs/snapshot/export": "exporting snapshots",

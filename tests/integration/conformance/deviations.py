@@ -160,7 +160,6 @@ DEVIATIONS = [
         "Milvus Lite searches exactly.",
     ),
     ("11.3", "ST_EQUALS and other functions that Milvus Lite's filters do not know", "1100", "Milvus Lite cannot."),
-    ("11.2", "alters properties of indexes", "3000", "Milvus Lite cannot."),
     ("11.2", "loads and releases some partitions of a collection", "3000", "Milvus Lite does whole collections."),
     ("11.2", "numbers databases", "a number made from the name", "Milvus Lite has none."),
 ]

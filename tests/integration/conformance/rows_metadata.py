@@ -14,8 +14,8 @@ BARE = (RELEASE, DROP_INDEX)
 HNSW = {"fieldName": "vector", "indexType": "HNSW", "metricType": "COSINE", "params": {"M": 8, "efConstruction": 16}}
 
 
-def _row(name: str, route: str, case: str, body, expected, *before: Call, section="11.2") -> Row:
-    return Row(name, section, route, case, body, expected, before=before)
+def _row(name: str, route: str, case: str, body, expected, *before: Call, section="11.2", source="") -> Row:
+    return Row(name, section, route, case, body, expected, before=before, source=source)
 
 
 ALIAS = {"aliasName": "{row}"}
@@ -103,9 +103,42 @@ INDEXES = [
     _row(
         "index-alter",
         "indexes/alter_properties",
-        "Milvus Lite cannot",
+        "of a collection that is loaded",
         {**OWN, "indexName": "vector", "properties": {"mmap.enabled": True}},
-        refused(3000, "not supported"),
+        refused(104, "can't alter index on loaded collection, please release the collection first"),
+        source="internal/proxy/task_index.go:746",
+    ),
+    *(
+        _row(
+            f"index-{action}-other",
+            f"indexes/{action}_properties",
+            "a property that an index has not",
+            {**OWN, "indexName": "vector", **more},
+            refused(1100, "x is not a configable index property"),
+            source="internal/proxy/task_index.go:707",
+        )
+        for action, more in (("alter", {"properties": {"x": 1}}), ("drop", {"propertyKeys": ["x"]}))
+    ),
+    *(
+        _row(
+            f"index-{name}",
+            "indexes/describe",
+            f"after properties were {name}",
+            {**OWN, "indexName": "vector"},
+            success([Some(**{"mmap.enabled": value})]),
+            RELEASE,
+            Call("indexes/alter_properties", {**OWN, "indexName": "vector", "properties": {"mmap.enabled": True}}),
+            *more,
+            source="tests/restful_client_v2/testcases/test_index_operation.py",
+        )
+        for name, value, more in (
+            ("altered", "true", ()),
+            (
+                "dropped",
+                "",
+                (Call("indexes/drop_properties", {**OWN, "indexName": "vector", "propertyKeys": ["mmap.enabled"]}),),
+            ),
+        )
     ),
     *(
         _row(

@@ -89,7 +89,6 @@ UNSUPPORTED = {
     "collections/fields/add": 226,
     "collections/fields/alter_properties": 223,
     "collections/add_function": 213,
-    "indexes/drop_properties": 324,
     "file_resources/list": 358,
     "jobs/snapshot/export": 340,
     "jobs/external_collection/list": 345,
