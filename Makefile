@@ -6,7 +6,8 @@ NEWEST := constraints.txt
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
 
-.PHONY: help demo airflow test test-quick lint types unit integration system browser pictures test-floor test-matrix
+.PHONY: help demo airflow test test-quick lint types unit integration system browser pictures
+.PHONY: test-floor test-celery test-matrix
 .PHONY: crash-test conformance constraints bench docs dist format clean
 
 help:
@@ -15,6 +16,7 @@ help:
 	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
 	@echo "make test-quick  lint, types and unit tests"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11, with the oldest versions of everything"
+	@echo "make test-celery system tests on PostgreSQL and Celery with two workers and two triggerers, all of which die"
 	@echo "make test-matrix the tests on every supported version of Airflow, on the oldest and newest Python of each"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
@@ -61,6 +63,9 @@ pictures: .venv/ready
 
 test-floor: .venv/ready
 	$(BIN)/python scripts/run_matrix.py floor-py3.11
+
+test-celery: .venv-celery/ready
+	EXECUTOR=celery .venv-celery/bin/pytest $(PYTEST) tests/system/celery
 
 test-matrix: .venv/ready
 	$(BIN)/python scripts/run_matrix.py $(ROWS)
@@ -109,14 +114,16 @@ format: .venv/ready
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .venv-docs .venv-matrix build dist .demo .airflow .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-celery .venv-docs .venv-matrix build dist .demo .airflow .mypy_cache .ruff_cache .hypothesis
 
 # The package itself is installed in place: its own files do not count.
-.venv/ready: pyproject.toml $(NEWEST)
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) \
-		--editable '.[local]' --group dev --group browser
+.venv/ready: GROUPS := --group dev --group browser
+.venv-celery/ready: GROUPS := --group dev --group celery
+.venv/ready .venv-celery/ready: pyproject.toml $(NEWEST)
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) \
+		--editable '.[local]' $(GROUPS)
 	touch $@
 
 # Neither Airflow nor this package is needed to read the docstrings.

@@ -18,9 +18,11 @@ from airflow_database import SQLITE, VARIABLE, Database
 from airflow_standalone import HOST, SECONDS_TO_START, Service, airflow_env, free_port, is_healthy
 
 WORKERS = ("worker_1", "worker_2")
+# With the value "celery" the system tests and campaigns use this Airflow.
+EXECUTOR = "EXECUTOR"
 TRIGGERERS = ("triggerer_1", "triggerer_2")
 REDIS = "redis"
-# How soon it is noticed that something died, in seconds.
+# How soon it is noticed that something died, in seconds, beside the defaults.
 SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 20,  # 300
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,  # 10
@@ -28,6 +30,8 @@ SETTINGS = {
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5,  # 120
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": 15,  # 30
     "TRIGGERER__JOB_HEARTBEAT_SEC": 2,  # 5
+    # The files do not change; reading them every 30 s takes half a core.
+    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 600,
 }
 
 
@@ -75,7 +79,7 @@ class CeleryAirflow:
             self._migrate()
             for name, command in self._commands().items():
                 self.components[name] = Service(command, port=0, log=self.log, env=self.env, ready=lambda: True).start()
-            self._wait()
+            self.wait_until_it_serves()
         except BaseException:
             self.kill()
             raise
@@ -92,6 +96,23 @@ class CeleryAirflow:
         for component in self.components.values():
             component.kill()
         self._database.stop()
+
+    def start_what_ended(self) -> list[str]:
+        """Start every component again that is not running, as systemd or Kubernetes would; which ones it were."""
+        ended = [name for name, component in self.components.items() if not component.is_running]
+        for name in ended:
+            # Its tasks may outlive a worker, but not the container that it runs in.
+            self.components[name].kill()
+            self.components[name].start()
+        return ended
+
+    def wait_until_it_serves(self) -> None:
+        """Return when Airflow serves and both workers take tasks."""
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not (is_healthy(self.port) and all(f"{name} ready" in self.log.read_text() for name in WORKERS)):
+            if not self.is_running or time.monotonic() > deadline:
+                raise RuntimeError(f"{' '.join(self.command)}: not running, or not in time\n{self.tail(200)}")
+            time.sleep(0.5)
 
     def restart_database(self, seconds: float = 0) -> None:
         """Stop PostgreSQL, which breaks every connection to it, and start it again after a while."""
@@ -121,12 +142,10 @@ class CeleryAirflow:
             **{name: [*worker, "--celery-hostname", name] for name in WORKERS},
         }
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + SECONDS_TO_START
-        while not (is_healthy(self.port) and all(f"{name} ready" in self.log.read_text() for name in WORKERS)):
-            if not self.is_running or time.monotonic() > deadline:
-                raise RuntimeError(f"{' '.join(self.command)}: not running, or not in time\n{self.tail(200)}")
-            time.sleep(0.5)
+
+def on_celery() -> bool:
+    """Whether tests and campaigns shall use this Airflow."""
+    return os.environ.get(EXECUTOR) == "celery"
 
 
 def celery_airflow(

@@ -76,6 +76,13 @@ class Service:
         return f"http://{HOST}:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """Of the process, whose session is named by it too."""
+        if self._process is None:
+            raise RuntimeError(f"{' '.join(self.command)} is not running")
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -101,12 +108,16 @@ class Service:
         output = self.log.read_text(errors="replace").splitlines()
         return "\n".join([line for line in output if leave_out is None or leave_out not in line][-lines:])
 
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """Itself and everything that it started."""
+        return [process for process in psutil.process_iter() if _is_in_session(process, self.pid)]
+
     def _signal(self, number: int) -> bool:
         if self._process is None:
             return False
         # Its session, not its process group: Airflow gives each task a group of its own.
-        found = [process for process in psutil.process_iter() if _is_in_session(process, self._process.pid)]
-        for process in found:
+        for process in (found := self.processes):
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
         return bool(found)

@@ -67,6 +67,7 @@ class Run:
 
     def __init__(self, airflow: Airflow, dag_id: str, run_id: str) -> None:
         self._airflow = airflow
+        self.id = run_id
         self._path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
         self._name = dag_id
         self.id = run_id
@@ -176,7 +177,7 @@ class Airflow:
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """A response, requested again where a busy Airflow is late or fails."""
-        for _ in range(5):
+        for _ in range(30):
             with suppress(httpx.TransportError):
                 response = self._client.request(method, path, **more)
                 if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:

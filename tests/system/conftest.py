@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "scripts")]
 
+from airflow_celery import celery_airflow, on_celery  # noqa: E402
 from airflow_client import Airflow, Run  # noqa: E402
 from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow  # noqa: E402
 
@@ -84,6 +85,8 @@ def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
                 bucket=bucket,
                 port=free_port(),
                 min_job_seconds=seconds,
+                # None waits for another; most of the time of a job is no work.
+                parallel_jobs=100,
             ).start()
             stack.callback(servers[conn_id].kill)
             for name in COLLECTIONS:
@@ -108,10 +111,14 @@ def database() -> Iterator[Path]:
 def airflow(
     milvus: dict[str, Service], bucket: Path, database: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
-    service = standalone_airflow(
+    here = Path(__file__).parent
+    folders = {"examples": EXAMPLES, "tests": here / "dags"}
+    if on_celery():
+        folders["celery"] = here / "celery" / "dags"
+    service = (celery_airflow if on_celery() else standalone_airflow)(
         tmp_path_factory.mktemp("airflow"),
         port=free_port(),
-        dag_folders={"examples": EXAMPLES, "tests": Path(__file__).parent / "dags"},
+        dag_folders=folders,
         variables={
             "MILVUS_BUCKET": str(bucket),
             **{
@@ -119,7 +126,7 @@ def airflow(
                 for conn_id, server in milvus.items()
             },
         },
-        workers=8,
+        workers=24 if on_celery() else 8,
         database=database,
     )
     try:

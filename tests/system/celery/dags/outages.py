@@ -1,0 +1,47 @@
+"""An import in every way to wait, for those who take away what it needs, and a mapped import of fifty file sets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
+from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
+
+FILES = ["vectors.parquet"]
+# Milvus 2.6 knows no idempotency key and no second phase.
+SERVERS = {"outages": "milvus_patient", "outages_2_6": "milvus_old"}
+IMPORTS: dict[str, dict[str, Any]] = {
+    "synchronous": {},
+    "deferrable": {"deferrable": True, "defer_after": 0},
+    "two_phase": {"deferrable": True, "defer_after": 0, "two_phase": True, "expected_rows": 100},
+}
+SENSORS: dict[str, dict[str, Any]] = {
+    "poke_sensor": {"poke_interval": 2},
+    "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
+    "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
+}
+
+for dag_id, milvus_conn_id in SERVERS.items():
+    with DAG(
+        dag_id,
+        schedule=None,
+        catchup=False,
+        max_active_tasks=100,
+        params={"collection": "none"},
+        default_args={"milvus_conn_id": milvus_conn_id, "retries": 20, "retry_delay": timedelta(seconds=1)},
+    ):
+        into: dict[str, Any] = {"collection_name": "{{ params.collection }}", "files": FILES, "poll_interval": 2}
+        for task_id, how in IMPORTS.items():
+            if not how.get("two_phase") or milvus_conn_id != "milvus_old":
+                MilvusBulkImportOperator(task_id=task_id, **into, **how)
+        submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **into)
+        for task_id, how in SENSORS.items():
+            MilvusImportSensor(task_id=task_id, job_id=submit.output, **how)
+
+with DAG("fifty_file_sets", schedule=None, catchup=False, max_active_tasks=100):
+    MilvusBulkImportOperator.partial(
+        task_id="load", collection_name="fifty", milvus_conn_id="milvus_slow", deferrable=True, defer_after=0
+    ).expand(files=[FILES] * 50)
