@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SECONDS_TO_SHOW = 60
+SECONDS_TO_SHOW = 120
 
 OVERFLOW = """main => [...main.querySelectorAll("*")]
     .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
@@ -41,6 +41,11 @@ class View:
 
     def job(self, job_id: str) -> Row:
         return Row(self.page, self.page.locator(f'tr.job[data-job="{job_id}"]'))
+
+    @property
+    def only_job(self) -> Row:
+        """The row of a view that shows one job."""
+        return Row(self.page, self.rows)
 
     @property
     def dialog(self) -> Any:
