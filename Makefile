@@ -13,7 +13,7 @@ PYTEST := -q -p no:cacheprovider
 help:
 	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
 	@echo "make airflow     open the Airflow UI with the example DAGs and a local Milvus"
-	@echo "make test        lint, types, unit, integration and system tests on the newest Airflow"
+	@echo "make test        lint, types, unit, integration, system and browser tests on the newest Airflow"
 	@echo "make test-quick  lint, types and unit tests"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11, with the oldest versions of everything"
 	@echo "make test-celery system tests on PostgreSQL and Celery with two workers and two triggerers, all of which die"
@@ -33,7 +33,7 @@ demo: .venv/ready
 airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
-test: lint types unit integration system
+test: lint types unit integration system browser
 
 test-quick: lint types unit
 
