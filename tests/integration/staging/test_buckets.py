@@ -149,6 +149,6 @@ def test_rows_of_a_function_reach_zilliz_cloud(cloud, context, store):
     assert (cloud.get_collection_stats("staged"), store.keys("staging")) == (10, [])
 
 
-def test_objects_are_copied_between_buckets_and_one_that_is_replaced_meanwhile_is_not_mixed():
+def test_object_that_is_replaced_while_it_is_copied_is_not_mixed():
     with ExitStack() as stack:
         assert run(12, stack) == []

@@ -27,7 +27,7 @@ def test_check_and_import_of_a_file_have_the_same_verdict(version):
     assert min(taken, refused) > 5
 
 
-def test_file_that_pymilvus_wrote_for_a_collection_is_taken_by_check_and_import():
+def test_file_that_pymilvus_wrote_is_taken_by_check_and_import():
     cases = [case for case in written_files.own_cases() if case.name not in written_files.REFUSED]
     cases = cases[:: 1 if THOROUGH else 6]
     assert disagreements("3.0", cases, SCHEMAS) == ([], len(cases), 0)
