@@ -5,6 +5,9 @@ NEWEST := constraints.txt
 # Compiled files are what makes the second start of everything fast.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
+# System tests mostly wait, so the others run beside them, one suite after the other. Output comes a suite at a time,
+# where make knows how (from 4.0 on).
+SIDE_BY_SIDE := --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: help demo airflow test test-quick lint types unit integration system browser pictures
 .PHONY: test-floor test-celery test-matrix
@@ -33,7 +36,8 @@ demo: .venv/ready
 airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
-test: lint types unit integration system browser
+test: .venv/ready
+	$(MAKE) $(SIDE_BY_SIDE) system lint types unit integration browser
 
 test-quick: lint types unit
 

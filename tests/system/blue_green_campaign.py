@@ -38,7 +38,7 @@ ROWS = 1000
 HITS = 20
 PARTS = 3
 READS_A_SECOND = 50
-SECONDS_FOR_A_SIGNATURE = 180
+SECONDS_FOR_A_SIGNATURE = 1500
 # Where the process of a swap is killed, and how many seconds after it began.
 KILLS = {
     2: ("import_files", 1.5),
@@ -70,13 +70,14 @@ class Reader:
     :param request: ``query`` or ``search``.
     """
 
-    def __init__(self, pipeline: Pipeline, request: str) -> None:
+    def __init__(self, pipeline: Pipeline, request: str, reads_a_second: int = READS_A_SECOND) -> None:
         self.wrong: list[str] = []
         self.versions: list[int] = []
         self.slowest = 0.0
         self._pipeline = pipeline
         self._url = f"{pipeline.milvus.url}/v2/vectordb/entities/{request}"
         self._request = request
+        self._reads_a_second = reads_a_second
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -101,7 +102,7 @@ class Reader:
         }[self._request]
         began, reads = time.monotonic(), 0
         with httpx.Client(trust_env=False, timeout=10) as client:
-            while not self._stop.wait(max(0.0, began + reads / READS_A_SECOND - time.monotonic())):
+            while not self._stop.wait(max(0.0, began + reads / self._reads_a_second - time.monotonic())):
                 reads += 1
                 sent_at = time.monotonic()
                 try:

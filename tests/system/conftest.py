@@ -1,15 +1,16 @@
-"""A whole Airflow beside local Milvus servers, started once for all system tests."""
+"""A whole Airflow beside local Milvus servers, started once, and everything that happens to it, begun at once."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,12 +22,32 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "scr
 from airflow_celery import celery_airflow, on_celery  # noqa: E402
 from airflow_client import Airflow, Run  # noqa: E402
 from airflow_standalone import EXAMPLES, HOST, Service, free_port, local_milvus, standalone_airflow  # noqa: E402
+from crash_campaign import Campaign  # noqa: E402
+from scenario import Environment, scenarios_of  # noqa: E402
 
 AIRFLOW_3_0 = airflow_version.startswith("3.0.")
 # They start an Airflow of their own, or none.
-WITHOUT_SHARED_AIRFLOW = ("test_crashes.py", "test_demo.py", "test_secrets.py", "test_triggerer.py")
-# On the patient one a job still runs when a busy Airflow comes to the task that waits for it.
-MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_mortal": 30, "milvus_patient": 120}
+WITHOUT_SHARED_AIRFLOW = ("test_demo.py", "test_secrets.py", "test_triggerer.py")
+# Jobs of the last three run until their server is restarted.
+MIN_JOB_SECONDS = {
+    "milvus_default": 0,
+    "milvus_slow": 30,
+    "milvus_waits": 3600,
+    "milvus_kills": 3600,
+    "milvus_mortal": 3600,
+}
+SETTINGS = {
+    # As many as requests that the API server handles at a time: one that waits too long for its turn fails.
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "40",
+    # A scheduler that a busy machine keeps waiting takes itself for dead, and its tasks for orphans.
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "600",
+    # How soon the triggers of a silent triggerer move to another one.
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
+    # Reading the files again and again, which do not change, would take half of a core.
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    # The heartbeats of all tasks, one a second each, would take a quarter of one.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+}
 COLLECTIONS = [
     "vectors",
     "loaded_once",
@@ -51,15 +72,8 @@ STARTED_AT_ONCE = [
     "milvus_digits_staged",
     "milvus_digits_rows",
     "milvus_digits_undo",
-    "waits",
     "failed_imports",
 ]
-
-
-def _request(server: Service, route: str, **body: Any) -> Any:
-    response = httpx.post(f"{server.url}/v2/vectordb/{route}", json=body, trust_env=False).json()
-    assert response["code"] == 0, response
-    return response["data"]
 
 
 @pytest.fixture(scope="session")
@@ -76,28 +90,29 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def milvus(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
-    """Milvus servers by connection id, each with collections that ``vectors.parquet`` fits into."""
-    with ExitStack() as stack:
+    """Milvus servers by connection id."""
+    with ExitStack() as stack, ThreadPoolExecutor(len(MIN_JOB_SECONDS)) as pool:
         servers = {}
         for conn_id, seconds in MIN_JOB_SECONDS.items():
+            folder = tmp_path_factory.mktemp(conn_id)
             servers[conn_id] = local_milvus(
-                tmp_path_factory.mktemp(conn_id),
+                folder,
                 bucket=bucket,
                 port=free_port(),
                 min_job_seconds=seconds,
                 # None waits for another; most of the time of a job is no work.
                 parallel_jobs=100,
-            ).start()
+            )
             stack.callback(servers[conn_id].kill)
-            for name in COLLECTIONS:
-                _request(servers[conn_id], "collections/create", collectionName=name, dimension=8)
+        list(pool.map(Service.start, servers.values()))
         yield servers
 
 
 @pytest.fixture(scope="session")
-def call_milvus(milvus: dict[str, Service]) -> Callable[..., Any]:
-    """The data that the server of a connection responds with, past Airflow."""
-    return lambda conn_id, route, **body: _request(milvus[conn_id], route, **body)
+def campaign(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
+    """The campaign of crashes, with Milvus servers of its own."""
+    with ExitStack() as stack:
+        yield Campaign(tmp_path_factory.mktemp("crashes"), bucket, seed=1, stack=stack)
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +124,11 @@ def database() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def airflow(
-    milvus: dict[str, Service], bucket: Path, database: Path, tmp_path_factory: pytest.TempPathFactory
+    milvus: dict[str, Service],
+    campaign: Campaign,
+    bucket: Path,
+    database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
     here = Path(__file__).parent
     folders = {"examples": EXAMPLES, "tests": here / "dags"}
@@ -120,19 +139,29 @@ def airflow(
         port=free_port(),
         dag_folders=folders,
         variables={
+            **campaign.variables,
             "MILVUS_BUCKET": str(bucket),
             **{
                 f"AIRFLOW_CONN_{conn_id.upper()}": f"milvus://{HOST}:{server.port}"
                 for conn_id, server in milvus.items()
             },
+            **({} if on_celery() else SETTINGS),
         },
-        workers=24 if on_celery() else 8,
+        # Most of them wait.
+        workers=24 if on_celery() else 16,
         database=database,
     )
     try:
-        yield Airflow(service.start(), service.url)
+        campaign.airflow = Airflow(service.start(), service.url)
+        yield campaign.airflow
     finally:
         service.kill()
+
+
+@pytest.fixture(scope="session")
+def folders_of_airflow(airflow: Airflow, database: Path) -> tuple[Path, Path]:
+    """Everything that it keeps."""
+    return airflow.service.log.parent, database
 
 
 class OneAirflow(LoadScopeScheduling):
@@ -151,13 +180,40 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneAirflow:
 
 
 @pytest.fixture(scope="session")
-def killed_tasks_run_again() -> None:
-    """Skip on Airflow 3.0, which gives up a task whose process was killed, and one that was cleared while it ran."""
-    if AIRFLOW_3_0:
-        pytest.skip("Airflow 3.0 gives up a task whose process was killed")
+def environment(airflow: Airflow, milvus: dict[str, Service], campaign: Campaign, bucket: Path) -> Environment:
+    found = Environment(airflow, milvus, bucket, campaign, killed_tasks_run_again=not AIRFLOW_3_0)
+    for conn_id in milvus:
+        for name in COLLECTIONS:
+            # `vectors.parquet` fits into it.
+            found.call_milvus(conn_id, "collections/create", collectionName=name, dimension=8)
+    return found
+
+
+@dataclass
+class Begun:
+    """What the selected tests examine, all of it begun at once, because it mostly waits."""
+
+    runs: dict[str, Run]
+    outcomes: dict[Callable[[Environment], Any], Future[Any]]
 
 
 @pytest.fixture(scope="session")
-def runs(airflow: Airflow) -> dict[str, Run]:
-    """A run of each DAG, all started before the first test uses one, because they take a while."""
-    return {dag_id: airflow.trigger(dag_id) for dag_id in STARTED_AT_ONCE}
+def begun(request: pytest.FixtureRequest, environment: Environment) -> Iterator[Begun]:
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    scenarios = scenarios_of(item.module for item in items)
+    dag_ids = STARTED_AT_ONCE if any("runs" in item.fixturenames for item in items) else []
+    with ThreadPoolExecutor(len(scenarios) or 1) as pool:
+        outcomes = {scenario: pool.submit(scenario, environment) for scenario in scenarios}
+        yield Begun({dag_id: environment.airflow.trigger(dag_id) for dag_id in dag_ids}, outcomes)
+
+
+@pytest.fixture
+def outcome_of(begun: Begun) -> Callable[[Callable[..., Any]], Any]:
+    """What a scenario returns, once it has ended."""
+    return lambda scenario: begun.outcomes[scenario].result()
+
+
+@pytest.fixture(scope="session")
+def runs(begun: Begun) -> dict[str, Run]:
+    """A run of each DAG that nothing is done to."""
+    return begun.runs

@@ -2,23 +2,27 @@
 
 import time
 
+from scenario import scenario
+
 WAITING_TASKS = {"synchronous_operator", "deferrable_operator", "poke_sensor", "reschedule_sensor", "deferrable_sensor"}
 WAITING = ("running", "deferred", "up_for_reschedule")
 SECONDS_DOWN = 30
 
 
-def test_every_wait_outlives_a_server_that_is_killed_and_restarted(airflow, milvus, request):
-    run = airflow.trigger("dead_server")
+@scenario
+def server_is_killed_and_restarted(environment):
+    """The run whose tasks all wait when the server dies, and all notice it."""
+    run = environment.airflow.trigger("dead_server")
     run.wait_until(lambda: _all_wait(run), "begin to wait with all its tasks")
-
-    milvus["milvus_mortal"].kill()
-    # The other tests' runs fill the time; started sooner, they would hold up the tasks of this one.
-    request.getfixturevalue("runs")
+    environment.milvus["milvus_mortal"].kill()
     time.sleep(SECONDS_DOWN)
     run.wait_until(lambda: _noticed(run) == WAITING_TASKS, "notice with all its tasks that the server is dead")
-    milvus["milvus_mortal"].start()
+    environment.finish_jobs("milvus_mortal")
+    return run.wait()
 
-    run.wait()
+
+def test_every_wait_outlives_a_server_that_is_killed_and_restarted(outcome_of):
+    run = outcome_of(server_is_killed_and_restarted)
     ended = {task.id: (task.state, task.tries) for task in run.tasks if task.id in WAITING_TASKS}
     assert ended == dict.fromkeys(WAITING_TASKS, ("success", 1)), run.report()
 

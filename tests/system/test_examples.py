@@ -3,8 +3,17 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scenario import scenario
 
 IMAGES = 1797
+
+
+@scenario
+def first_import(environment):
+    vectors = pa.array([[1.0, 2.0, 3.0, 4.0]] * 10, pa.list_(pa.float32()))
+    table = pa.table({"id": pa.array(range(10), pa.int64()), "vector": vectors})
+    pq.write_table(table, environment.bucket / "mine.parquet")
+    return environment.airflow.trigger("milvus_first_import").wait()
 
 
 @pytest.mark.parametrize(
@@ -52,22 +61,18 @@ def test_mapped_example_starts_a_job_for_each_file(runs):
     assert len({task.xcom("job_id") for task in imports}) == 10
 
 
-def test_blue_green_example_lets_readers_find_every_image(runs, call_milvus):
+def test_blue_green_example_lets_readers_find_every_image(runs, environment):
     run = runs["milvus_digits_blue_green"].wait()
     collection = run.task("blue_green_import.create_version").xcom()
     count = {"filter": "", "outputFields": ["count(*)"]}
-    assert (
-        call_milvus("milvus_default", "aliases/describe", aliasName="digits_blue_green")["collectionName"] == collection
-    )
-    assert call_milvus("milvus_default", "entities/query", collectionName="digits_blue_green", **count) == [
-        {"count(*)": IMAGES}
-    ]
+    alias = environment.call_milvus("milvus_default", "aliases/describe", aliasName="digits_blue_green")
+    assert alias["collectionName"] == collection
+    rows = environment.call_milvus("milvus_default", "entities/query", collectionName="digits_blue_green", **count)
+    assert rows == [{"count(*)": IMAGES}]
 
 
-def test_first_import_loads_a_file_of_ones_own(airflow, bucket):
-    vectors = pa.array([[1.0, 2.0, 3.0, 4.0]] * 10, pa.list_(pa.float32()))
-    pq.write_table(pa.table({"id": pa.array(range(10), pa.int64()), "vector": vectors}), bucket / "mine.parquet")
-    run = airflow.trigger("milvus_first_import").wait()
+def test_first_import_loads_a_file_of_ones_own(outcome_of):
+    run = outcome_of(first_import)
     assert (run.state, run.task("count").xcom()) == ("success", 10), run.report()
 
 

@@ -4,17 +4,24 @@ import os
 import signal
 
 import pytest
+from scenario import scenario
 
 
-@pytest.fixture(scope="module")
-def killed(killed_tasks_run_again, airflow):
+@scenario
+def worker_is_killed(environment):
     """The run, and the id of the job that its killed try had started."""
-    run = airflow.trigger("killed_worker")
+    environment.skip_if_killed_tasks_are_given_up()
+    run = environment.airflow.trigger("killed_worker")
     run.wait_until(lambda: run.task("load").has_xcom("job_id"), "submit its import")
     task = run.task("load")
     job_id = task.xcom("job_id")
     os.kill(task.pid, signal.SIGKILL)
     return run.wait(), job_id
+
+
+@pytest.fixture
+def killed(outcome_of):
+    return outcome_of(worker_is_killed)
 
 
 def test_retry_succeeds(killed):
@@ -28,5 +35,6 @@ def test_retry_waits_for_the_job_of_the_killed_try(killed):
     assert run.task("load").xcom("job_id") == job_id
 
 
-def test_import_is_submitted_once(killed, call_milvus):
-    assert len(call_milvus("milvus_slow", "jobs/import/list", collectionName="loaded_once")["records"]) == 1
+def test_import_is_submitted_once(killed, environment):
+    records = environment.call_milvus("milvus_slow", "jobs/import/list", collectionName="loaded_once")["records"]
+    assert len(records) == 1

@@ -76,6 +76,7 @@ def airflow(connections, folder):
         dag_folders={"secrets": HERE / "secret_dags"},
         variables={
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "600",
             **{
                 f"AIRFLOW_CONN_{name.upper()}": json.dumps({"conn_type": "milvus", **fields})
                 for name, fields in connections.items()

@@ -1,6 +1,7 @@
 """The ways to wait for an import that succeeds."""
 
 import pytest
+from scenario import scenario
 
 # Airflow logs these.
 DEFERRED = "Pausing task as DEFERRED"
@@ -9,9 +10,27 @@ OPERATORS = ["synchronous_operator", "deferrable_operator", "deferrable_operator
 SENSORS = ["poke_sensor", "reschedule_sensor", "deferrable_sensor"]
 
 
+@scenario
+def every_way_to_wait(environment):
+    """A run whose jobs end when all tasks wait for them."""
+    run = environment.airflow.trigger("waits")
+    run.wait_until(lambda: _all_wait(run), "wait with all its tasks")
+    environment.finish_jobs("milvus_waits")
+    return run.wait()
+
+
+def _all_wait(run):
+    tasks = {task.id: task for task in run.tasks if task.id in ("submit", *OPERATORS, *SENSORS)}
+    if tasks["submit"].state != "success" or not tasks["synchronous_operator"].has_xcom("job_id"):
+        return False
+    polled = f"Import job {tasks['submit'].xcom()}: "
+    deferred = [tasks["deferrable_operator"], tasks["deferrable_sensor"]]
+    return all(task.state == "deferred" for task in deferred) and all(polled in tasks[name].log for name in SENSORS)
+
+
 @pytest.fixture
-def run(runs):
-    return runs["waits"].wait()
+def run(outcome_of):
+    return outcome_of(every_way_to_wait)
 
 
 @pytest.mark.parametrize("task_id", [*OPERATORS, *SENSORS, "sensor_of_mapped_operator"])

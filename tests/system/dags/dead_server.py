@@ -24,4 +24,4 @@ with DAG(
         "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
         "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
     }.items():
-        MilvusImportSensor(task_id=task_id, job_id=submit.output, timeout=600, **how)
+        MilvusImportSensor(task_id=task_id, job_id=submit.output, timeout=1500, **how)

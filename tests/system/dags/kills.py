@@ -18,7 +18,7 @@ for name, deferrable in {
             task_id="load",
             collection_name=name,
             files=["vectors.parquet"],
-            milvus_conn_id="milvus_slow",
+            milvus_conn_id="milvus_kills",
             two_phase=True,
             deferrable=deferrable,
             defer_after=0,

@@ -1,4 +1,4 @@
-"""Every way to wait for an import, on a server where one takes long and on one where it does not."""
+"""Every way to wait for an import, on a server that keeps jobs running and on one that does not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
-LONG = {"collection_name": "vectors", "files": ["vectors.parquet"], "milvus_conn_id": "milvus_patient"}
+LONG = {"collection_name": "vectors", "files": ["vectors.parquet"], "milvus_conn_id": "milvus_waits"}
 SHORT = {"collection_name": "vectors", "files": ["vectors.parquet"]}
 
 with DAG("waits", schedule=None, catchup=False):
@@ -17,15 +17,7 @@ with DAG("waits", schedule=None, catchup=False):
         "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
         "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
     }.items():
-        MilvusImportSensor(
-            task_id=task_id,
-            job_id=submit.output,
-            milvus_conn_id="milvus_patient",
-            timeout=300,
-            # Other tasks wait for a slot as well; these must find their job still running.
-            priority_weight=100,
-            **how,
-        )
+        MilvusImportSensor(task_id=task_id, job_id=submit.output, milvus_conn_id="milvus_waits", timeout=1500, **how)
 
     MilvusBulkImportOperator(task_id="synchronous_operator", **LONG)
     MilvusBulkImportOperator(task_id="deferrable_operator", deferrable=True, **LONG)
