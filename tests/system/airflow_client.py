@@ -71,7 +71,7 @@ class Run:
         self.id = run_id
         self._path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
         self._name = dag_id
-        self.id = run_id
+        self._run_id = run_id
 
     @property
     def state(self) -> str:
@@ -114,6 +114,12 @@ class Run:
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         wait_until(condition, f"{self._name} did not {what}", self.report)
+
+    def wait_for_executor(self, task_id: str, number: int = 1) -> None:
+        """Return when the executor has noticed that the process of a task's try has ended."""
+        key = f"dag_id='{self._name}', task_id='{task_id}', run_id='{self._run_id}', try_number={number},"
+        line = f"Received executor event with state success for task instance TaskInstanceKey({key}"
+        self._airflow.wait_for_line(line)
 
     def report(self) -> str:
         """What a person needs in order to see what went wrong."""

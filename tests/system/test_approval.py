@@ -16,7 +16,7 @@ RUNS = ("approve", "reject", "timeout", "mark_failed", *(("clear", "crash") if R
 COLLECTIONS = ("books", "authors")
 ROWS = 100
 # Airflow fails a task that is answered before the executor has noticed that its process has ended; people are slower.
-SECONDS_TO_PARK = 8
+SECONDS_TO_PARK = 3
 WAITING = "awaiting_input" if RECORDS_TRIES else "deferred"
 
 pytestmark = pytest.mark.skipif(not CAN_ASK, reason="older versions cannot ask anybody")
@@ -61,6 +61,7 @@ def person_decides(environment):
     for name, run in runs.items():
         if name != "timeout":
             run.wait_until(lambda run=run: run.task("commit").state == WAITING, "wait for a person")
+            run.wait_for_executor("commit")
     question, before = runs["approve"].question("commit"), states_of(environment, "reject")
     time.sleep(SECONDS_TO_PARK)
     runs["approve"].respond("commit", "Approve")
@@ -79,6 +80,7 @@ def _clear_and_approve(environment, run):
     again = {"Failed": 2, "Uncommitted": 2}
     run.wait_until(lambda: states_of(environment, "clear")[0] == again, "import again")
     run.wait_until(lambda: run.task("commit").state == WAITING and run.task("commit").tries == 2, "ask again")
+    run.wait_for_executor("commit", 2)
     time.sleep(SECONDS_TO_PARK)
     run.respond("commit", "Approve")
 

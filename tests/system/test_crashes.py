@@ -16,18 +16,18 @@ def processes_are_killed(environment):
 
 
 @pytest.fixture
-def campaign(outcome_of):
+def survived(outcome_of):
     return outcome_of(processes_are_killed)
 
 
-def test_every_file_is_loaded_exactly_once_whatever_dies(campaign):
-    assert campaign.tally.wrong == [], campaign.table()
+def test_every_file_is_loaded_exactly_once_whatever_dies(survived):
+    assert survived.tally.wrong == [], survived.table()
 
 
-def test_processes_of_most_runs_are_killed(campaign):
+def test_processes_of_most_runs_are_killed(survived):
     # The others had ended at the moment that was chosen for them.
-    assert sum(map(bool, campaign.tally.kills.values())) > len(COMBINATIONS + LOSSY) / 2
+    assert sum(map(bool, survived.tally.kills.values())) > len(COMBINATIONS + LOSSY) / 2
 
 
-def test_password_of_milvus_is_in_no_file_of_airflow_and_its_database(campaign, folders_of_airflow):
-    assert campaign.leaks(*folders_of_airflow) == []
+def test_password_of_milvus_is_in_no_file_of_airflow_and_its_database(survived, folders_of_airflow):
+    assert survived.leaks(*folders_of_airflow) == []

@@ -32,17 +32,18 @@ class Load:
     def wait_for_job(self):
         self.run.wait_until(lambda: self.run.task("load").has_xcom("job_id"), "submit its import")
         self._job_id = self.run.task("load").xcom("job_id")
+        self.run.wait_until(lambda: self.job["state"] == "Importing", "have its files imported")
 
     def wait_for_trigger(self):
-        """Return when the trigger has polled the job; before, there is nothing to kill."""
+        """Return when the trigger has polled the job, which it logs; before, there is nothing to kill."""
         self.wait_for_job()
         self.run.wait_until(lambda: self.run.task("load").state == "deferred", "defer its task")
-        self.wait_for_poll()
+        self.run.wait_until(lambda: f"{self._job_id}: Importing" in self.run.task("load").log, "poll its job")
 
-    def wait_for_poll(self):
-        """Return when a trigger has polled the job for the first time, which it logs."""
+    def wait_for_another_trigger(self):
+        """Return when a trigger of another triggerer has polled the job for the first time."""
         mentions = self.run.task("load").log.count(self._job_id)
-        self.run.wait_until(lambda: self.run.task("load").log.count(self._job_id) > mentions, "poll its job")
+        self.run.wait_until(lambda: self.run.task("load").log.count(self._job_id) > mentions, "poll its job again")
 
     def call_milvus(self, route, **body):
         return self._environment.call_milvus("milvus_kills", route, **body)
@@ -110,7 +111,7 @@ def _stall_the_triggerer(environment, load):
     try:
         for process in stalled:
             process.send_signal(signal.SIGSTOP)
-        load.wait_for_poll()
+        load.wait_for_another_trigger()
     finally:
         for process in stalled:
             with suppress(psutil.NoSuchProcess):
