@@ -36,6 +36,8 @@ MIN_JOB_SECONDS = {
     "milvus_kills": 600,
     "milvus_mortal": 600,
 }
+if on_celery():
+    MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 30, "milvus_patient": 120}
 SETTINGS = {
     # As many as requests that the API server handles at a time: one that waits too long for its turn fails.
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "40",
