@@ -37,7 +37,8 @@ airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
 test: .venv/ready
-	$(MAKE) $(SIDE_BY_SIDE) system lint types unit integration browser
+	$(MAKE) $(SIDE_BY_SIDE) system lint types unit integration
+	$(MAKE) browser
 
 test-quick: lint types unit
 
@@ -58,9 +59,10 @@ integration: .venv/ready
 system: .venv/ready
 	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadfile tests/system
 
-# One after the other: they share an Airflow, and one of them measures how long a page takes.
+# One after the other and after all others: they share an Airflow, and one of them measures how long a page takes. On a
+# machine that is short of time a page can take longer than anybody waits for it, so only what fails twice is wrong.
 browser: .venv/ready
-	$(BIN)/pytest $(PYTEST) tests/browser
+	$(BIN)/pytest $(PYTEST) tests/browser || $(BIN)/pytest $(PYTEST) tests/browser
 
 pictures: .venv/ready
 	$(BIN)/pytest $(PYTEST) tests/browser/pictures.py

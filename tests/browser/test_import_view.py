@@ -85,6 +85,11 @@ def test_view_is_readable_at_400_pixels(open_view, job_ids):
     job = view.job(job_id)
     job.toggle.click()
     expect(job.files.first).to_be_visible()
+    # The arrow of the row turns for a moment.
+    for _ in range(20):
+        if not view.overflow:
+            break
+        view.page.wait_for_timeout(500)
     assert view.overflow == []
 
 

@@ -42,6 +42,9 @@ def test_any_number_of_browsers_causes_one_list_per_refresh(open_view, airflow, 
     for _ in range(40):
         assert airflow.get("/milvus-imports/api/jobs", conn_id=CONN_ID)["total"] == JOBS
     views[-1].page.wait_for_timeout(2 * REFRESH_SECONDS * 1000)
+    # Where a list takes long, the view requests it as seldom as once in two minutes.
+    while many.requests["list"] == lists and time.monotonic() < began + 150:
+        views[-1].page.wait_for_timeout(1000)
     refreshes = (time.monotonic() - began) / REFRESH_SECONDS
     found = many.requests["list"] - lists
     assert 1 <= found <= refreshes + 1

@@ -31,9 +31,9 @@ class Secret:
 
 @dataclass
 class Short(Secret):
-    """A secret of six characters, searched for as a whole."""
+    """A secret of six characters, searched for as a whole. It is no word, which would stay in names."""
 
-    halves: tuple[str, str] = field(default_factory=lambda: (secrets.token_hex(1) + "Q", secrets.token_hex(1) + "Z"))
+    halves: tuple[str, str] = field(default_factory=lambda: (secrets.token_hex(1) + "7", secrets.token_hex(1) + "Z"))
     between: str = ""
 
     def needles(self) -> Iterator[str]:
