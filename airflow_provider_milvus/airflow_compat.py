@@ -192,6 +192,19 @@ def shared_logger(trigger: Any) -> Any:
     return logger() if callable(logger) else trigger.log
 
 
+def keyword_arguments(operator: Any, context: Any) -> Any:
+    """What a decorated function takes of its keyword arguments and of the context.
+
+    ``DecoratedOperator.determine_kwargs`` is of Airflow 3 (``airflow/sdk/bases/decorator.py``, read in 3.3.2); before,
+    ``determine_kwargs`` of ``airflow/utils/operator_helpers.py``, read in 2.11.0. Without them: an ``ImportError``.
+    """
+    if hasattr(operator, "determine_kwargs"):
+        return operator.determine_kwargs(context)
+    from airflow.utils.operator_helpers import determine_kwargs  # type: ignore[attr-defined]
+
+    return determine_kwargs(operator.python_callable, operator.op_args, context)
+
+
 def read_connections_of_the_database() -> None:
     """Let a process that is no task, such as a command, read the connections of Airflow's database.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, context_merge, task_decorator_factory
 
+from airflow_provider_milvus import airflow_compat
 from airflow_provider_milvus.operators.import_rows import MilvusRowsImportOperator
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class MilvusImportDecoratedOperator(DecoratedOperator, MilvusRowsImportOperator)
     def rows(self, context: Context) -> Any:
         """What the function returns or yields."""
         context_merge(context, self.op_kwargs)
-        return self.python_callable(*self.op_args, **self.determine_kwargs(context))
+        return self.python_callable(*self.op_args, **airflow_compat.keyword_arguments(self, context))
 
 
 def milvus_import_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

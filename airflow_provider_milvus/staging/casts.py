@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from airflow_provider_milvus.rest.schemas import DYNAMIC_FIELD
 from airflow_provider_milvus.staging import columns, encodings
+from airflow_provider_milvus.staging.encodings import values_of
 from airflow_provider_milvus.staging.findings import Refused
 from airflow_provider_milvus.staging.reader_rules import NEWEST, RULES
 from airflow_provider_milvus.staging.target import Target, TargetField
@@ -157,7 +158,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _texts(column: pa.Array, write: Callable[[Any], str]) -> pa.Array:
     found: list[str | None] = []
-    for row, value in enumerate(column.to_pylist(maps_as_pydicts="strict")):
+    for row, value in enumerate(values_of(column)):
         try:
             found.append(None if value is None else write(value))
         except (ValueError, TypeError, RecursionError) as error:
@@ -194,7 +195,7 @@ def _lists_of_texts(field: TargetField, column: pa.Array, kind: pa.DataType) -> 
 def _dynamic(extra: pa.RecordBatch) -> pa.Array:
     """The dynamic field of rows: their columns that no field has, and what ``$meta`` holds."""
     found = []
-    for row, values in enumerate(extra.to_pylist(maps_as_pydicts="strict")):
+    for row, values in enumerate(values_of(extra.to_struct_array())):
         given = _meta(values.pop(DYNAMIC_FIELD, None), row)
         more = {name: value for name, value in values.items() if value is not None}
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +30,29 @@ def plain(column: pa.Array) -> pa.Array:
     if _is_any_list(kind) and not _is_plain(kind):
         return _list(column)
     return column
+
+
+def values_of(column: pa.Array) -> list[Any]:
+    """The values as Python has them, with dicts for maps, which Arrow makes in recent versions only.
+
+    :raises ValueError: for a map that has a key twice.
+    """
+    return [_value(value, column.type) for value in column.to_pylist()]
+
+
+def _value(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        found = {key: _value(one, kind.item_type) for key, one in value}
+        if len(found) < len(value):
+            raise ValueError(f"a map has a key twice: {value!r:.120}")
+        return found
+    if pa.types.is_struct(kind):
+        return {field.name: _value(value[field.name], field.type) for field in kind}
+    if _is_any_list(kind) and pa.types.is_nested(kind.value_type):
+        return [_value(one, kind.value_type) for one in value]
+    return value
 
 
 def _list(column: pa.Array) -> pa.Array:

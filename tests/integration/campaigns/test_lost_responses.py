@@ -17,7 +17,7 @@ def outcomes(tmp_path_factory):
     # In a process of its own, whose clocks run faster.
     file = tmp_path_factory.mktemp("campaign") / "outcomes.json"
     command = [sys.executable, CAMPAIGN, "--short", "--json", file]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
     assert file.exists(), ended.stdout
     return json.loads(file.read_text())
 
