@@ -1,7 +1,7 @@
 """The jobs that were there before a load, as a record keeps them.
 
-A submit whose response was lost is looked for among the jobs that are not known, so an id too few would adopt the job
-of somebody else, and an id too many would load the files twice.
+The job of a lost submit is searched for among those that are not known. With an id too few the job of somebody else
+would be adopted, and with an id too many the files would be loaded twice.
 """
 
 from __future__ import annotations

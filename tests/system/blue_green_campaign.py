@@ -305,13 +305,13 @@ def _judged_swap(pipeline: Pipeline, version: int, number: int) -> list[str]:
     return wrong
 
 
-def _decide(run: Run, option: str, look: Callable[[], Any] = lambda: None) -> Any:
+def _decide(run: Run, option: str, observe: Callable[[], Any] = lambda: None) -> Any:
     """Respond as a person would, once the task waits for one; what there was to see right before."""
     run.wait_until(lambda: run.task(SWAP).state == "awaiting_input" or run.state in ENDED, "wait for a person")
     if run.state in ENDED:
         return None
     time.sleep(SECONDS_TO_PARK)
-    seen = look()
+    seen = observe()
     run.respond(SWAP, option)
     return seen
 
