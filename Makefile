@@ -25,7 +25,7 @@ help:
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
 	@echo "make browser     see the import view of a real Airflow in a headless Chromium"
-	@echo "make pictures    take the pictures of the import view again, in docs/images"
+	@echo "make pictures    take the pictures of README and documentation again, in docs/images"
 	@echo "make bench       run the benchmarks"
 	@echo "make docs        build the documentation, in build/docs; a warning is an error"
 	@echo "make dist        build the wheel and the source archive, in dist, and check them as users will have them"

@@ -2,7 +2,7 @@
 
 Checked are the descriptions that a package index shows, the files of both archives, and, with the wheel installed
 without its extras in an empty environment: every module can be imported, Airflow discovers the provider, and a DAG of a
-user type-checks under mypy and pyright.
+user type-checks under mypy and pyright, as does under mypy all Python of README and documents.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import tempfile
 import venv
 import zipfile
 from pathlib import Path
+
+import docs_code
 
 REPO = Path(__file__).resolve().parent.parent
 DIST = REPO / "dist"
@@ -45,7 +47,7 @@ print("discovered", provider.version)
 def build() -> tuple[Path, Path]:
     """The wheel and the source archive, freshly built."""
     shutil.rmtree(DIST, ignore_errors=True)
-    run(_uv(), "build", "--quiet", "--no-create-gitignore", "--out-dir", str(DIST), str(REPO))
+    run(uv(), "build", "--quiet", "--no-create-gitignore", "--out-dir", str(DIST), str(REPO))
     (wheel,), (source,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     return wheel, source
 
@@ -92,6 +94,9 @@ def check_installed(wheel: Path, source: Path, folder: Path) -> None:
     # Outside the repository, whose own settings and sources must not help.
     dag = shutil.copy(TYPED, folder / "dags.py")
     run(python, "-m", "mypy", "--strict", str(dag), cwd=folder)
+    (shown := folder / "shown").mkdir()
+    # What they use besides Airflow and this package is not installed here.
+    run(python, "-m", "mypy", "--strict", "--ignore-missing-imports", *map(str, docs_code.write(shown)), cwd=folder)
     run(python, "-m", "pyright", "--pythonpath", python, str(dag), cwd=folder)
 
 
@@ -110,7 +115,7 @@ def run(*command: str, **options: object) -> None:
     subprocess.run(command, check=True, **options)  # type: ignore[call-overload]
 
 
-def _uv() -> str:
+def uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     return str(beside) if beside.exists() else shutil.which("uv") or "uv"
 

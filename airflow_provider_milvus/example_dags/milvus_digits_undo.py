@@ -35,7 +35,9 @@ with DAG("milvus_digits_undo", schedule=None, catchup=False, max_active_runs=1, 
     name = "before_{{ ti.run_id | replace('-', '_') | replace(':', '_') | replace('+', '_') | replace('.', '_') }}"
     restored = f"{ALIAS}_restored"
     snapshot = MilvusSnapshotOperator(task_id="snapshot", collection_name=GOOD, snapshot_name=name)
+    # [START drop]
     drop = MilvusDropCollectionOperator(task_id="drop_restored", collection_name=restored)
+    # [END drop]
     restore = MilvusRestoreSnapshotOperator(
         task_id="restore", collection_name=GOOD, snapshot_name=name, target_collection_name=restored, timeout=600
     )

@@ -30,6 +30,7 @@ with DAG(
             ),
             write_files(ELSEWHERE, COLLECTION, one_per_digit=True),
         ],
+        # [START staged]
         MilvusBulkImportOperator(
             task_id="import_files",
             collection_name=COLLECTION,
@@ -40,4 +41,5 @@ with DAG(
             check_files=True,
             timeout=600,
         ),
+        # [END staged]
     )

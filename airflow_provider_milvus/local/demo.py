@@ -22,12 +22,11 @@ SECONDS_TO_WATCH = 6.0
 OUR_LOG_LINE = re.compile(r"[\]-] (?P<message>Import job \d+.*?)(?= +\[airflow\.|$)")
 SHARE = re.compile(r"([\d.]+)% of the \d+ nearest neighbours")
 NEXT = """\
-What to read next:
-  example_dags/milvus_digits.py              the DAG that just ran, in the folder of this package
-  make airflow                               the same in Airflow's UI
-  README.md                                  a DAG to copy, the connection, what to do when an import fails
+What comes next:
+  {dag}
+      is the DAG that just ran
   python -m airflow_provider_milvus.local serve --data-dir ./milvus
-                                             this local Milvus, for your own DAGs"""
+      is this local Milvus for your own DAGs: "Load a file of your own" in the README"""
 
 
 def run(dags: Path) -> int:
@@ -56,7 +55,7 @@ def run(dags: Path) -> int:
         print(f"That is not what should have come out. Airflow's log: {log}", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
-    print(NEXT)
+    print(NEXT.format(dag=dags.resolve() / f"{DAG_ID}.py"))
     return 0
 
 

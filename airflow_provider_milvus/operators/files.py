@@ -175,7 +175,12 @@ class MilvusCheckFilesOperator(MilvusCollectionOperator):
 class MilvusStageFilesOperator(MilvusCollectionOperator):
     """Copy files into the bucket that the Milvus server reads; return what an import operator takes as ``files``::
 
-        stage = MilvusStageFilesOperator(task_id="stage", collection_name="documents", stage_from=…, stage_to=…)
+        stage = MilvusStageFilesOperator(
+            task_id="stage",
+            collection_name="documents",
+            stage_from="gs://google_default@warehouse/day/*.parquet",
+            stage_to="s3://aws_default@milvus/staging",
+        )
         MilvusBulkImportOperator(task_id="load", collection_name="documents", files=stage.output)
 
     A retry copies only what is missing. The copies stay: an import operator with ``stage_from`` stages by itself and

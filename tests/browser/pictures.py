@@ -23,3 +23,15 @@ def test_picture(open_view, job_ids, theme, width):
     expect(view.job(failed).files.first).to_be_visible()
     view.page.mouse.move(0, 0)
     view.page.screenshot(path=FOLDER / f"import-view-{theme}-{width}.png")
+
+
+def test_picture_of_the_connection_form(open_view):
+    page = open_view("/connections", viewport={"width": 1300, "height": 1000}).page
+    page.get_by_role("button", name="Add Connection").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Connection ID").fill("milvus_default")
+    dialog.get_by_role("combobox").click()
+    page.get_by_role("option", name="Milvus", exact=True).click()
+    expect(dialog.get_by_text("Password or API key")).to_be_visible()
+    dialog.get_by_role("heading").click()
+    dialog.screenshot(path=FOLDER / "connection-form.png", animations="disabled")
