@@ -5,7 +5,7 @@ https://milvus.io/docs/release_notes.md
 
 from dataclasses import dataclass, replace
 
-from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, UNTIL_2_5, FileRules
+from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, SINCE_3_0, UNTIL_2_5, FileRules
 
 HOUR = 3600.0
 
@@ -44,7 +44,7 @@ class Version:
     idempotency_keys: bool = True
     guarded_jobs: bool = True
     timeout_is_json: bool = True
-    files: FileRules = SINCE_2_6
+    files: FileRules = SINCE_3_0
     search_by_ids: bool = True
     system_errors: bool = False
     reads_at_submit: bool = False
@@ -69,7 +69,7 @@ VERSIONS = {
     "2.4.0": replace(_2_4, describe=False, success_code=200, job_id_key="jobID", list_needs_collection=True),
     "2.4": _2_4,
     "2.5": _2_5,
-    "2.6": Version(number=(2, 6), two_phase=False, idempotency_keys=False, retention=3 * HOUR),
+    "2.6": Version(number=(2, 6), files=SINCE_2_6, two_phase=False, idempotency_keys=False, retention=3 * HOUR),
     NEWEST: Version(number=(3, 0)),
     "3.1-dev": Version(number=(3, 1), system_errors=True, reads_at_submit=True, assigns_id_range=True),
 }

@@ -12,6 +12,7 @@ class FileRules:
     :param numpy_nulls: whether NumPy files may be loaded where a field is nullable, or may lack a field (from 2.6).
     :param csv_defaults: whether CSV may lack a nullable field or one with a default, and whether the null key
         stands for a default value (from 2.6).
+    :param float_halves: whether Parquet and NumPy may hold floats for Float16 and BFloat16 vectors (from 3.0).
     :param null_elements: whether a null within a list of a Parquet file is read as zero, False or "" (until 2.5).
     """
 
@@ -19,10 +20,17 @@ class FileRules:
     fixed_size_lists: bool = True
     numpy_nulls: bool = True
     csv_defaults: bool = True
+    float_halves: bool = True
     null_elements: bool = False
 
 
 UNTIL_2_5 = FileRules(
-    skips_unknown=False, fixed_size_lists=False, numpy_nulls=False, csv_defaults=False, null_elements=True
+    skips_unknown=False,
+    fixed_size_lists=False,
+    numpy_nulls=False,
+    csv_defaults=False,
+    float_halves=False,
+    null_elements=True,
 )
-SINCE_2_6 = FileRules()
+SINCE_2_6 = FileRules(float_halves=False)
+SINCE_3_0 = FileRules()

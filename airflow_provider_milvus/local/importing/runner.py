@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airflow_provider_milvus.local.errors import is_disk_full
 from airflow_provider_milvus.local.importing.bucket import Bucket
-from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, FileRules
+from airflow_provider_milvus.local.importing.file_rules import SINCE_3_0, FileRules
 from airflow_provider_milvus.local.importing.jobs import (
     COMMITTING,
     COMPLETED,
@@ -69,7 +69,7 @@ class JobRunner:
         bucket: Bucket,
         staging: Path,
         settings: JobSettings,
-        rules: FileRules = SINCE_2_6,
+        rules: FileRules = SINCE_3_0,
     ) -> None:
         self.engine = engine
         self.table = table

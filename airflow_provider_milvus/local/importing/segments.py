@@ -18,6 +18,7 @@ from milvus_lite.constants import (
 from milvus_lite.engine.collection import Collection
 from milvus_lite.schema.arrow_builder import build_data_schema
 
+from airflow_provider_milvus.local.lite.counting import IMPORTED
 from airflow_provider_milvus.local.lite.engine import Engine, StagedSegment
 
 # The upper bound of bytes of rows that wait in memory for their segment file.
@@ -133,6 +134,7 @@ def _write_segment(folder: Path, rows: pa.Table) -> Path:
     # Columns worth a dictionary; on vectors it only costs time.
     texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     # One row group, so that Milvus Lite reads each column as one chunk and needs no second copy of it.
+    rows = rows.replace_schema_metadata({IMPORTED: b"true"})
     pq.write_table(rows, path, row_group_size=MAX_SEGMENT_ROWS, use_dictionary=texts)
     return path
 

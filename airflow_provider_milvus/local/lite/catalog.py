@@ -16,10 +16,12 @@ from milvus_lite.exceptions import (
 )
 from milvus_lite.schema.types import CollectionSchema
 
+from airflow_provider_milvus.local.lite import compaction as _compaction  # noqa: F401  Collections make one as they open.
 from airflow_provider_milvus.local.lite.collection import LocalCollection
 from airflow_provider_milvus.local.lite.kept import Kept
 from airflow_provider_milvus.local.lite.schema_rules import check_schema
 from airflow_provider_milvus.local.lite.valid_names import check_collection_name, check_database_name
+from airflow_provider_milvus.local.lite.vector_types import declare, held_types
 
 DEFAULT_DATABASE = "default"
 
@@ -47,9 +49,13 @@ class Catalog(MilvusLite):  # type: ignore[misc]
         properties: dict[str, Any] | None = None,
         database_name: str = DEFAULT_DATABASE,
     ) -> Collection:
+        kept = Kept.of(properties or {})
+        declare(schema, kept.vector_types)
         check_schema(schema)
         check_collection_name(name)
-        Kept.of(properties or {}).check()
+        kept.check()
+        kept.vector_types = held_types(schema)
+        properties = {**(properties or {}), **kept.as_property()}
         with self.catalog_lock:
             database_name = self._require_database(database_name)
             if name in self._aliases(database_name):

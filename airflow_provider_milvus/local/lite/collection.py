@@ -4,11 +4,21 @@ import copy
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
-from milvus_lite.engine.compaction import CompactionManager
 from milvus_lite.exceptions import CollectionNotLoadedError
 from milvus_lite.storage.segment import Segment
 
-from airflow_provider_milvus.local.lite.index_rules import InvalidIndex, nearest_index
+from airflow_provider_milvus.local.lite.counting import count_rows
+from airflow_provider_milvus.local.lite.index_rules import (
+    BINARY_METRICS,
+    InvalidIndex,
+    binary_metric,
+    nearest_index,
+    with_all_weights,
+)
+from airflow_provider_milvus.local.lite.jaccard import JaccardSearch
+from airflow_provider_milvus.local.lite.kept import Kept
+from airflow_provider_milvus.local.lite.schema_rules import Unsupported
+from airflow_provider_milvus.local.lite.vector_types import BINARY, declare, held_type
 
 
 class LocalCollection(Collection):  # type: ignore[misc]
@@ -24,7 +34,8 @@ class LocalCollection(Collection):  # type: ignore[misc]
         # Milvus Lite makes its collections itself, in several places.
         if not isinstance(collection, cls):
             collection.__class__ = cls
-            collection._compaction_mgr = _Compaction(collection)
+            collection._compaction_mgr.collection = collection
+            declare(collection.schema, Kept.of(collection.schema.properties).vector_types)
         adopted: LocalCollection = collection
         return adopted
 
@@ -41,13 +52,62 @@ class LocalCollection(Collection):  # type: ignore[misc]
             raise InvalidIndex(f"cannot create index on non-exist field: {field_name}: invalid parameter")
         found = nearest_index(field, index_params)
         there = self.get_index_info(field_name)
-        form = (found["index_type"], found.get("metric_type") or "NONE")
+        metric = binary_metric(index_params.get("metric_type")) if self._is_binary(field_name) else None
+        form = (found["index_type"], metric or found.get("metric_type") or "NONE")
         if there is None:
             super().create_index(field_name, found)
         elif (there["index_type"], there["metric_type"]) != form:
             raise InvalidIndex(
                 f"at most one distinct index is allowed per field, field={field_name}: invalid parameter"
             )
+
+    def get_index_info(self, field_name: str | None = None) -> Any:
+        info = super().get_index_info(field_name)
+        return {**info, "metric_type": self._own_metric(field_name)} if info and self._is_binary(field_name) else info
+
+    def resolve_search_metric(self, anns_field: str | None = None, metric_type: str | None = None) -> str:
+        name = self._resolve_anns_field(anns_field)
+        # Milvus Lite itself searches binary vectors with L2.
+        if not self._is_binary(name) or metric_type == "L2":
+            metric: str = super().resolve_search_metric(name, metric_type)
+            return metric
+        return binary_metric(metric_type or self._own_metric(name))
+
+    def search(
+        self,
+        query_vectors: list[Any],
+        top_k: int = 10,
+        metric_type: str | None = None,
+        partition_names: list[str] | None = None,
+        expr: str | None = None,
+        output_fields: list[str] | None = None,
+        anns_field: str | None = None,
+        **more: Any,
+    ) -> Any:
+        name = self._resolve_anns_field(anns_field)
+        more["search_params"] = with_all_weights(more.get("search_params") or {})
+        if self._is_binary(name):
+            metric_type = self.resolve_search_metric(name, metric_type)
+            if metric_type == "JACCARD":
+                if more.get("group_by_field") or more.get("ranker"):
+                    raise Unsupported("to group or to boost hits with the metric JACCARD")
+                names = ("offset", "timezone", "radius", "range_filter")
+                given = {key: more[key] for key in names if more.get(key) is not None}
+                wanted = JaccardSearch(
+                    name, top_k, where=expr, partitions=partition_names, output_fields=output_fields, **given
+                )
+                return wanted.run(self, query_vectors)
+            metric_type = "L2"
+        return super().search(
+            query_vectors, top_k, metric_type, partition_names, expr, output_fields, anns_field, **more
+        )
+
+    def _is_binary(self, field_name: str | None) -> bool:
+        return any(one.name == field_name and held_type(one) == BINARY for one in self.schema.fields)
+
+    def _own_metric(self, field_name: str | None) -> str:
+        metrics = Kept.of(self.schema.properties).index_metrics
+        return metrics.get(str(field_name), BINARY_METRICS[0])
 
     def load(self) -> None:
         with self._maintenance_lock:
@@ -68,19 +128,10 @@ class LocalCollection(Collection):  # type: ignore[misc]
         return everything
 
     def stored_rows(self, partition_names: list[str] | None = None) -> int:
-        rows: int = self.with_waiting()._num_entities(partition_names)
-        return rows
+        return self.with_waiting()._num_entities(partition_names)
 
-
-class _Compaction(CompactionManager):  # type: ignore[misc]
-    """Leaves all segments alone while some of them wait: merged with the others they would be seen."""
-
-    def __init__(self, collection: LocalCollection) -> None:
-        super().__init__(collection.data_dir, collection.schema)
-        self._collection = collection
-
-    def maybe_compact(self, *args: Any) -> bool:
-        return not self._collection.waiting and super().maybe_compact(*args)
+    def _num_entities(self, partition_names: list[str] | None) -> int:
+        return count_rows(self, None, partition_names)
 
 
 def is_loaded(collection: Collection) -> bool:

@@ -165,6 +165,14 @@ class Engine:
         """Show all rows that were imported since the collection was loaded. Raises CollectionNotLoadedError."""
         collection.refresh()
 
+    def compact(self, collection: Collection) -> int:
+        """Merge what Milvus Lite would merge after the next flush; how many segments are gone."""
+        collection.flush()
+        before = len(collection._segments_snapshot())
+        collection._schedule_bg_maintenance()
+        collection._wait_for_bg()
+        return max(0, before - len(collection._segments_snapshot()))
+
     def reserve(self, collection: Collection, rows: int) -> int:
         """Take `rows` sequence numbers that no insert will ever use, not even after kill -9; returns the first.
 

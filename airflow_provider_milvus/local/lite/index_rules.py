@@ -8,7 +8,7 @@ from typing import Any
 from milvus_lite.exceptions import SchemaValidationError
 from milvus_lite.schema.types import DataType, FieldSchema
 
-from airflow_provider_milvus.local.lite.type_names import NAMES
+from airflow_provider_milvus.local.lite.vector_types import BINARY, held_type, type_of
 
 AUTOMATIC = "AUTOINDEX"
 # What each type of field can have on a cluster, with the index of Milvus Lite that finds the same rows, or closer ones.
@@ -17,12 +17,14 @@ DENSE = {
     **{name: name for name in ("BRUTE_FORCE", "FLAT", "IVF_FLAT", "IVF_SQ8", "HNSW", "HNSW_SQ")},
     **dict.fromkeys(("IVF_PQ", "IVF_RABITQ", "HNSW_PQ", "HNSW_PRQ", "DISKANN", "SCANN"), "FLAT"),
 }
+BINARY_INDEXES = dict.fromkeys((AUTOMATIC, "BIN_FLAT", "BIN_IVF_FLAT"), "FLAT")
 SPARSE = dict.fromkeys((AUTOMATIC, "SPARSE_INVERTED_INDEX", "SPARSE_WAND"), "SPARSE_INVERTED_INDEX")
 SCALAR = dict.fromkeys((AUTOMATIC, "INVERTED", "BITMAP", "STL_SORT", "TRIE"), "INVERTED")
 # They take memory and time; Milvus Lite builds none, and finds the same rows.
-ELSEWHERE = ("BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH", "NGRAM", "RTREE", "HYBRID", "FM_INDEX")
+ELSEWHERE = ("MINHASH_LSH", "NGRAM", "RTREE", "HYBRID", "FM_INDEX")
 METRICS = {DataType.FLOAT_VECTOR: ("L2", "IP", "COSINE"), DataType.SPARSE_FLOAT_VECTOR: ("IP", "BM25")}
 DEFAULT_METRICS = {DataType.FLOAT_VECTOR: "COSINE", DataType.SPARSE_FLOAT_VECTOR: "IP"}
+BINARY_METRICS = ("HAMMING", "JACCARD")
 RANGES = {"nlist": (1, 65536), "M": (2, 2048), "efConstruction": (1, 2**31 - 1)}
 DROP_RATIOS = ("drop_ratio_build", "drop_ratio_search")
 BAD_PARAMS = ": invalid parameter[expected=valid index params][actual=invalid index params]"
@@ -35,23 +37,39 @@ class InvalidIndex(SchemaValidationError):  # type: ignore[misc]
 def nearest_index(field: FieldSchema, wanted: dict[str, Any]) -> dict[str, Any]:
     """The index that Milvus Lite has for `wanted`. Raises InvalidIndex for what a cluster refuses."""
     index_type = str(wanted.get("index_type") or AUTOMATIC).upper()
+    is_binary = held_type(field) == BINARY
     known = {DataType.FLOAT_VECTOR: DENSE, DataType.SPARSE_FLOAT_VECTOR: SPARSE}.get(field.dtype, SCALAR)
+    known = BINARY_INDEXES if is_binary else known
     if index_type not in known:
-        if index_type not in {*DENSE, *SPARSE, *SCALAR, *ELSEWHERE}:
+        if index_type not in {*DENSE, *SPARSE, *SCALAR, *BINARY_INDEXES, *ELSEWHERE}:
             raise InvalidIndex(f"invalid index type: {index_type}: invalid parameter")
-        if known is not SCALAR or index_type not in ELSEWHERE:
+        if known is not SCALAR or index_type not in {*ELSEWHERE, *BINARY_INDEXES}:
             raise InvalidIndex(
-                f"data type {NAMES[field.dtype]} can't build with this index {index_type}: invalid parameter"
+                f"data type {type_of(field)} can't build with this index {index_type}: invalid parameter"
             )
     params = dict(wanted.get("params") or {})
     metric = wanted.get("metric_type")
-    if field.dtype in METRICS:
+    if is_binary:
+        metric = "L2" if binary_metric(metric) else None
+    elif field.dtype in METRICS:
         metric = str(metric or DEFAULT_METRICS[field.dtype]).upper()
         _check_metric(field, metric)
         _check_ranges(params)
-        # Milvus Lite drops none of the small weights.
-        params |= {name: 0 for name in DROP_RATIOS if _is_ratio(params.get(name))}
+        params = with_all_weights(params)
     return wanted | {"index_type": known.get(index_type, index_type), "metric_type": metric, "params": params}
+
+
+def with_all_weights(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters without those that leave out small weights of sparse vectors: Milvus Lite keeps all."""
+    return params | {name: 0 for name in DROP_RATIOS if _is_ratio(params.get(name))}
+
+
+def binary_metric(given: Any) -> str:
+    """The metric of an index on binary vectors. Raises InvalidIndex for one that they do not have."""
+    metric = str(given or BINARY_METRICS[0]).upper()
+    if metric not in BINARY_METRICS:
+        raise InvalidIndex(f"binary vector index does not support metric type: {metric}{BAD_PARAMS}")
+    return metric
 
 
 def _check_metric(field: FieldSchema, metric: str) -> None:

@@ -18,7 +18,10 @@ CONSISTENCY_LEVELS = ("Strong", "Session", "Bounded", "Eventually", "Customized"
 
 @dataclass
 class Kept:
-    """What was given when the collection and its indexes were created. What begins with `index_` goes by field."""
+    """What was given when the collection and its indexes were created.
+
+    What begins with `index_` goes by field, and so does `vector_types`: those that Milvus Lite holds as floats.
+    """
 
     description: str = ""
     shards: int = 1
@@ -27,7 +30,9 @@ class Kept:
     index_names: dict[str, str] = field(default_factory=dict)
     index_types: dict[str, str] = field(default_factory=dict)
     index_properties: dict[str, dict[str, str]] = field(default_factory=dict)
+    index_metrics: dict[str, str] = field(default_factory=dict)
     clustering_key: str = ""
+    vector_types: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, properties: dict[str, Any]) -> "Kept":
@@ -49,6 +54,7 @@ class Kept:
         self.index_names.pop(field_name, None)
         self.index_types.pop(field_name, None)
         self.index_properties.pop(field_name, None)
+        self.index_metrics.pop(field_name, None)
 
     def check(self) -> None:
         """Raises SchemaValidationError for numbers that a cluster refuses."""

@@ -10,6 +10,7 @@ from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
 from airflow_provider_milvus.local.lite.type_names import NAMES
 from airflow_provider_milvus.local.lite.valid_names import check_field_name
+from airflow_provider_milvus.local.lite.vector_types import BINARY, held_type
 
 MAX_FIELDS, MAX_VECTORS = 256, 10
 MAX_DIMENSION = 32768
@@ -86,10 +87,16 @@ def _check_dimension(field: FieldSchema) -> None:
         )
     if field.dim <= 1:
         raise SchemaValidationError(f"invalid dimension: {field.dim}. should be in range 2 ~ {MAX_DIMENSION}")
-    if field.dim > MAX_DIMENSION:
+    is_binary = held_type(field) == BINARY
+    if is_binary and field.dim % 8:
+        raise SchemaValidationError(
+            f"invalid dimension: {field.dim} of field {field.name}. binary vector dimension should be multiple of 8. "
+        )
+    kind, most = ("binary", 8 * MAX_DIMENSION) if is_binary else ("float", MAX_DIMENSION)
+    if field.dim > most:
         raise SchemaValidationError(
             f"invalid dimension: {field.dim} of field {field.name}. "
-            f"float vector dimension should be in range 2 ~ {MAX_DIMENSION}"
+            f"{kind} vector dimension should be in range 2 ~ {most}"
         )
 
 

@@ -17,6 +17,7 @@ from airflow_provider_milvus.local.errors import MilvusError, PermissionDenied, 
 from airflow_provider_milvus.local.routes import (
     aliases,
     collections,
+    compactions,
     databases,
     entities,
     import_jobs,
@@ -50,6 +51,7 @@ def _refusal(what: str) -> Handler:
 ROUTES: Routes = {
     **import_jobs.ROUTES,
     **collections.ROUTES,
+    **compactions.ROUTES,
     **entities.ROUTES,
     **queries.ROUTES,
     **indexes.ROUTES,

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from milvus_lite.schema.types import CollectionSchema, FieldSchema
+from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema
 
-from airflow_provider_milvus.local.errors import MilvusError, not_supported
+from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.lite.index_rules import nearest_index
 from airflow_provider_milvus.local.lite.kept import CONSISTENCY_LEVELS, Kept
 from airflow_provider_milvus.local.lite.schema_rules import VECTORS
-from airflow_provider_milvus.local.lite.type_names import NAMES, TYPES
+from airflow_provider_milvus.local.lite.type_names import TYPES
+from airflow_provider_milvus.local.lite.vector_types import INT8, VectorField, held_type, type_of
 from airflow_provider_milvus.local.milvus_versions import Version
 from airflow_provider_milvus.local.routes.binding import property_text, required
 from airflow_provider_milvus.local.routes.indexes import IndexParam
@@ -66,8 +67,6 @@ def quick_schema(request: CollectionReq) -> CollectionSchema:
         raise _invalid(
             f"vectorFieldType can only be [{', '.join(QUICK_TYPES)}], default: FloatVector", QUICK_TYPES, kind
         )
-    if kind not in TYPES:
-        raise not_supported(f"the vectorFieldType {kind}")
     if kind == "SparseFloatVector" and request.dimension:
         raise _invalid("dimension should not be specified for SparseFloatVector quick create", [0], request.dimension)
     if kind != "SparseFloatVector" and request.dimension <= 0:
@@ -86,7 +85,12 @@ def quick_schema(request: CollectionReq) -> CollectionSchema:
         auto_id=request.auto_id,
         max_length=_max_length(request.params) if id_type == "VarChar" else None,
     )
-    vector = FieldSchema(name=request.vector_field_name, dtype=TYPES[kind], dim=request.dimension or None)
+    vector = VectorField(
+        name=request.vector_field_name,
+        dtype=TYPES.get(kind, DataType.FLOAT_VECTOR),
+        dim=request.dimension or None,
+        vector_type="" if kind in TYPES else kind,
+    )
     # Before there is a collection, as on a cluster.
     nearest_index(vector, {"metric_type": request.metric_type})
     return CollectionSchema(fields=[primary, vector], enable_dynamic_field=_is_dynamic(request.params))
@@ -201,10 +205,12 @@ def check_version(schema: CollectionSchema, version: Version) -> None:
             INVALID_PARAMETER, f"maximum field's number should be limited to {MAX_FIELDS_UNTIL_2_6}: invalid parameter"
         )
     for one in schema.fields if version.number < (2, 6) else ():
+        if held_type(one) == INT8:
+            raise MilvusError(INVALID_PARAMETER, f"invalid parameter, data type {INT8} is invalid(case sensitive).")
         if one.nullable and one.dtype in VECTORS:
             raise MilvusError(
                 INVALID_PARAMETER,
-                f"vector type not support null, type:{NAMES[one.dtype]}, name:{one.name}: invalid parameter",
+                f"vector type not support null, type:{type_of(one)}, name:{one.name}: invalid parameter",
             )
 
 

@@ -1,7 +1,7 @@
 """The REST routes of collections: `/v2/vectordb/collections/*`."""
 
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.lite.kept import shown
@@ -50,13 +50,6 @@ class LoadStateReq(CollectionNameReq):
     """Body of `get_load_state`."""
 
     partition_names: list[str] = field(default_factory=list)
-
-
-@dataclass(kw_only=True)
-class GetCompactionStateReq(Request):
-    """Body of `get_compaction_state`."""
-
-    job_id: int = 0
 
 
 def create(services: Services, request: CollectionReq) -> None:
@@ -204,17 +197,6 @@ def flush(services: Services, request: CollectionNameReq) -> None:
         request.collection(services).flush()
 
 
-def compact(services: Services, request: CollectionNameReq) -> NoReturn:
-    """Refused: Milvus Lite compacts by itself."""
-    request.collection(services)
-    raise not_supported("compaction on request")
-
-
-def get_compaction_state(services: Services, request: GetCompactionStateReq) -> NoReturn:
-    """Refused: Milvus Lite compacts by itself."""
-    raise not_supported("compaction on request")
-
-
 ROUTES: Routes = {
     "/collections/create": (CollectionReq, create),
     "/collections/has": (CollectionNameReq, has),
@@ -231,6 +213,4 @@ ROUTES: Routes = {
     "/collections/get_load_state": (LoadStateReq, get_load_state),
     "/collections/get_stats": (CollectionNameReq, get_stats),
     "/collections/flush": (CollectionNameReq, flush),
-    "/collections/compact": (CollectionNameReq, compact),
-    "/collections/get_compaction_state": (GetCompactionStateReq, get_compaction_state),
 }

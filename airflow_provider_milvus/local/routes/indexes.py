@@ -9,8 +9,10 @@ from milvus_lite.exceptions import IndexNotFoundError
 
 from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.lite.engine import is_loaded
+from airflow_provider_milvus.local.lite.index_rules import binary_metric
 from airflow_provider_milvus.local.lite.kept import Kept
 from airflow_provider_milvus.local.lite.valid_names import check_index_name
+from airflow_provider_milvus.local.lite.vector_types import BINARY, held_types
 from airflow_provider_milvus.local.routes.binding import property_text, required
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Routes, Services
 
@@ -78,6 +80,10 @@ def build_indexes(services: Services, db_name: str, collection: Collection, inde
         kept.index_names.setdefault(param.field_name, param.index_name or param.field_name)
         if index_type:
             kept.index_types.setdefault(param.field_name, index_type.upper())
+        if held_types(collection.schema).get(param.field_name) == BINARY:
+            kept.index_metrics.setdefault(
+                param.field_name, binary_metric(param.metric_type or param.params.get("metric_type"))
+            )
     services.engine.keep(db_name, collection, kept)
     if not had_index:
         # Nobody has loaded it yet. Milvus Lite has called it loaded all the time; on a cluster it could not be.

@@ -12,8 +12,9 @@ from milvus_lite.engine.collection import Collection
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError
-from airflow_provider_milvus.local.lite.type_names import NAMES
+from airflow_provider_milvus.local.lite.vector_types import held_type, type_of
 from airflow_provider_milvus.local.routes.rows import sparse
+from airflow_provider_milvus.local.routes.vector_values import held_vector
 
 INVALID_DATA = 1804
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
@@ -57,12 +58,14 @@ def _converted(field: FieldSchema, value: Any) -> Any:
         return value if convert is None else convert(field, value)
     except ValueError as error:
         shown = "" if value is None else value if isinstance(value, str) else json.dumps(value)
-        raise invalid(f"{error}: invalid parameter[expected={NAMES[field.dtype]}][actual={shown[:200]}]") from None
+        raise invalid(f"{error}: invalid parameter[expected={type_of(field)}][actual={shown[:200]}]") from None
 
 
 def _vector(field: FieldSchema, value: Any) -> Any:
     if value in (None, ""):
         raise ValueError(f"missing vector field: {field.name}")
+    if kind := held_type(field):
+        return held_vector(kind, field.dim, value)
     parsed = json.loads(value) if isinstance(value, str) else value
     return sparse(parsed) if field.dtype == DataType.SPARSE_FLOAT_VECTOR else parsed
 

@@ -5,7 +5,9 @@ from typing import Any
 from milvus_lite.engine.collection import Collection
 
 from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.lite.counting import count_rows
 from airflow_provider_milvus.local.lite.hybrid import Hits, Rerank, merged, scored
+from airflow_provider_milvus.local.lite.vector_types import held_types
 from airflow_provider_milvus.local.routes.collection_requests import check_consistency_level
 from airflow_provider_milvus.local.routes.loading import require_loaded, require_partitions
 from airflow_provider_milvus.local.routes.responses import Reply
@@ -47,12 +49,8 @@ def query(services: Services, request: QueryReqV2) -> Reply:
     where = expression(request.filter, request.expr_params)
     refuse_aggregation(request.output_fields)
     if COUNT in request.output_fields:
-        if where is None and partitions is None:
-            rows = [{COUNT: collection.num_entities}]
-        else:
-            found = collection.query(where, output_fields=[primary_field(collection).name], partition_names=partitions)
-            rows = [{COUNT: len(found)}]
-        return Reply(shown_rows(request, collection, rows), {"cost": 0})
+        count = count_rows(collection, where, partitions)
+        return Reply(shown_rows(request, collection, [{COUNT: count}]), {"cost": 0})
     if where is None and request.limit == 0:
         raise MilvusError(INVALID_PARAMETER, "empty expression should be used with limit: invalid parameter")
     check_window(request.limit, request.offset)
@@ -174,7 +172,8 @@ def _vectors_of(collection: Collection, anns_field: str, ids: list[Any]) -> list
     missing = [key for key in keys if key not in rows]
     if missing:
         raise MilvusError(INVALID_PARAMETER, f"no entities with the primary keys {missing}: invalid parameter")
-    return [rows[key] for key in keys]
+    held = anns_field in held_types(collection.schema)
+    return [tuple(rows[key]) if held else rows[key] for key in keys]
 
 
 ROUTES: Routes = {

@@ -12,7 +12,9 @@ from milvus_lite.engine.collection import Collection
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.lite.vector_types import held_types
 from airflow_provider_milvus.local.routes.services import Request
+from airflow_provider_milvus.local.routes.vector_values import shown_vector
 
 INVALID_PARAMETER = 1100
 CHECK_PRIMARY_KEY = 1806
@@ -61,6 +63,10 @@ def fields_to_read(collection: Collection, names: list[str]) -> list[str] | None
 def shown_rows(request: Request, collection: Collection, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows as JSON. A client can request Int64 as text, as JavaScript has no such numbers."""
     shown = [_plain(row) for row in rows]
+    for name, kind in held_types(collection.schema).items():
+        for row in shown:
+            if name in row:
+                row[name] = shown_vector(kind, row[name])
     if _wants_text(request):
         for name in [COUNT, *(one.name for one in collection.schema.fields if one.dtype == DataType.INT64)]:
             for row in shown:

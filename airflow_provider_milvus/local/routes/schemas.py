@@ -11,6 +11,7 @@ from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema, Fu
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
 from airflow_provider_milvus.local.lite.type_names import NAMES, TYPES
+from airflow_provider_milvus.local.lite.vector_types import HELD_AS_FLOATS, VectorField, type_of
 from airflow_provider_milvus.local.routes.binding import required
 from airflow_provider_milvus.local.routes.default_values import default_value
 
@@ -23,10 +24,7 @@ OTHER_TYPES = (
     "String",
     "Text",
     "Mol",
-    "BinaryVector",
-    "Float16Vector",
-    "BFloat16Vector",
-    "Int8Vector",
+    *HELD_AS_FLOATS,
     "ArrayOfVector",
     "ArrayOfStruct",
     "Struct",
@@ -63,7 +61,8 @@ class Field:
         """The field as Milvus Lite has it. Raises MilvusError for one that it would not notice to make no sense."""
         if "multi_analyzer_params" in self.element_type_params:
             raise not_supported("the field multi_analyzer_params")
-        kind = _type(self.data_type)
+        held = self.data_type if self.data_type in HELD_AS_FLOATS else ""
+        kind = DataType.FLOAT_VECTOR if held else _type(self.data_type)
         max_length = self._parameter("max_length")
         built = FieldSchema(
             name=self.field_name,
@@ -88,7 +87,7 @@ class Field:
                     INVALID_PARAMETER,
                     f"type param({limit}) should be specified for the field({built.name}): invalid parameter",
                 )
-        return built
+        return VectorField(**vars(built), vector_type=held) if held else built
 
     def _is_on(self, name: str) -> bool:
         return str(self.element_type_params.get(name, "")).lower() == "true"
@@ -165,7 +164,7 @@ def describe_field(number: int, one: FieldSchema, is_clustering_key: bool = Fals
     described = {
         "id": 100 + number,
         "name": one.name,
-        "type": NAMES[one.dtype],
+        "type": type_of(one),
         "primaryKey": one.is_primary,
         "partitionKey": one.is_partition_key,
         "clusteringKey": is_clustering_key,

@@ -9,11 +9,13 @@ from milvus_lite.engine.collection import Collection
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError, not_supported
+from airflow_provider_milvus.local.lite.vector_types import held_type
 from airflow_provider_milvus.local.routes.binding import missing_fields, required
 from airflow_provider_milvus.local.routes.loading import VECTORS
 from airflow_provider_milvus.local.routes.rows import COUNT, sparse
 from airflow_provider_milvus.local.routes.services import CollectionNameReq, Services
 from airflow_provider_milvus.local.routes.unsupported import refuse_search_params
+from airflow_provider_milvus.local.routes.vector_values import held_vector
 
 INVALID_PARAMETER = 1100
 FIELD_NOT_FOUND = 1700
@@ -137,6 +139,13 @@ def vector_field(services: Services, collection: Collection, name: str) -> str:
 def query_vectors(collection: Collection, anns_field: str, values: list[Any]) -> list[Any]:
     """Vectors as Milvus Lite takes them."""
     one = next(one for one in collection.schema.fields if one.name == anns_field)
+    if kind := held_type(one):
+        try:
+            # JSON has no tuples: such a vector comes from a row.
+            return [list(value) if isinstance(value, tuple) else held_vector(kind, one.dim, value) for value in values]
+        except ValueError as error:
+            shown = json.dumps(values)[:200]
+            raise bad_search(f"{error}: invalid parameter[expected={kind}][actual={shown}]") from None
     for value in values if one.dtype == DataType.FLOAT_VECTOR else ():
         # A text is for the function that makes a vector of it.
         if isinstance(value, str):

@@ -23,12 +23,16 @@ COLLECTION_NOT_FOUND = 100
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of a running local Milvus, and the version that it behaves as."""
+    """The parts of a running local Milvus, and the version that it behaves as.
+
+    `compactions` has by id how many segments were merged into others by a compaction on request.
+    """
 
     engine: Engine
     table: JobTable
     runner: JobRunner
     version: Version
+    compactions: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def snapshots(self) -> Snapshots:

@@ -55,6 +55,8 @@ PROPERTIES = (
     "cipher.",
     "replicate.",
 )
+# It is about the functions that Milvus Lite does not have.
+WITHOUT_EFFECT = ("collection.function.allowInsertNonBM25FunctionOutputs",)
 DATABASE_PROPERTIES = (
     "database.max.collections",
     "database.diskQuota.",
@@ -249,7 +251,7 @@ def refuse_search_params(given: dict[str, Any]) -> None:
 
 def _refuse(given: dict[str, Any], beginnings: tuple[str, ...], what: str) -> None:
     for name in given:
-        if name.startswith(beginnings):
+        if name.startswith(beginnings) and name not in WITHOUT_EFFECT:
             raise not_supported(f"{what} {name}")
 
 

@@ -83,15 +83,27 @@ DEVIATIONS = [
     ("8", "1807 for too many loads and flushes", "no such limit", "The faults `429` and `code` stand in for it."),
     (
         "9.1",
-        "keeps all rows of one primary key",
-        "shows the newest",
-        "That is how Milvus Lite reads segments; with generated keys nothing differs.",
+        "keeps all rows that are inserted with one primary key",
+        "an insert replaces the row; imported rows are all kept",
+        "That is how Milvus Lite inserts; with generated keys nothing differs.",
     ),
     (
         "11.1",
-        "binary, Float16, BFloat16 and Int8 vectors, texts beyond VarChar",
+        "texts beyond VarChar, arrays of vectors, molecules",
         "3000",
         "Milvus Lite cannot store them.",
+    ),
+    (
+        "11.1",
+        "stores Float16, BFloat16, Int8 and binary vectors in 1 or 2 bytes a number, or 1 bit",
+        "holds them as 32-bit floats; by JACCARD it compares all rows, and groups no hits",
+        "Milvus Lite has 32-bit floats alone. Their values are the same.",
+    ),
+    (
+        "11.2",
+        "MINHASH_LSH indexes, and the metrics MHJACCARD, SUBSTRUCTURE and SUPERSTRUCTURE",
+        "1100",
+        "Milvus Lite has none of them.",
     ),
     ("11.1", "functions that call a model", "3000", "Milvus Lite computes BM25 alone."),
     (
@@ -146,7 +158,7 @@ DEVIATIONS = [
     ),
     ("11.3", "sum, min, max, avg and count(*) beside other output fields", "3000", "Milvus Lite counts alone."),
     ("11.1", "rename into another database", "3000", "Milvus Lite cannot move a collection."),
-    ("11.1", "compacts on request", "3000", "Milvus Lite compacts by itself."),
+    ("11.1", "compacts by clustering key", "3000", "Milvus Lite merges small segments alone."),
     (
         "11.2",
         "DISKANN, SCANN, IVF_PQ, IVF_RABITQ, HNSW_PQ, SPARSE_WAND, BITMAP, STL_SORT and Trie indexes",

@@ -48,11 +48,6 @@ def _refused(name: str, case: str, create, *texts: str) -> Row:
     )
 
 
-def _unsupported(kind: str) -> Row:
-    field = {"fieldName": "v", "dataType": kind, "elementTypeParams": {"dim": 8}}
-    return _refused(f"type-{kind}", f"a {kind}", {"schema": {"fields": [PRIMARY, field]}}, f"data type {kind}")
-
-
 def _stored(kind: str, **more) -> Row:
     field = {"fieldName": "f", "dataType": kind, **more}
     return _described(f"type-{kind}", f"a field of type {kind}", _custom(field), fields=Some(Some(name="f", type=kind)))
@@ -131,7 +126,31 @@ CREATE = [
     _stored("VarChar", elementTypeParams={"max_length": 9}),
     _stored("Array", elementDataType="Int64", elementTypeParams={"max_capacity": 9}),
     _stored("SparseFloatVector"),
-    *(_unsupported(kind) for kind in ("BinaryVector", "Float16Vector", "BFloat16Vector", "Int8Vector")),
+    *(
+        _stored(kind, elementTypeParams={"dim": 8})
+        for kind in ("BinaryVector", "Float16Vector", "BFloat16Vector", "Int8Vector")
+    ),
+    *(
+        _described(
+            f"quick-{kind}",
+            f"vectorFieldType {kind}",
+            {"dimension": 8, "vectorFieldType": kind},
+            fields=Some(Some(name="vector", type=kind)),
+            indexes=[Some(metricType=metric)],
+            source="handler_v2.go:2253",
+        )
+        for kind, metric in (("BinaryVector", "HAMMING"), ("Float16Vector", "COSINE"), ("BFloat16Vector", "COSINE"))
+    ),
+    *(
+        _not_created(
+            f"binary-{metric}",
+            f"a BinaryVector with the metric {metric}",
+            {"dimension": 8, "vectorFieldType": "BinaryVector", "metricType": metric},
+            f"binary vector index does not support metric type: {metric}",
+            source=f"handler_v2_test.go:{line}",
+        )
+        for metric, line in (("COSINE", 2173), ("SUBSTRUCTURE", 2183), ("SUPERSTRUCTURE", 2193), ("MHJACCARD", 2203))
+    ),
     _not_created("unknown-type", "an unknown type", _custom({"fieldName": "f", "dataType": "Colour"}), "Colour"),
     _not_created("no-primary", "no primary key", {"schema": {"fields": [VECTOR]}}, "primary key"),
     _not_created(
@@ -168,12 +187,6 @@ CREATE = [
                 "a function that calls a model",
                 {"schema": {"fields": [PRIMARY, TEXT, VECTOR], "functions": [{**BM25, "type": "TextEmbedding"}]}},
                 "TextEmbedding",
-            ),
-            (
-                "binary-quick",
-                "vectorFieldType BinaryVector",
-                {"dimension": 8, "vectorFieldType": "BinaryVector"},
-                "vectorFieldType",
             ),
             ("struct-fields", "structFields", _custom(structFields=[{"fieldName": "s"}]), "structFields"),
             ("external", "schema.externalSource", _custom(externalSource="s3://x"), "externalSource"),
@@ -435,13 +448,28 @@ STATES = [
         before=(THREE_ROWS, RELEASE),
     ),
     _row("flush", "flush", "three rows", OWN, success(), before=(THREE_ROWS,)),
-    _row("compact", "compact", "Milvus Lite compacts by itself", OWN, refused(3000, "not supported")),
+    _row(
+        "compact",
+        "compact",
+        "where there is nothing to merge",
+        OWN,
+        success({"compactionID": -1}),
+        source="internal/datacoord/services.go:1353",
+    ),
+    _row(
+        "compact-clustering",
+        "compact",
+        "isClustering: Milvus Lite cannot",
+        {**OWN, "isClustering": True},
+        refused(3000, "isClustering", "not supported"),
+    ),
     _row(
         "compaction-state",
         "get_compaction_state",
-        "Milvus Lite compacts by itself",
+        "a compaction that nobody knows",
         {"jobID": 5},
-        refused(3000, "not supported"),
+        success(Some(compactionID=5, state="Completed", executingPlanNumber=0)),
+        source="internal/datacoord/compaction_inspector.go:143",
     ),
     _row(
         "unknown-describe",

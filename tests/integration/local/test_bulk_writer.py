@@ -6,6 +6,7 @@ import math
 import time
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,14 @@ import pytest
 from pymilvus import DataType
 from pymilvus.bulk_writer import BulkFileType, LocalBulkWriter, bulk_import, get_import_progress, list_import_jobs
 
-VECTORS = (DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
+VECTORS = (
+    DataType.FLOAT_VECTOR,
+    DataType.SPARSE_FLOAT_VECTOR,
+    DataType.BINARY_VECTOR,
+    DataType.FLOAT16_VECTOR,
+    DataType.BFLOAT16_VECTOR,
+    DataType.INT8_VECTOR,
+)
 FORMATS = ["PARQUET", "JSON", "JSONL", "CSV", "NUMPY"]
 TEXTS = [
     "",
@@ -287,22 +295,27 @@ def test_rows_are_found_by_their_partition_key(milvus, client, create, file_type
     assert list(client.query(name, 'tenant == "tenant 3"', output_fields=["*"])) == rows[3::10]
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        (DataType.BINARY_VECTOR, "BinaryVector"),
-        (DataType.FLOAT16_VECTOR, "Float16Vector"),
-        (DataType.BFLOAT16_VECTOR, "BFloat16Vector"),
-        (DataType.INT8_VECTOR, "Int8Vector"),
-    ],
-)
-def test_vector_that_milvus_lite_cannot_store_is_refused_by_name(client, kind, name):
+OTHER_VECTORS = {
+    DataType.BINARY_VECTOR: [np.array([n, 255 - n], np.uint8) for n in range(ROWS)],
+    DataType.FLOAT16_VECTOR: [np.array([n / 3] * 16, np.float16) for n in range(ROWS)],
+    DataType.BFLOAT16_VECTOR: [np.array([n / 3] * 16, ml_dtypes.bfloat16) for n in range(ROWS)],
+    DataType.INT8_VECTOR: [np.array([n - 5] * 16, np.int8) for n in range(ROWS)],
+}
+
+
+@pytest.mark.parametrize("file_type", FORMATS)
+@pytest.mark.parametrize("kind", OTHER_VECTORS)
+def test_vectors_of_other_types_are_those_that_were_written(milvus, client, create, kind, file_type):
+    name = f"vectors_{kind.name}_{file_type}"
     schema = pymilvus.MilvusClient.create_schema()
     schema.add_field("id", DataType.INT64, is_primary=True)
-    schema.add_field("vector", kind, dim=8)
-    with pytest.raises(pymilvus.MilvusException, match=f"{name}.* does not support"):
-        client.create_collection("refused", schema=schema)
-    assert not client.has_collection("refused")
+    schema.add_field("vector", kind, dim=16)
+    create(name, schema)
+    rows = [{"id": n, "vector": vector} for n, vector in enumerate(OTHER_VECTORS[kind])]
+    job = run(milvus, name, write(schema, rows, milvus.bucket, file_type))
+    assert job["state"] == "Completed", job
+    found = {row["id"]: bytes(row["vector"][0]) for row in client.query(name, "id >= 0", output_fields=["vector"])}
+    assert found == {row["id"]: row["vector"].tobytes() for row in rows}
 
 
 # -- files that do not fit ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from milvus_lite.schema.types import CollectionSchema, DataType, FieldSchema, Fu
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns import Converter
-from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, UNTIL_2_5
+from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, SINCE_3_0, UNTIL_2_5
 from airflow_provider_milvus.local.importing.readers import CsvRows
 from airflow_provider_milvus.local.milvus_versions import VERSIONS
 
@@ -44,7 +44,7 @@ def refusal(*arguments, **options):
 
 @pytest.mark.parametrize("name", VERSIONS)
 def test_each_version_has_the_rules_of_its_readers(name):
-    assert VERSIONS[name].files == (UNTIL_2_5 if name < "2.6" else SINCE_2_6)
+    assert VERSIONS[name].files == (UNTIL_2_5 if name < "2.6" else SINCE_2_6 if name < "3" else SINCE_3_0)
 
 
 # 2.6: parquet/util.go:138, json/row_parser.go:263, csv/row_parser.go:295;

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.importing.columns.held_vectors import held_column
 from airflow_provider_milvus.local.importing.columns.parquet_types import is_list, seen_type
 from airflow_provider_milvus.local.importing.columns.python_values import (
     by_value,
@@ -17,6 +18,7 @@ from airflow_provider_milvus.local.importing.columns.python_values import (
 from airflow_provider_milvus.local.importing.columns.scalars import check_scalars, first_true
 from airflow_provider_milvus.local.importing.columns.sparse import sparse_column, sparse_from_text
 from airflow_provider_milvus.local.importing.columns.vectors import to_array, vector_column
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 _NOTHING = {pa.string(): "", pa.bool_(): False}
 
@@ -35,6 +37,7 @@ def arrow_column(
         # The cast of pyarrow leaves a list of views without its last offset.
         column = _listed(column, column.flatten().cast(seen.value_type)) if _is_view(column) else column.cast(seen)
     if field.dtype == DataType.FLOAT_VECTOR:
+        column = held_column(field, column) if held_type(field) else column
         return vector_column(field, column, null_elements)
     if field.dtype == DataType.SPARSE_FLOAT_VECTOR and pa.types.is_struct(column.type):
         return sparse_column(field, column)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import tzinfo
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -11,11 +11,13 @@ from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns.fields import FLOATS, INTEGERS, type_name
+from airflow_provider_milvus.local.importing.columns.held_vectors import held_cell
 from airflow_provider_milvus.local.importing.columns.python_values import by_value, checked_json, value_column
 from airflow_provider_milvus.local.importing.columns.sparse import sparse_from_text
 from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors, vector_type
 from airflow_provider_milvus.local.importing.go_syntax import parse_bool, parse_float, parse_int
 from airflow_provider_milvus.local.importing.json_text import first_value, parse
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 
 def cell_column(field: FieldSchema, cells: list[str | None], kind: pa.DataType, zone: tzinfo) -> pa.Array:
@@ -24,6 +26,8 @@ def cell_column(field: FieldSchema, cells: list[str | None], kind: pa.DataType, 
         return by_value(field, cells, sparse_from_text, kind)
     if field.dtype == DataType.JSON:
         return by_value(field, cells, checked_json, kind)
+    if held_type(field):
+        return value_column(field, _read(field, cells, partial(held_cell, field)), kind, zone)
     if field.dtype == DataType.FLOAT_VECTOR and (vectors := _vectors(field, cells)) is not None:
         return gather_vectors(field, vectors, kind)
     read = _reader(field.dtype)

@@ -24,8 +24,9 @@ from airflow_provider_milvus.local.importing.columns.python_values import value_
 from airflow_provider_milvus.local.importing.columns.row_decoder import RowDecoder
 from airflow_provider_milvus.local.importing.columns.timestamps import timestamp_text
 from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors
-from airflow_provider_milvus.local.importing.file_rules import SINCE_2_6, FileRules
+from airflow_provider_milvus.local.importing.file_rules import SINCE_3_0, FileRules
 from airflow_provider_milvus.local.importing.readers import Batch, Columns, CsvRows, Rows
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 Derive = Callable[[Rows], None]
 _LENGTHS = {DataType.FLOAT_VECTOR: "dim", DataType.ARRAY: "max_capacity"}
@@ -45,7 +46,7 @@ class Converter:
         properties: Mapping[str, Any] | None = None,
         derive: Derive | None = None,
         null_key: str = "",
-        rules: FileRules = SINCE_2_6,
+        rules: FileRules = SINCE_3_0,
     ) -> None:
         self._schema = schema
         self._derive = derive
@@ -76,6 +77,8 @@ class Converter:
             field.name: getattr(field, _LENGTHS[field.dtype]) or MAX_CAPACITY if field.dtype in _LENGTHS else None
             for field in self._schema.fields
         }
+        # A half float can come as two bytes.
+        known |= {field.name: 2 * field.dim for field in self._schema.fields if held_type(field)}
         return {**known, META: None}
 
     def check(self, columns: Columns) -> None:
@@ -184,7 +187,7 @@ class Converter:
 
     def _decoded_column(self, field: FieldSchema, values: list[Any]) -> pa.Array:
         values, kind = self._with_default(field, values), self._types[field.name]
-        if field.dtype == DataType.FLOAT_VECTOR:
+        if field.dtype == DataType.FLOAT_VECTOR and not held_type(field):
             return gather_vectors(field, values, kind)
         return value_column(field, values, kind, self._zone)
 

@@ -5,6 +5,7 @@ from typing import Any
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 META = "$meta"
 # A cluster refuses a VarChar without max_length, or with a greater one.
@@ -44,7 +45,8 @@ def type_name(kind: DataType) -> str:
 def type_error(field: FieldSchema, value: Any, row: int) -> ImportDataError:
     """The refusal of a value of another type than the field has."""
     got = _GO_TYPES.get(type(value), type(value).__name__)
-    return ImportDataError(f"expected type '{type_name(field.dtype)}', got type '{got}'", row=row, field=field.name)
+    expected = held_type(field) or type_name(field.dtype)
+    return ImportDataError(f"expected type '{expected}', got type '{got}'", row=row, field=field.name)
 
 
 def may_be_missing(field: FieldSchema) -> bool:

@@ -62,7 +62,7 @@ class Header:
         self.check_names(arrays)
         for field in self._given:
             if field.name in arrays:
-                check_numpy_type(field, arrays[field.name])
+                check_numpy_type(field, arrays[field.name], self._rules)
             elif not (self._rules.numpy_nulls and may_be_missing(field)):
                 raise (
                     unsupported(field)
@@ -70,7 +70,7 @@ class Header:
                     else ImportDataError("no file for field", field=field.name)
                 )
         if self._is_dynamic and META in arrays:
-            check_numpy_type(meta, arrays[META])
+            check_numpy_type(meta, arrays[META], self._rules)
 
     def check_csv(self, names: list[str]) -> None:
         """Raises ImportDataError for a header line that Milvus's CSV reader refuses."""

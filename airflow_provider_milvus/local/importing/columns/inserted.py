@@ -10,6 +10,7 @@ from milvus_lite.schema.types import CollectionSchema, DataType
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns.python_values import value_column
 from airflow_provider_milvus.local.importing.readers import Rows
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 # Milvus Lite's `insert` casts numbers of these without a word.
 CAST_SILENTLY = (DataType.FLOAT, DataType.FLOAT_VECTOR, DataType.ARRAY)
@@ -20,6 +21,9 @@ def check_inserted(schema: CollectionSchema, rows: Rows) -> None:
     stored = build_data_schema(schema)
     fields = [field for field in schema.fields if field.dtype in CAST_SILENTLY]
     for field in fields:
+        if held_type(field):
+            # Those were checked when they were turned into floats.
+            continue
         value_column(field, [row.get(field.name) for row in rows], stored.field(field.name).type, UTC)
     names = {field.name for field in fields}
     for number, row in enumerate(rows):

@@ -5,7 +5,10 @@ from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns.fields import type_name
+from airflow_provider_milvus.local.importing.columns.held_vectors import numpy_widths
+from airflow_provider_milvus.local.importing.file_rules import FileRules
 from airflow_provider_milvus.local.importing.readers.numpy import ArrayFile
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 # The only types of elements; big and little endian are alike.
 _ELEMENTS = {
@@ -22,22 +25,22 @@ _TEXTS = (DataType.VARCHAR, DataType.JSON, DataType.GEOMETRY)
 UNSUPPORTED = (DataType.ARRAY, DataType.SPARSE_FLOAT_VECTOR)
 
 
-def check_numpy_type(field: FieldSchema, array: ArrayFile) -> None:
+def check_numpy_type(field: FieldSchema, array: ArrayFile, rules: FileRules) -> None:
     """Raises ImportDataError for an array that Milvus does not read into the field."""
     if field.dtype in UNSUPPORTED:
         raise unsupported(field)
-    if not _fits(field.dtype, array.dtype):
-        raise ImportDataError(
-            f"expected element type '{type_name(field.dtype)}', got type '{array.dtype.str}'", field=field.name
-        )
+    kind = held_type(field)
+    widths = numpy_widths(kind, field.dim, rules.float_halves) if kind else None
+    element, name = f"{array.dtype.kind}{array.dtype.itemsize}", kind or type_name(field.dtype)
+    if not (_fits(field.dtype, array.dtype) if widths is None else element in widths):
+        raise ImportDataError(f"expected element type '{name}', got type '{array.dtype.str}'", field=field.name)
     shape = 1 + len(array.width)
     expected = 2 if field.dtype == DataType.FLOAT_VECTOR else 1
     if shape != expected:
-        raise ImportDataError(
-            f"expected shape '{expected}' for {type_name(field.dtype)} field, got shape '{shape}'", field=field.name
-        )
-    if expected == 2 and array.width[0] != field.dim:
-        raise ImportDataError(f"expected dim '{field.dim}', got dim '{array.width[0]}'", field=field.name)
+        raise ImportDataError(f"expected shape '{expected}' for {name} field, got shape '{shape}'", field=field.name)
+    width = field.dim if widths is None else widths[element]
+    if expected == 2 and array.width[0] != width:
+        raise ImportDataError(f"expected dim '{width}', got dim '{array.width[0]}'", field=field.name)
 
 
 def _fits(kind: DataType, dtype: np.dtype[np.generic]) -> bool:

@@ -5,7 +5,9 @@ from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns.fields import may_be_missing
+from airflow_provider_milvus.local.importing.columns.held_vectors import bytes_target, takes
 from airflow_provider_milvus.local.importing.file_rules import FileRules
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 _STORED = {
     DataType.BOOL: pa.bool_(),
@@ -42,7 +44,7 @@ def check_parquet_type(field: FieldSchema, source: pa.DataType, rules: FileRules
             field=field.name,
         )
     # Milvus's reader of nullable vectors knows one type only.
-    if field.dtype == DataType.FLOAT_VECTOR and field.nullable and is_list(source):
+    if field.dtype == DataType.FLOAT_VECTOR and not held_type(field) and field.nullable and is_list(source):
         element = source.value_type
         if element != pa.float32():
             raise ImportDataError(
@@ -72,6 +74,8 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def _target(field: FieldSchema) -> pa.DataType:
+    if held_type(field):
+        return bytes_target(held_type(field))
     if field.dtype == DataType.FLOAT_VECTOR:
         return pa.list_(pa.float32())
     if field.dtype == DataType.ARRAY:
@@ -86,6 +90,8 @@ def _convertible(field: FieldSchema, source: pa.DataType, target: pa.DataType, r
         return field.dtype == DataType.SPARSE_FLOAT_VECTOR and _is_sparse(source)
     if pa.types.is_fixed_size_list(source) and not rules.fixed_size_lists:
         return False
+    if held_type(field):
+        return takes(held_type(field), source, rules.float_halves)
     if is_list(source):
         return bool(pa.types.is_list(target)) and _widens(source.value_type, target.value_type)
     return _widens(source, target)

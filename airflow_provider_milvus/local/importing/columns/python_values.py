@@ -12,17 +12,21 @@ from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import ImportDataError
 from airflow_provider_milvus.local.importing.columns.fields import FLOATS, JSON_TYPES, type_error, type_name
+from airflow_provider_milvus.local.importing.columns.held_vectors import held_values
 from airflow_provider_milvus.local.importing.columns.scalars import check_scalars
 from airflow_provider_milvus.local.importing.columns.sparse import sparse_from_object
 from airflow_provider_milvus.local.importing.columns.timestamps import parse_timestamp
 from airflow_provider_milvus.local.importing.columns.vectors import check_vector, gather_vectors, to_array
 from airflow_provider_milvus.local.importing.json_text import parse
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 NO_VALUE = type(None)
 
 
 def value_column(field: FieldSchema, values: list[Any], kind: pa.DataType, zone: tzinfo) -> pa.Array:
     """A column of what Milvus Lite stores, from values of which None is allowed. Raises ImportDataError."""
+    if held_type(field):
+        return gather_vectors(field, held_values(field, values), kind)
     if field.dtype == DataType.FLOAT_VECTOR:
         for row, value in enumerate(values):
             if value is not None:

@@ -10,6 +10,7 @@ from airflow_provider_milvus.local.importing.columns.fields import may_be_missin
 from airflow_provider_milvus.local.importing.columns.vectors import vector_type
 from airflow_provider_milvus.local.importing.json_text import parse
 from airflow_provider_milvus.local.importing.readers import Rows
+from airflow_provider_milvus.local.lite.vector_types import held_type
 
 
 class RowDecoder:
@@ -58,7 +59,7 @@ class RowDecoder:
 
 
 def _type(field: FieldSchema) -> Any:
-    if field.dtype != DataType.FLOAT_VECTOR:
+    if field.dtype != DataType.FLOAT_VECTOR or held_type(field):
         return Any
     vector = vector_type(field.dim)
     return vector | None if may_be_missing(field) else vector
