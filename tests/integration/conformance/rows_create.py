@@ -12,21 +12,44 @@ KEYED = {
 MAKE_KEYED = Call("collections/create", {"collectionName": "{row}", **KEYED})
 FULL = "3.0, full of jobs"
 LIMIT = 1024
+PROXY = "internal/proxy/task_import.go"
+DATA = "internal/datacoord/services.go"
+OPTION, UTIL = "internal/util/importutilv2/option.go", "internal/util/importutilv2/util.go"
+# By section of the reference, where Milvus does what it says.
+SOURCES = {
+    "2.3 row 2": f"{PROXY}:94",
+    "2.3 row 3": f"{PROXY}:124",
+    "2.3 row 4": f"{PROXY}:152",
+    "2.3 row 5": f"{DATA}:1902",
+    "2.3 row 6": f"{PROXY}:157",
+    "2.3 row 7": f"{PROXY}:171",
+    "2.3 row 8": f"{PROXY}:179",
+    "2.3 row 9, 5.5": f"{PROXY}:185",
+    "2.3 row 13": f"{DATA}:1893",
+    "2.3 row 14": "request_v2.go:343",
+    "2.6 timeout": f"{OPTION}:83",
+    "2.6 auto_commit": "request_v2.go:342",
+}
 
 
-def _create(name: str, section: str, case: str, expected, before=(), on="3.0", headers=None, **more) -> Row:
+def _create(name: str, section: str, case: str, expected, before=(), on="3.0", headers=None, source="", **more) -> Row:
     body = {"collectionName": "c", **FILES, **more}
-    return Row(f"create-{name}", section, "jobs/import/create", case, body, expected, on, headers or {}, before)
+    source = source or SOURCES.get(section, "")
+    return Row(
+        f"create-{name}", section, "jobs/import/create", case, body, expected, on, headers or {}, before, source=source
+    )
 
 
-def _files(name: str, groups, expected, on="3.0") -> Row:
+def _files(name: str, groups, expected, line: int) -> Row:
     shown = ", ".join("[" + ", ".join(group) + "]" for group in groups)
-    return _create(f"files-{name}", "2.3, 2.5", f"files [{shown}]", expected, on=on, files=groups)
+    source = f"{UTIL}:{line}"
+    return _create(f"files-{name}", "2.3, 2.5", f"files [{shown}]", expected, source=source, files=groups)
 
 
 def _options(name: str, options, expected, section="2.6", **more) -> Row:
     shown = ", ".join(f"{key}: {value!r}" for key, value in options.items())
-    return _create(f"option-{name}", section, f"options {{{shown}}}", expected, options=options, **more)
+    source = SOURCES.get(f"{section} {next(iter(options))}", "")
+    return _create(f"option-{name}", section, f"options {{{shown}}}", expected, source=source, options=options, **more)
 
 
 def _import_failed(*texts: str):
@@ -163,28 +186,28 @@ ORDER = [
 ]
 
 FORMATS = [
-    _files("json", [["a.json"]], CREATED),
-    _files("jsonl", [["a.jsonl"]], CREATED),
-    _files("ndjson", [["a.ndjson"]], CREATED),
-    _files("parquet", [["a.parquet"]], CREATED),
-    _files("csv", [["a.csv"]], CREATED),
-    _files("npy", [["id.npy", "vector.npy"]], CREATED),
-    _files("mixed-groups", [["a.json"], ["a.parquet"], ["id.npy", "vector.npy"]], CREATED),
-    _files("leading-slash", [["/a.json"]], CREATED),
-    _files("deep", [["a/b/c.json"]], CREATED),
-    _files("text", [["a.txt"]], WRONG_TYPE),
-    _files("upper-case", [["a.JSON"]], WRONG_TYPE),
-    _files("upper-parquet", [["a.Parquet"]], WRONG_TYPE),
-    _files("no-extension", [["folder"]], WRONG_TYPE),
-    _files("folder", [["folder/"]], WRONG_TYPE),
-    _files("empty-path", [[""]], WRONG_TYPE),
-    _files("one-bad", [["a.json"], ["a.txt"]], WRONG_TYPE),
-    _files("zip", [["a.json.gz"]], WRONG_TYPE),
-    _files("mixed", [["a.json", "b.parquet"]], _import_failed("inconsistency in file types")),
-    _files("mixed-npy", [["a.npy", "b.csv"]], _import_failed("inconsistency in file types")),
+    _files("json", [["a.json"]], CREATED, 93),
+    _files("jsonl", [["a.jsonl"]], CREATED, 91),
+    _files("ndjson", [["a.ndjson"]], CREATED, 91),
+    _files("parquet", [["a.parquet"]], CREATED, 101),
+    _files("csv", [["a.csv"]], CREATED, 106),
+    _files("npy", [["id.npy", "vector.npy"]], CREATED, 96),
+    _files("mixed-groups", [["a.json"], ["a.parquet"], ["id.npy", "vector.npy"]], CREATED, 86),
+    _files("leading-slash", [["/a.json"]], CREATED, 93),
+    _files("deep", [["a/b/c.json"]], CREATED, 93),
+    _files("text", [["a.txt"]], WRONG_TYPE, 108),
+    _files("upper-case", [["a.JSON"]], WRONG_TYPE, 108),
+    _files("upper-parquet", [["a.Parquet"]], WRONG_TYPE, 108),
+    _files("no-extension", [["folder"]], WRONG_TYPE, 108),
+    _files("folder", [["folder/"]], WRONG_TYPE, 108),
+    _files("empty-path", [[""]], WRONG_TYPE, 108),
+    _files("one-bad", [["a.json"], ["a.txt"]], WRONG_TYPE, 108),
+    _files("zip", [["a.json.gz"]], WRONG_TYPE, 108),
+    _files("mixed", [["a.json", "b.parquet"]], _import_failed("inconsistency in file types"), 79),
+    _files("mixed-npy", [["a.npy", "b.csv"]], _import_failed("inconsistency in file types"), 79),
     *(
-        _files(f"two-{kind}", [[f"a.{kind}", f"b.{kind}"]], _import_failed("accepts only one file"))
-        for kind in ("json", "jsonl", "parquet", "csv")
+        _files(f"two-{kind}", [[f"a.{kind}", f"b.{kind}"]], _import_failed("accepts only one file"), line)
+        for kind, line in (("json", 88), ("jsonl", 88), ("parquet", 99), ("csv", 104))
     ),
 ]
 

@@ -10,11 +10,20 @@ SLOW = "3.0, jobs of many hours"
 FORGETFUL = "3.0, jobs forgotten at once"
 
 
-def _describe(name: str, section: str, case: str, job: str, expected, on="3.0", route="describe", before=()) -> Row:
-    return Row(f"describe-{name}", section, f"jobs/import/{route}", case, {"jobId": job}, expected, on, before=before)
+SERVICES, PROGRESS = "internal/datacoord/services.go", "internal/datacoord/import_util.go"
+NO_SUCH_JOB, NO_NUMBER = f"{SERVICES}:2089", f"{SERVICES}:2083"
 
 
-def _is(job: str, section: str, **fields) -> list[Row]:
+def _describe(
+    name: str, section: str, case: str, job: str, expected, on="3.0", route="describe", before=(), source=""
+) -> Row:
+    body = {"jobId": job}
+    return Row(
+        f"describe-{name}", section, f"jobs/import/{route}", case, body, expected, on, before=before, source=source
+    )
+
+
+def _is(job: str, section: str, source: str, **fields) -> list[Row]:
     """One row for each field of a job."""
     return [
         _describe(
@@ -23,6 +32,7 @@ def _is(job: str, section: str, **fields) -> list[Row]:
             f"a job that is {job}: {key}",
             "{" + job + "}",
             success(Some(**{key: value})),
+            source=source,
         )
         for key, value in fields.items()
     ]
@@ -58,11 +68,13 @@ DESCRIBE = [
                 "details": [FILE],
             }
         ),
+        source="handler_v2.go:3762",
     ),
-    *_is("completed", "4.2, 4.3", state="Completed", progress=100, completeTime=TIME, reason=ABSENT),
+    *_is("completed", "4.2, 4.3", f"{PROGRESS}:626", state="Completed", progress=100, completeTime=TIME, reason=ABSENT),
     *_is(
         "failed",
         "4.2-4.5",
+        f"{PROGRESS}:629",
         state="Failed",
         progress=0,
         importedRows=0,
@@ -71,20 +83,38 @@ DESCRIBE = [
         createTime=TIME,
         reason=re.compile(r".*missing\.parquet.*importing data failed \(PreImportTask\)"),
     ),
-    *_is("no rows", "5.2", state="Completed", importedRows=0, totalRows=0, progress=100),
-    *_is("resting", "4.3", state="Uncommitted", progress=99, importedRows=10, totalRows=10, completeTime=""),
-    *_is("resting without rows", "5.2, 7.1", state="Uncommitted", importedRows=0, totalRows=0, progress=99),
-    *_is("committed", "7.1", state="Completed", progress=100, importedRows=10, completeTime=TIME),
+    *_is("no rows", "5.2", f"{PROGRESS}:626", state="Completed", importedRows=0, totalRows=0, progress=100),
+    *_is(
+        "resting",
+        "4.3",
+        f"{PROGRESS}:615",
+        state="Uncommitted",
+        progress=99,
+        importedRows=10,
+        totalRows=10,
+        completeTime="",
+    ),
+    *_is(
+        "resting without rows",
+        "5.2, 7.1",
+        f"{PROGRESS}:615",
+        state="Uncommitted",
+        importedRows=0,
+        totalRows=0,
+        progress=99,
+    ),
+    *_is("committed", "7.1", f"{PROGRESS}:626", state="Completed", progress=100, importedRows=10, completeTime=TIME),
     *_is(
         "aborted",
         "7.1",
+        f"{SERVICES}:3024",
         state="Failed",
         progress=0,
         importedRows=0,
         completeTime="",
         reason="aborted by user",
     ),
-    *_is("timed out", "4.5", state="Failed", reason="import timeout"),
+    *_is("timed out", "4.5", "internal/datacoord/import_checker.go:575", state="Failed", reason="import timeout"),
     _describe(
         "set-of-files",
         "4.2",
@@ -112,6 +142,7 @@ DESCRIBE = [
             }
         ),
         SLOW,
+        source=f"{PROGRESS}:590",
     ),
     _describe(
         "same-route",
@@ -120,6 +151,7 @@ DESCRIBE = [
         "{completed}",
         success(Some(state="Completed", details=[FILE])),
         route="get_progress",
+        source="handler_v2.go:336",
     ),
     Row(
         "describe-other-db",
@@ -142,17 +174,40 @@ DESCRIBE = [
             Call("collections/rename", {"collectionName": "{own}", "newCollectionName": "{row}"}),
         ),
     ),
-    _describe("unknown", "4.6", "an unknown id", "5", DOES_NOT_EXIST),
-    _describe("unknown-by-progress", "4.6", "an unknown id", "5", DOES_NOT_EXIST, route="get_progress"),
-    _describe("no-number", "4.6", "an id that is no number", "abc", refused(2100, "parse job id failed", "%w")),
-    _describe("cloud-id", "4.6", "an id as Zilliz Cloud has it", "job-0123", refused(2100, "parse job id failed")),
-    _describe("too-big", "4.6", "an id of more than 64 bits", "9" * 25, refused(2100, "parse job id failed")),
+    _describe("unknown", "4.6", "an unknown id", "5", DOES_NOT_EXIST, source=NO_SUCH_JOB),
     _describe(
-        "just-too-big", "4.6", "2**63, one more than 64 bits hold", str(2**63), refused(2100, "parse job id failed")
+        "unknown-by-progress", "4.6", "an unknown id", "5", DOES_NOT_EXIST, route="get_progress", source=NO_SUCH_JOB
     ),
-    _describe("fraction", "4.6", "1.5", "1.5", refused(2100, "parse job id failed")),
-    _describe("blank", "4.6", "an id with a blank", " 5", refused(2100, "parse job id failed")),
-    _describe("negative", "4.6", "-5", "-5", refused(2100, "import job does not exist, jobID=-5")),
+    _describe(
+        "no-number",
+        "4.6",
+        "an id that is no number",
+        "abc",
+        refused(2100, "parse job id failed", "%w"),
+        source=NO_NUMBER,
+    ),
+    _describe(
+        "cloud-id",
+        "4.6",
+        "an id as Zilliz Cloud has it",
+        "job-0123",
+        refused(2100, "parse job id failed"),
+        source=NO_NUMBER,
+    ),
+    _describe(
+        "too-big", "4.6", "an id of more than 64 bits", "9" * 25, refused(2100, "parse job id failed"), source=NO_NUMBER
+    ),
+    _describe(
+        "just-too-big",
+        "4.6",
+        "2**63, one more than 64 bits hold",
+        str(2**63),
+        refused(2100, "parse job id failed"),
+        source=NO_NUMBER,
+    ),
+    _describe("fraction", "4.6", "1.5", "1.5", refused(2100, "parse job id failed"), source=NO_NUMBER),
+    _describe("blank", "4.6", "an id with a blank", " 5", refused(2100, "parse job id failed"), source=NO_NUMBER),
+    _describe("negative", "4.6", "-5", "-5", refused(2100, "import job does not exist, jobID=-5"), source=NO_SUCH_JOB),
     Row(
         "describe-forgotten",
         "5.4",
@@ -169,8 +224,11 @@ DESCRIBE = [
 ]
 
 
-def _list(name: str, case: str, body, expected, **more) -> Row:
-    return Row(f"list-{name}", "6.1", "jobs/import/list", case, body, expected, **more)
+def _list(name: str, case: str, body, expected, source: str, **more) -> Row:
+    return Row(f"list-{name}", "6.1", "jobs/import/list", case, body, expected, source=source, **more)
+
+
+RECORDS, OF_ONE, OF_ALL = "handler_v2.go:3695", f"{SERVICES}:2123", f"{SERVICES}:2125"
 
 
 RECORD = {"jobId": ID, "collectionName": "c", "state": "Completed", "progress": 100}
@@ -181,6 +239,7 @@ LIST = [
         {"collectionName": "{own}"},
         success({"records": [{**RECORD, "collectionName": "own_list_records"}]}),
         before=(started("job", "{own}", files=[["none.json"]]), ended("{job}")),
+        source=RECORDS,
     ),
     _list(
         "failed",
@@ -188,6 +247,7 @@ LIST = [
         {"collectionName": "{own}"},
         success({"records": [{**RECORD, "collectionName": str, "state": "Failed", "progress": 0, "reason": str}]}),
         before=(started("job", "{own}", files=[["nowhere.json"]]), ended("{job}")),
+        source=RECORDS,
     ),
     _list(
         "own-jobs",
@@ -195,6 +255,7 @@ LIST = [
         {"collectionName": "{own}"},
         success({"records": [Some(jobId="{job}")]}),
         before=(started("other"), started("job", "{own}")),
+        source=OF_ONE,
     ),
     _list(
         "everything",
@@ -202,6 +263,7 @@ LIST = [
         {},
         success({"records": Some(Some(jobId="{other}"), Some(jobId="{job}"))}),
         before=(started("other"), started("job", "{own}")),
+        source=OF_ALL,
     ),
     _list(
         "no-filter",
@@ -209,6 +271,7 @@ LIST = [
         {"collectionName": ""},
         success({"records": Some(Some(jobId="{job}"))}),
         before=(started("job"),),
+        source=OF_ALL,
     ),
     _list(
         "all-databases",
@@ -220,6 +283,7 @@ LIST = [
             Call("collections/create", {"dbName": "{row}", "collectionName": "x", "dimension": 4}),
             started("job", "x", dbName="{row}"),
         ),
+        source=OF_ALL,
     ),
     _list(
         "of-a-database",
@@ -232,16 +296,30 @@ LIST = [
             Call("collections/create", {"dbName": "{row}", "collectionName": "c", "dimension": 4}),
             started("job", dbName="{row}"),
         ),
+        source=OF_ONE,
     ),
-    _list("none", "a collection without jobs", {"collectionName": "{own}"}, success({"records": []})),
-    _list("unknown", "an unknown collection", {"collectionName": "nowhere"}, refused(100, "collection not found")),
-    _list("numeric", "collectionName 5", {"collectionName": 5}, refused(1801, "cannot unmarshal")),
+    _list("none", "a collection without jobs", {"collectionName": "{own}"}, success({"records": []}), source=RECORDS),
+    _list(
+        "unknown",
+        "an unknown collection",
+        {"collectionName": "nowhere"},
+        refused(100, "collection not found"),
+        source="internal/proxy/impl.go:6423",
+    ),
+    _list(
+        "numeric",
+        "collectionName 5",
+        {"collectionName": 5},
+        refused(1801, "cannot unmarshal"),
+        source="request_v2.go:187",
+    ),
     _list(
         "no-paging",
         "paging is ignored",
         {"collectionName": "{own}", "pageSize": 1, "currentPage": 7},
         success({"records": [Some(jobId="{first}"), Some(jobId="{second}")]}),
         before=(started("first", "{own}"), started("second", "{own}")),
+        source="handler_v2.go:333",
     ),
 ]
 
@@ -251,7 +329,7 @@ def _end(action: str, name: str, case: str, job: str, expected, before=(), on="3
     return Row(f"{action}-{name}", "7.1", route, case, {"jobId": job}, expected, on, before=before, source=source)
 
 
-SERVICES = "internal/datacoord/services.go:2994"
+EXPECTED_STATE, JOB_ID = f"{SERVICES}:2994", "request_v2.go:377"
 
 
 def _family(*texts: str):
@@ -259,8 +337,16 @@ def _family(*texts: str):
 
 
 ENDINGS = [
-    _end("commit", "resting", "a job at rest", "{job}", success(), (started("job", **TWO_PHASE), resting("{job}"))),
-    _end("commit", "again", "a job that was committed", "{committed}", success()),
+    _end(
+        "commit",
+        "resting",
+        "a job at rest",
+        "{job}",
+        success(),
+        (started("job", **TWO_PHASE), resting("{job}")),
+        source=f"{SERVICES}:2991",
+    ),
+    _end("commit", "again", "a job that was committed", "{committed}", success(), source=f"{SERVICES}:2989"),
     _end(
         "commit",
         "pending",
@@ -268,7 +354,7 @@ ENDINGS = [
         "{running in two phases}",
         _family("is in state Pending, expected Uncommitted"),
         on=SLOW,
-        source=SERVICES,
+        source=EXPECTED_STATE,
     ),
     _end(
         "commit",
@@ -276,7 +362,7 @@ ENDINGS = [
         "an aborted job",
         "{aborted}",
         _family("is in state Failed, expected Uncommitted"),
-        source=SERVICES,
+        source=EXPECTED_STATE,
     ),
     _end(
         "commit",
@@ -284,7 +370,7 @@ ENDINGS = [
         "a job that failed by itself",
         "{failed in two phases}",
         _family("is in state Failed, expected Uncommitted"),
-        source=SERVICES,
+        source=EXPECTED_STATE,
     ),
     _end(
         "commit",
@@ -292,7 +378,7 @@ ENDINGS = [
         "a completed job that commits by itself",
         "{completed}",
         success(),
-        source="internal/datacoord/services.go:2989",
+        source=f"{SERVICES}:2989",
     ),
     _end(
         "commit",
@@ -300,7 +386,7 @@ ENDINGS = [
         "a failed job that commits by itself",
         "{failed}",
         _family("is in state Failed, expected Uncommitted"),
-        source=SERVICES,
+        source=EXPECTED_STATE,
     ),
     _end(
         "abort",
@@ -309,7 +395,7 @@ ENDINGS = [
         "{running}",
         _family("is auto-commit, manual commit/abort not allowed"),
         on=SLOW,
-        source="internal/datacoord/services.go:2961",
+        source=f"{SERVICES}:2961",
     ),
     _end(
         "abort",
@@ -317,27 +403,51 @@ ENDINGS = [
         "a failed job that commits by itself",
         "{failed}",
         _family("is auto-commit, manual commit/abort not allowed"),
-        source="internal/datacoord/services.go:2961",
+        source=f"{SERVICES}:2961",
     ),
-    _end("abort", "resting", "a job at rest", "{job}", success(), (started("job", **TWO_PHASE), resting("{job}"))),
-    _end("abort", "pending", "a job that has not begun", "{job}", success(), (started("job", **TWO_PHASE),), SLOW),
-    _end("abort", "again", "a job that was aborted", "{aborted}", success()),
+    _end(
+        "abort",
+        "resting",
+        "a job at rest",
+        "{job}",
+        success(),
+        (started("job", **TWO_PHASE), resting("{job}")),
+        source=f"{SERVICES}:3035",
+    ),
+    _end(
+        "abort",
+        "pending",
+        "a job that has not begun",
+        "{job}",
+        success(),
+        (started("job", **TWO_PHASE),),
+        SLOW,
+        source=f"{SERVICES}:3035",
+    ),
+    _end("abort", "again", "a job that was aborted", "{aborted}", success(), source=f"{SERVICES}:3025"),
     _end(
         "abort",
         "committed",
         "a committed job",
         "{committed}",
         _family("is in terminal/committed state Completed, abort not allowed"),
-        source="internal/datacoord/services.go:3031",
+        source=f"{SERVICES}:3031",
     ),
-    _end("abort", "failed", "a job that failed by itself", "{failed in two phases}", success()),
+    _end(
+        "abort",
+        "failed",
+        "a job that failed by itself",
+        "{failed in two phases}",
+        success(),
+        source=f"{SERVICES}:3035",
+    ),
     _end(
         "abort",
         "ordinary",
         "a completed job that commits by itself",
         "{completed}",
         _family("is in terminal/committed state Completed, abort not allowed"),
-        source="internal/datacoord/services.go:3031",
+        source=f"{SERVICES}:3031",
     ),
     *(
         row
@@ -349,7 +459,7 @@ ENDINGS = [
                 "an unknown id",
                 "5",
                 _family("job 5 not found"),
-                source="internal/datacoord/services.go:2954",
+                source=f"{SERVICES}:2954",
             ),
             _end(
                 action,
@@ -363,8 +473,8 @@ ENDINGS = [
                 ),
                 source="handler_v2.go:3986",
             ),
-            _end(action, "missing", "no jobId", None, refused(1802, "'JobIDReq.JobID'")),
-            _end(action, "numeric", "jobId 5", 5, refused(1801, "cannot unmarshal")),
+            _end(action, "missing", "no jobId", None, refused(1802, "'JobIDReq.JobID'"), source=JOB_ID),
+            _end(action, "numeric", "jobId 5", 5, refused(1801, "cannot unmarshal"), source=JOB_ID),
         )
     ),
 ]

@@ -6,6 +6,12 @@ NOT_FOUND = plain(404, "404 page not found")
 WRONG_TYPE = refused(2100, "unexpected file type")
 OLD = ("2.4.0", "2.4", "2.5", "2.6")
 JOB = {"jobId": "{completed}"}
+# The branches that were read; of 2.4 there are the documents alone.
+READ = ("2.5", "2.6")
+
+
+def _handler(version: str) -> str:
+    return f"handler_v2.go@{version}" if version in READ else ""
 
 
 def _row(name: str, version: str, section: str, route: str, case: str, body, expected, **more) -> Row:
@@ -26,6 +32,7 @@ def _file(version: str, extension: str, known: bool) -> Row:
         f"a file .{extension}",
         {"collectionName": "c", "files": [[f"three.{extension}"]]},
         success(job, code=_code(version)) if known else WRONG_TYPE,
+        source=f"internal/util/importutilv2/util.go@{version}" if version in READ else "",
     )
 
 
@@ -130,7 +137,14 @@ ROWS = [
     ),
     *(
         _row(
-            action, version, "1.1, 7.1", f"jobs/import/{action}", "two phases came with 3.0", {"jobId": "5"}, NOT_FOUND
+            action,
+            version,
+            "1.1, 7.1",
+            f"jobs/import/{action}",
+            "two phases came with 3.0",
+            {"jobId": "5"},
+            NOT_FOUND,
+            source=_handler(version),
         )
         for version in OLD
         for action in ("commit", "abort")
@@ -228,6 +242,7 @@ ROWS = [
             "0 as success",
             {"collectionName": "c"},
             success({"has": True}),
+            source=_handler(version),
         )
         for version in ("2.4", "2.5", "2.6")
     ),
@@ -240,11 +255,21 @@ ROWS = [
             "describe is there",
             JOB,
             success(Some(state="Completed")),
+            source=_handler(version),
         )
         for version in ("2.4", "2.5", "2.6")
     ),
     *(
-        _row("list-all", version, "6.1", "jobs/import/list", "list needs no collection", {}, success({"records": list}))
+        _row(
+            "list-all",
+            version,
+            "6.1",
+            "jobs/import/list",
+            "list needs no collection",
+            {},
+            success({"records": list}),
+            source=_handler(version),
+        )
         for version in ("2.4", "2.5", "2.6")
     ),
     _row(
@@ -255,6 +280,7 @@ ROWS = [
         "createTime came with 2.6.6",
         JOB,
         success(Some(createTime=ABSENT)),
+        source=_handler("2.5"),
     ),
     _row(
         "create-time", "2.6", "4.2", "jobs/import/describe", "createTime is there", JOB, success(Some(createTime=str))
@@ -276,6 +302,7 @@ ROWS = [
             {"jobId": "{job}"},
             success(Some(state="Completed", importedRows=10), code=_code(version)),
             before=(started("job", **TWO_PHASE), ended("{job}")),
+            source=f"internal/util/importutilv2/option.go@{version}" if version in READ else "",
         )
         for version in OLD
     ),
@@ -288,6 +315,7 @@ ROWS = [
             "auto_commit is an unknown option: its value does not matter",
             {"collectionName": "c", **FILES, "options": {"auto_commit": "perhaps"}},
             success({"jobId": str}),
+            source=f"internal/util/importutilv2/option.go@{version}" if version in READ else "",
         )
         for version in ("2.4", "2.5", "2.6")
     ),
