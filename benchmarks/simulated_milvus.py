@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 
 HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 COLLECTION = "documents"
+FIRST_JOB = 453_240_863_839_750_000
 MEGABYTE = 1_000_000
 
 
@@ -40,7 +41,7 @@ class Jobs:
         """How long each job lasts, by its id."""
         jitter = random.Random(self.count)
         return {
-            str(453_240_863_839_750_000 + number): jitter.uniform(self.shortest, self.longest)
+            str(FIRST_JOB + number): jitter.uniform(self.shortest, self.longest)
             for number in range(self.count)
         }
 
@@ -72,7 +73,8 @@ class SimulatedMilvus:
             # First as a process that is gone, then as one behind a proxy.
             return None if age < (began + ended) / 2 else (503, b"no healthy upstream")
         if route == "create":
-            return 200, b'{"code":0,"data":{"jobId":"1"}}'
+            # Later than those that it lists.
+            return 200, b'{"code":0,"data":{"jobId":"%d"}}' % (FIRST_JOB + 10**6)
         if route == "list":
             records = ",".join(
                 f'{head}{self._percent(self._durations[job_id], age)},"state":"{self._state(job_id, age)}"}}'

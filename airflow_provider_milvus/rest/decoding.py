@@ -46,8 +46,8 @@ class Limit:
     rows: bool = False
 
 
-# An import has at most 1,024 files of some 300 bytes each.
-DETAILS = Limit(size=4_000_000, values=200_000)
+# An import has at most 1,024 files of some 300 bytes each. A triggerer has up to 80 of these responses at a time.
+DETAILS = Limit(size=2_000_000, values=200_000)
 # A hundred thousand jobs of some 130 bytes and 5 fields each.
 LISTS = Limit(size=24_000_000, values=1_000_000)
 # Rows with vectors. Their bytes, their text and their values are in memory at the same time: 192 MB at the most.

@@ -26,7 +26,8 @@ Jitter = Callable[[float, float], float]
 
 
 class Backoff:
-    """Failed requests in a row: how many, since when, and how long to wait before the next one.
+    """Failed requests in a row: how many, since when, the text of the last error, and how long to wait before the next
+    request.
 
     The delay doubles from one second up to its upper bound, and jitter shortens it to no less than half. A
     ``Retry-After`` of the server is its lower bound, up to five minutes.
@@ -35,15 +36,18 @@ class Backoff:
     :param jitter: a random number between a lower and an upper bound.
     """
 
-    __slots__ = ("_clock", "_jitter", "_logged_at", "_since", "error", "failures")
+    __slots__ = ("_clock", "_is_permanent", "_jitter", "_logged_at", "_retry_after", "_since", "error", "failures")
 
     def __init__(self, *, clock: Callable[[], float] | None = None, jitter: Jitter = random.uniform) -> None:
         self._clock = clock or time.time
         self._jitter = jitter
         self._since = 0.0
         self._logged_at = -math.inf
+        # Of the last error, but not the exception itself: its frames hold all of a response.
+        self._is_permanent = False
+        self._retry_after = 0.0
         self.failures = 0
-        self.error: Exception | None = None
+        self.error = ""
 
     def record_error(self, error: Exception) -> bool:
         """Count a failed request.
@@ -52,7 +56,9 @@ class Backoff:
         """
         now = self._clock()
         self.failures += 1
-        self.error = error
+        self.error = str(error)
+        self._is_permanent = not getattr(error, "retryable", False)
+        self._retry_after = min(getattr(error, "retry_after", None) or 0.0, MAX_RETRY_AFTER)
         if self.failures == 1:
             self._since = now
         elif now < self._logged_at + LOG_INTERVAL_SECONDS:
@@ -65,7 +71,8 @@ class Backoff:
 
         :return: how many there were.
         """
-        failures, self.failures, self.error = self.failures, 0, None
+        failures, self.failures, self.error = self.failures, 0, ""
+        self._is_permanent, self._retry_after = False, 0.0
         return failures
 
     @property
@@ -75,9 +82,7 @@ class Backoff:
 
     def is_exhausted(self, max_failures: int) -> bool:
         """Whether to give up: the last error is permanent, or there were ``max_failures`` in a row."""
-        if self.error is None:
-            return False
-        return not getattr(self.error, "retryable", False) or self.failures >= max_failures
+        return bool(self.failures) and (self._is_permanent or self.failures >= max_failures)
 
     def delay(self, poll_interval: float = MAX_BACKOFF) -> float:
         """Seconds to wait before the next request.
@@ -87,8 +92,7 @@ class Backoff:
         """
         upper = min(MAX_BACKOFF, max(FIRST_BACKOFF, poll_interval, self.outage * AGE_SHARE))
         upper = min(upper, FIRST_BACKOFF * 2.0 ** min(max(self.failures - 1, 0), 10))
-        retry_after = min(getattr(self.error, "retry_after", None) or 0.0, MAX_RETRY_AFTER)
-        return max(retry_after, upper * self._jitter(0.5, 1.0))
+        return max(self._retry_after, upper * self._jitter(0.5, 1.0))
 
 
 def interval(age: float, poll_interval: float, jitter: Jitter = random.uniform) -> float:

@@ -1,12 +1,18 @@
 """When the next request is sent."""
 
 import math
+import weakref
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_milvus.rest.errors import MilvusAuthError, MilvusBusyError, MilvusConnectionError
+from airflow_provider_milvus.rest.errors import (
+    MilvusAuthError,
+    MilvusBusyError,
+    MilvusConnectionError,
+    MilvusProtocolError,
+)
 from airflow_provider_milvus.waiting import backoff
 from airflow_provider_milvus.waiting.backoff import Backoff
 
@@ -86,7 +92,7 @@ def test_response_ends_the_outage(failed, clock):
     clock.now += 1_000.0
     assert found.outage == 1_000
     assert found.reset() == 7
-    assert (found.failures, found.error, found.outage) == (0, None, 0)
+    assert (found.failures, found.error, found.outage) == (0, "", 0)
     found.record_error(DOWN)
     assert found.delay() <= 1
 
@@ -153,3 +159,23 @@ def test_value_that_is_no_whole_number_is_refused(value):
 @pytest.mark.parametrize("value", [7, "7", " 7 "])
 def test_whole_number_may_be_a_text(value):
     assert backoff.whole_number("rows", value) == 7
+
+
+def test_failed_request_keeps_nothing_of_its_response():
+    class Body:
+        pass
+
+    kept = []
+
+    def request():
+        body = Body()
+        kept.append(weakref.ref(body))
+        raise MilvusProtocolError("the response is too large")
+
+    failed = Backoff()
+    try:
+        request()
+    except MilvusProtocolError as error:
+        failed.record_error(error)
+    assert kept[0]() is None
+    assert failed.error == "the response is too large"
