@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -53,6 +54,12 @@ def stored(known: tuple[str, ...]) -> list[str] | str:
     """The ids as a record has them: a list, or a text where it would be too long."""
     if len(known) <= MAX_LISTED or not _are_numbers(known):
         return list(known)
+    return _packed(known)
+
+
+# A record is written some three times, and its ids never change.
+@lru_cache(maxsize=1)
+def _packed(known: tuple[str, ...]) -> str:
     numbers = [int(job_id) for job_id in known]
     steps = [numbers[0], *(later - earlier for earlier, later in pairwise(numbers))]
     return base64.b64encode(zlib.compress(json.dumps(steps, separators=(",", ":")).encode())).decode()
@@ -74,4 +81,4 @@ def read(value: Any) -> tuple[str, ...]:
 
 
 def _are_numbers(job_ids: Iterable[str]) -> bool:
-    return all(_NUMBER.fullmatch(job_id) for job_id in job_ids)
+    return all(map(_NUMBER.fullmatch, job_ids))
