@@ -9,6 +9,9 @@ PYTEST := -q -p no:cacheprovider
 # where make knows how (from 4.0 on).
 SIDE_BY_SIDE := --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
+# The system tests that say something about Celery, beside its own.
+ON_CELERY := examples failed_imports waits assets blue_green
+
 .PHONY: help demo airflow test test-quick lint types unit integration system browser pictures
 .PHONY: test-floor test-celery test-matrix
 .PHONY: crash-test conformance constraints bench docs dist format clean
@@ -22,6 +25,7 @@ help:
 	@echo "make test-celery system tests on PostgreSQL and Celery with two workers and two triggerers, all of which die"
 	@echo "make test-matrix the tests on every supported version of Airflow, on the oldest and newest Python of each"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
+	@echo "make  kill everything of an Airflow on Celery, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
 	@echo "make browser     see the import view of a real Airflow in a headless Chromium"
@@ -70,8 +74,9 @@ pictures: .venv/ready
 test-floor: .venv/ready
 	$(BIN)/python scripts/run_matrix.py floor-py3.11
 
+# Outages come last: they hit everything.
 test-celery: .venv-celery/ready
-	EXECUTOR=celery .venv-celery/bin/pytest $(PYTEST) tests/system/celery
+	EXECUTOR=celery .venv-celery/bin/pytest $(PYTEST) $(patsubst %,tests/system/test_%.py,$(ON_CELERY)) tests/system/celery
 
 test-matrix: .venv/ready
 	$(BIN)/python scripts/run_matrix.py $(ROWS)

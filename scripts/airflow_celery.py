@@ -26,12 +26,14 @@ REDIS = "redis"
 SETTINGS = {
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 20,  # 300
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5,  # 10
-    "SCHEDULER__TASK_QUEUED_TIMEOUT": 30,  # 600
+    "SCHEDULER__TASK_QUEUED_TIMEOUT": 45,  # 600
     "SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": 5,  # 120
     "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": 15,  # 30
     "TRIGGERER__JOB_HEARTBEAT_SEC": 2,  # 5
     # The files do not change; reading them every 30 s takes half a core.
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 600,
+    # The heartbeats of all tasks, one a second each, would take a quarter of one.
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": 2,
 }
 
 

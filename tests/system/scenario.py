@@ -26,6 +26,7 @@ class Environment:
     """What a scenario can use.
 
     :param milvus: servers by connection id.
+    :param campaign: the campaign of crashes; ``None`` on Celery, which has another one.
     :param killed_tasks_run_again: ``False`` on Airflow 3.0, which gives up a task whose process was killed, and one
         that was cleared while it ran.
     """
@@ -33,7 +34,7 @@ class Environment:
     airflow: Airflow
     milvus: dict[str, Service]
     bucket: Path
-    campaign: Campaign
+    campaign: Campaign | None
     killed_tasks_run_again: bool
 
     def skip_if_killed_tasks_are_given_up(self) -> None:

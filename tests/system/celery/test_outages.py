@@ -1,4 +1,4 @@
-"""Everything that imports need dies and comes back, while they are waited for in every way."""
+"""Everything that imports need dies and comes back, one after the other, while they are waited for in every way."""
 
 import os
 import time
@@ -6,61 +6,158 @@ import time
 import psutil
 import pytest
 from airflow_celery import REDIS, WORKERS
+from airflow_standalone import is_healthy
+from counted import ROWS, SCHEMA
+from scenario import scenario
 
 IMPORTS = ("synchronous", "deferrable", "two_phase", "submit")
-SENSORS = ("poke_sensor", "reschedule_sensor", "deferrable_sensor")
+DEFERRED = ("deferrable", "two_phase", "deferrable_sensor")
 WAITING = {
     "synchronous": ("running",),
-    "deferrable": ("deferred",),
-    "two_phase": ("deferred",),
     "poke_sensor": ("running",),
     "reschedule_sensor": ("running", "up_for_reschedule", "scheduled", "queued"),
-    "deferrable_sensor": ("deferred",),
+    **dict.fromkeys(DEFERRED, ("deferred",)),
 }
-ROWS = 100
+TASKS = {"submit", *WAITING}
 SECONDS_LEFT_BEHIND = 3
 SECONDS_WITHOUT_REDIS = 5
 SECONDS_WITHOUT_DATABASE = 3
 SECONDS_WITHOUT_SCHEDULER = 5
 SECONDS_WITHOUT_MILVUS = 60
-OUTAGES = {}
-QUEUED = "queued_when_redis_dies"
 
 
-def outage(function):
-    """Let this happen while a run of its own waits."""
-    OUTAGES[function.__name__] = function
-    return function
+@scenario
+def wait_in_every_way(environment):
+    """A run that waits with all its tasks, and goes on until its server ends its jobs."""
+    run = start(environment, "waiting")
+    run.wait_until(lambda: _waits(run), "wait with all its tasks")
+    return run
+
+
+def start(environment, collection):
+    environment.call_milvus("milvus_patient", "collections/create", collectionName=collection, schema=SCHEMA)
+    return environment.airflow.trigger("outages", {"collection": collection})
+
+
+def _waits(run):
+    tasks = {task.id: task for task in run.tasks}
+    return all(tasks[task_id].state in states for task_id, states in WAITING.items()) and all(
+        tasks[task_id].has_xcom("job_id") for task_id in IMPORTS
+    )
 
 
 class Outages:
-    """A run of the DAG for each outage, which begins when its run waits with all tasks."""
+    """Everything that happens to a run that waits, and what comes of it.
 
-    def __init__(self, airflow, milvus, create_collection):
-        self.airflow = airflow
-        self.service = airflow.service
-        self.milvus = milvus["milvus_patient"]
-        self.create_collection = create_collection
-        self.runs = {}
+    :param queued: a run whose tasks are in the queue when Redis dies.
+    """
+
+    def __init__(self, environment, run):
+        self.environment = environment
+        self.service = environment.airflow.service
+        self.waiting = run
+        self.tries_of_synchronous = self.tries_of_poke_sensor = 0
         self.moved = []
-        for name, happens in OUTAGES.items():
-            self.runs[name] = run = self.start(name)
-            self.wait_until(run, lambda run=run: _waits(run), "wait with all its tasks")
-            happens(self, run)
-        for run in self.runs.values():
-            self.wait_until(run, lambda run=run: run.state in ("success", "failed"), "end")
+        self.lose_worker_and_then_triggerer()
+        self.lose_processes_of_worker_and_triggerer()
+        self.restart_database()
+        self.lose_scheduler_and_api_server()
+        self.queued = self.lose_milvus_and_queue()
+        for ending in (self.waiting, self.queued):
+            self.wait_until(lambda ending=ending: ending.state in ("success", "failed"), "end")
 
-    def wait_until(self, run, condition, what):
+    def lose_worker_and_then_triggerer(self):
+        """A worker dies with all its tasks; soon after a triggerer, whose triggers move to the other."""
+        before, worker = self.task_on_worker("synchronous")
+        worker.kill()
+        self.lose_triggerer("deferrable")
+        self.wait_for_retry("synchronous", before)
+        self.tries_of_synchronous = before.tries + 1
+
+    def lose_processes_of_worker_and_triggerer(self):
+        """A worker dies and leaves the processes of its tasks behind; at the same time the triggerer that is left."""
+        before, worker = self.task_on_worker("poke_sensor")
+        for process in worker.processes:
+            if os.getpgid(process.pid) == worker.pid:
+                process.kill()
+        self.lose_triggerer("two_phase")
+        time.sleep(SECONDS_LEFT_BEHIND)
+        self.wait_for_retry("poke_sensor", before)
+        self.tries_of_poke_sensor = before.tries + 1
+
+    def restart_database(self):
+        """PostgreSQL breaks every connection, and comes back."""
+        self.service.restart_database(SECONDS_WITHOUT_DATABASE)
+        self.wait_until_everything_waits()
+
+    def lose_scheduler_and_api_server(self):
+        for name in ("scheduler", "api_server"):
+            self.service.components[name].kill()
+        time.sleep(SECONDS_WITHOUT_SCHEDULER)
+        self.wait_until_everything_waits()
+
+    def lose_milvus_and_queue(self):
+        """Milvus is away for a minute. Meanwhile Redis dies with tasks in its queue, and comes back empty."""
+        components, milvus = self.service.components, self.environment.milvus["milvus_patient"]
+        workers = [psutil.Process(components[name].pid) for name in WORKERS]
+        for worker in workers:
+            worker.suspend()
+        queued = start(self.environment, "queued")
+        queued.wait_until(lambda: all(queued.task(task_id).state == "queued" for task_id in IMPORTS), "be queued")
+        milvus.kill()
+        back = time.monotonic() + SECONDS_WITHOUT_MILVUS
+        components[REDIS].kill()
+        for worker in workers:
+            worker.resume()
+        time.sleep(SECONDS_WITHOUT_REDIS)
+        components[REDIS].start()
+        self.wait_until(lambda: time.monotonic() > back, "go on")
+        self.environment.finish_jobs("milvus_patient")
+        return queued
+
+    def lose_triggerer(self, task_id):
+        """A triggerer dies, and its triggers move to the other."""
+        lost = self.triggerer_of(task_id)
+        lost.kill()
+        # It is not started again before they have moved.
+        self.waiting.wait_until(lambda: self.triggerer_of(task_id) not in (None, lost), "wait in the other triggerer")
+        task = self.task(task_id)
+        self.moved.append((task.id, task.state, task.tries))
+
+    def wait_for_retry(self, task_id, before):
+        self.wait_until(
+            lambda: (task := self.task(task_id)).tries > before.tries and task.state == "running" and task.pid,
+            f"run {task_id} again",
+        )
+
+    def wait_until_everything_waits(self):
+        self.wait_until(lambda: is_healthy(self.service.port) and _waits(self.waiting), "wait with all its tasks")
+
+    def wait_until(self, condition, what):
         """Wait while whoever runs Airflow starts again what has ended."""
-        run.wait_until(lambda: not self.service.start_what_ended() and condition(), what)
+        self.waiting.wait_until(lambda: not self.service.start_what_ended() and condition(), what)
 
-    def worker_of(self, task):
-        """The worker that a running task runs on."""
-        return self._find("worker", lambda worker: os.getsid(task.pid) == worker.pid)
+    def task(self, task_id):
+        return self.waiting.task(task_id)
 
-    def triggerer_of(self, run, task_id):
+    def task_on_worker(self, task_id):
+        """A task that runs, and the worker that it runs on."""
+        found = []
+
+        def runs():
+            task = self.task(task_id)
+            # Its process may be gone, and nobody have noticed yet.
+            if task.state == "running" and psutil.pid_exists(task.pid or 0):
+                session = os.getsid(task.pid)
+                found.append((task, self._find("worker", lambda worker: worker.pid == session)))
+            return found and found[-1][1]
+
+        self.wait_until(runs, f"run {task_id}")
+        return found[-1]
+
+    def triggerer_of(self, task_id):
         """The triggerer that writes the log of a deferred task."""
-        wanted = (f"run_id={run.id}", f"task_id={task_id}")
+        wanted = (f"run_id={self.waiting.id}", f"task_id={task_id}/")
         return self._find(
             "triggerer",
             lambda triggerer: any(
@@ -78,121 +175,46 @@ class Outages:
         ]
         return found[0] if found else None
 
-    def start(self, name):
-        self.create_collection("milvus_patient", name)
-        return self.airflow.trigger("outages", {"collection": name})
-
-
-def _waits(run):
-    tasks = {task.id: task for task in run.tasks}
-    return all(tasks[task_id].state in states for task_id, states in WAITING.items()) and all(
-        tasks[task_id].has_xcom("job_id") for task_id in IMPORTS
-    )
-
-
-@outage
-def lost_worker(outages, run):
-    """A worker dies with all its tasks."""
-    outages.worker_of(run.task("synchronous")).kill()
-
-
-@outage
-def killed_worker_processes(outages, run):
-    """A worker dies, and leaves the processes of its tasks behind."""
-    worker = outages.worker_of(run.task("poke_sensor"))
-    for process in worker.processes:
-        if os.getpgid(process.pid) == worker.pid:
-            process.kill()
-    time.sleep(SECONDS_LEFT_BEHIND)
-
-
-@outage
-def lost_triggerer(outages, run):
-    lose_triggerer(outages, run)
-
-
-@outage
-def lost_worker_and_triggerer(outages, run):
-    outages.worker_of(run.task("synchronous")).kill()
-    lose_triggerer(outages, run)
-
-
-def lose_triggerer(outages, run):
-    """A triggerer dies, and its triggers move to the other."""
-    lost = outages.triggerer_of(run, "deferrable")
-    lost.kill()
-    run.wait_until(lambda: outages.triggerer_of(run, "deferrable"), "wait in the other triggerer")
-    task = run.task("deferrable")
-    outages.moved.append((task.state, task.tries))
-
-
-@outage
-def lost_queue(outages, run):
-    """Redis dies with tasks in its queue, and comes back empty."""
-    components = outages.service.components
-    workers = [psutil.Process(components[name].pid) for name in WORKERS]
-    for worker in workers:
-        worker.suspend()
-    outages.runs[QUEUED] = queued = outages.start(QUEUED)
-    queued.wait_until(lambda: all(queued.task(task_id).state == "queued" for task_id in IMPORTS), "be queued")
-    components[REDIS].kill()
-    for worker in workers:
-        worker.resume()
-    time.sleep(SECONDS_WITHOUT_REDIS)
-    components[REDIS].start()
-
-
-@outage
-def restarted_database(outages, run):
-    outages.service.restart_database(SECONDS_WITHOUT_DATABASE)
-
-
-@outage
-def lost_scheduler_and_api_server(outages, run):
-    for name in ("scheduler", "api_server"):
-        outages.service.components[name].kill()
-    time.sleep(SECONDS_WITHOUT_SCHEDULER)
-    outages.service.start_what_ended()
-    outages.service.wait_until_it_serves()
-
-
-@outage
-def milvus_is_away(outages, run):
-    outages.milvus.kill()
-    time.sleep(SECONDS_WITHOUT_MILVUS)
-    outages.milvus.start()
-
 
 @pytest.fixture(scope="module")
-def outages(airflow, milvus, create_collection):
-    return Outages(airflow, milvus, create_collection)
+def outages(environment, begun):
+    # What the other tests have begun is not to be hit.
+    for outcome in begun.outcomes.values():
+        outcome.exception()
+    for run in begun.runs.values():
+        run.wait()
+    return Outages(environment, begun.outcomes[wait_in_every_way].result())
 
 
-@pytest.fixture(params=[*OUTAGES, QUEUED])
+@pytest.fixture(params=["waiting", "queued"])
 def name(request):
     return request.param
 
 
 def test_every_task_ends_well(outages, name):
-    run = outages.runs[name]
-    assert {task.id: task.state for task in run.tasks} == dict.fromkeys((*IMPORTS, *SENSORS), "success"), run.report()
+    run = getattr(outages, name)
+    assert {task.id: task.state for task in run.tasks} == dict.fromkeys(TASKS, "success"), run.report()
 
 
-def test_every_import_is_loaded_once(outages, call_milvus, name):
-    run = outages.runs[name]
-    rows = call_milvus("milvus_patient", "collections/get_stats", collectionName=name)["rowCount"]
-    jobs = call_milvus("milvus_patient", "jobs/import/list", collectionName=name)["records"]
+def test_every_import_is_loaded_once(outages, environment, name):
+    rows = environment.call_milvus("milvus_patient", "collections/get_stats", collectionName=name)["rowCount"]
+    jobs = environment.call_milvus("milvus_patient", "jobs/import/list", collectionName=name)["records"]
+    run = getattr(outages, name)
     assert (rows, len(jobs)) == (ROWS * len(IMPORTS), len(IMPORTS)), run.report()
 
 
-@pytest.mark.parametrize(
-    ("name", "task_id"), [("lost_worker", "synchronous"), ("killed_worker_processes", "poke_sensor")]
-)
-def test_task_of_a_lost_worker_is_retried(outages, name, task_id):
-    run = outages.runs[name]
-    # Not all later outages spare the retry.
-    assert run.task(task_id).tries >= 2, run.report()
+def test_task_of_a_lost_worker_is_retried(outages):
+    assert outages.waiting.task("synchronous").tries >= outages.tries_of_synchronous == 2
+
+
+def test_task_that_its_worker_left_behind_is_retried(outages):
+    assert outages.waiting.task("poke_sensor").tries >= outages.tries_of_poke_sensor >= 2
 
 
 def test_trigger_that_moves_waits_in_the_same_try(outages):
-    assert outages.moved == [("deferred", 1)] * 2
+    assert outages.moved == [("deferrable", "deferred", 1), ("two_phase", "deferred", 1)]
+
+
+@pytest.mark.parametrize("task_id", DEFERRED)
+def test_deferred_wait_outlives_everything_in_one_try(outages, task_id):
+    assert outages.waiting.task(task_id).tries == 1, outages.waiting.report()

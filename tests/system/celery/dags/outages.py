@@ -12,7 +12,11 @@ from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
 FILES = ["vectors.parquet"]
 # Milvus 2.6 knows no idempotency key and no second phase.
-SERVERS = {"outages": "milvus_patient", "outages_2_6": "milvus_old"}
+DAGS: dict[str, dict[str, Any]] = {
+    "outages": {"milvus_conn_id": "milvus_patient"},
+    "outages_2_6": {"milvus_conn_id": "milvus_old"},
+    "outages_not_durable": {"milvus_conn_id": "milvus_old", "durable": False},
+}
 IMPORTS: dict[str, dict[str, Any]] = {
     "synchronous": {},
     "deferrable": {"deferrable": True, "defer_after": 0},
@@ -24,18 +28,18 @@ SENSORS: dict[str, dict[str, Any]] = {
     "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
 }
 
-for dag_id, milvus_conn_id in SERVERS.items():
+for dag_id, arguments in DAGS.items():
     with DAG(
         dag_id,
         schedule=None,
         catchup=False,
         max_active_tasks=100,
         params={"collection": "none"},
-        default_args={"milvus_conn_id": milvus_conn_id, "retries": 20, "retry_delay": timedelta(seconds=1)},
+        default_args={**arguments, "retries": 20, "retry_delay": timedelta(seconds=1)},
     ):
         into: dict[str, Any] = {"collection_name": "{{ params.collection }}", "files": FILES, "poll_interval": 2}
         for task_id, how in IMPORTS.items():
-            if not how.get("two_phase") or milvus_conn_id != "milvus_old":
+            if not how.get("two_phase") or arguments["milvus_conn_id"] != "milvus_old":
                 MilvusBulkImportOperator(task_id=task_id, **into, **how)
         submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **into)
         for task_id, how in SENSORS.items():
@@ -43,5 +47,12 @@ for dag_id, milvus_conn_id in SERVERS.items():
 
 with DAG("fifty_file_sets", schedule=None, catchup=False, max_active_tasks=100):
     MilvusBulkImportOperator.partial(
-        task_id="load", collection_name="fifty", milvus_conn_id="milvus_slow", deferrable=True, defer_after=0
+        task_id="load",
+        collection_name="fifty",
+        milvus_conn_id="milvus_slow",
+        deferrable=True,
+        defer_after=0,
+        # A task that stays queued for longer than the short timeout here is queued again, and may be delivered twice.
+        retries=3,
+        retry_delay=timedelta(seconds=1),
     ).expand(files=[FILES] * 50)
