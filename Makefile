@@ -25,7 +25,6 @@ help:
 	@echo "make test-celery system tests on PostgreSQL and Celery with two workers and two triggerers, all of which die"
 	@echo "make test-matrix the tests on every supported version of Airflow, on the oldest and newest Python of each"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
-	@echo "make  kill everything of an Airflow on Celery, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
 	@echo "make browser     see the import view of a real Airflow in a headless Chromium"
