@@ -5,14 +5,14 @@ NEWEST := constraints.txt
 # Compiled files are what makes the second start of everything fast.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
-# System tests mostly wait, so the others run beside them, one suite after the other. Output comes a suite at a time,
-# where make knows how (from 4.0 on).
+# Tests of a whole Airflow mostly wait, so the others run beside them, one suite after the other. Output comes a suite at
+# a time, where make knows how (from 4.0 on).
 SIDE_BY_SIDE := --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # The system tests that say something about Celery, beside its own.
 ON_CELERY := examples failed_imports waits assets blue_green
 
-.PHONY: help demo airflow test test-quick lint types unit integration system browser pictures
+.PHONY: help demo airflow test test-quick lint types unit integration whole-airflow system browser pictures
 .PHONY: test-floor test-celery test-matrix
 .PHONY: crash-test conformance constraints bench docs dist format clean
 
@@ -40,7 +40,9 @@ airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
 test: .venv/ready
-	$(MAKE) $(SIDE_BY_SIDE) system lint types unit integration
+	$(MAKE) $(SIDE_BY_SIDE) whole-airflow lint types unit integration
+
+whole-airflow: system
 	$(MAKE) browser
 
 test-quick: lint types unit
@@ -62,8 +64,8 @@ integration: .venv/ready
 system: .venv/ready
 	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadfile tests/system
 
-# One after the other and after all others: they share an Airflow, and one of them measures how long a page takes. On a
-# machine that is short of time a page can take longer than anybody waits for it, so only what fails twice is wrong.
+# One after the other: they share an Airflow, and one of them measures how long a page takes. On a machine that is short
+# of time a page can take longer than anybody waits for it, so only what fails twice is wrong.
 browser: .venv/ready
 	$(BIN)/pytest $(PYTEST) tests/browser || $(BIN)/pytest $(PYTEST) tests/browser
 
