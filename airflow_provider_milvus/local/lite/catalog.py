@@ -81,7 +81,18 @@ class Catalog(MilvusLite):  # type: ignore[misc]
 
     def create_alias(self, collection_name: str, alias: str, database_name: str = DEFAULT_DATABASE) -> None:
         check_collection_name(alias, "alias")
-        super().create_alias(collection_name, alias, database_name)
+        self._require_collection(collection_name, database_name)
+        if self._aliases(database_name).get(alias) != collection_name:
+            super().create_alias(collection_name, alias, database_name)
+
+    def alter_alias(self, collection_name: str, alias: str, database_name: str = DEFAULT_DATABASE) -> None:
+        self._require_collection(collection_name, database_name)
+        super().alter_alias(collection_name, alias, database_name)
+
+    def _require_collection(self, name: str, database_name: str) -> None:
+        # As a cluster does; Milvus Lite would take the collection behind the alias.
+        if name in self._aliases(self._require_database(database_name)):
+            raise CollectionNotFoundError(f"collection {name!r} does not exist")
 
     def drop_collection(self, name: str, database_name: str = DEFAULT_DATABASE) -> None:
         with self.catalog_lock:

@@ -1,5 +1,6 @@
 """Milvus Lite's own servicer, with what a cluster keeps of a collection and the types that Milvus Lite lacks."""
 
+import json
 from typing import Any
 
 import grpc
@@ -23,6 +24,8 @@ from airflow_provider_milvus.local.lite.valid_names import check_index_name, che
 from airflow_provider_milvus.local.lite.vector_types import BINARY, held_types
 
 COUNT = "count(*)"
+# What is sent beside the parameters of an index, and is none.
+NO_PARAMS = ("index_type", "metric_type", "params", "search_params", "index_name", "mmap.enabled", "warmup")
 
 
 class Servicer(MilvusServicer):  # type: ignore[misc]
@@ -77,6 +80,7 @@ class Servicer(MilvusServicer):  # type: ignore[misc]
             collection = self._get_collection(request, context)
         except MilvusLiteError as error:
             return common_pb2.Status(**to_status_kwargs(error))
+        _gather_params(request)
         had_index = collection.has_index()
         given = next((pair.value for pair in request.extra_params if pair.key == "index_type"), "")
         if not given:
@@ -183,6 +187,18 @@ class Servicer(MilvusServicer):  # type: ignore[misc]
         # A client that refreshed waits for this one, which stays 0 in Milvus Lite.
         progress.refresh_progress = progress.progress
         return progress
+
+
+def _gather_params(request: Any) -> None:
+    # Newer clients send each parameter by itself, and Milvus Lite would ignore it.
+    given = {pair.key: pair.value for pair in request.extra_params}
+    params = json.loads(given.get("params") or "{}")
+    params |= {key: value for key, value in given.items() if key not in NO_PARAMS}
+    del request.extra_params[:]
+    for key in NO_PARAMS:
+        if key in given and key != "params":
+            request.extra_params.add(key=key, value=given[key])
+    request.extra_params.add(key="params", value=json.dumps(params))
 
 
 def _find_index(request: Any, kept: Kept) -> None:

@@ -20,6 +20,27 @@ DENSE = {
 BINARY_INDEXES = dict.fromkeys((AUTOMATIC, "BIN_FLAT", "BIN_IVF_FLAT"), "FLAT")
 SPARSE = dict.fromkeys((AUTOMATIC, "SPARSE_INVERTED_INDEX", "SPARSE_WAND"), "SPARSE_INVERTED_INDEX")
 SCALAR = dict.fromkeys((AUTOMATIC, "INVERTED", "BITMAP", "STL_SORT", "TRIE"), "INVERTED")
+INTEGERS = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64)
+NUMBERS = (*INTEGERS, DataType.FLOAT, DataType.DOUBLE)
+DISCRETE = (DataType.BOOL, *INTEGERS, DataType.VARCHAR)
+# What a field must be for an index of a type, and how Milvus says so; AUTOINDEX is for any.
+ONLY_ON = {
+    "TRIE": ((DataType.VARCHAR,), "TRIE are only supported on varchar field"),
+    "STL_SORT": (
+        (*NUMBERS, DataType.VARCHAR, DataType.TIMESTAMPTZ, DataType.JSON),
+        "STL_SORT are only supported on numeric, varchar or timestamptz field",
+    ),
+    "BITMAP": (
+        (*DISCRETE, DataType.ARRAY, DataType.JSON),
+        "bitmap index are only supported on bool, int, string and array field",
+    ),
+    "INVERTED": (
+        (*NUMBERS, DataType.BOOL, DataType.VARCHAR, DataType.ARRAY, DataType.JSON),
+        "INVERTED are not supported on this field",
+    ),
+    "NGRAM": ((DataType.VARCHAR, DataType.JSON), "ngram index can only be created on VARCHAR or JSON field"),
+    "RTREE": ((DataType.GEOMETRY,), "RTREE index can only be built on geometry field"),
+}
 # They take memory and time; Milvus Lite builds none, and finds the same rows.
 ELSEWHERE = ("MINHASH_LSH", "NGRAM", "RTREE", "HYBRID", "FM_INDEX")
 METRICS = {DataType.FLOAT_VECTOR: ("L2", "IP", "COSINE"), DataType.SPARSE_FLOAT_VECTOR: ("IP", "BM25")}
@@ -47,6 +68,11 @@ def nearest_index(field: FieldSchema, wanted: dict[str, Any]) -> dict[str, Any]:
             raise InvalidIndex(
                 f"data type {type_of(field)} can't build with this index {index_type}: invalid parameter"
             )
+    types, problem = ONLY_ON.get(index_type, ((field.dtype,), ""))
+    if field.dtype not in types:
+        raise InvalidIndex(f"{problem}, got {type_of(field)}: invalid parameter")
+    if index_type == "BITMAP" and field.is_primary:
+        raise InvalidIndex("create bitmap index on primary key not supported: invalid parameter")
     params = dict(wanted.get("params") or {})
     metric = wanted.get("metric_type")
     if is_binary:

@@ -42,17 +42,14 @@ def create(services: Services, request: AliasCollectionReq) -> None:
         target = request.collection(services).name
         if name in there and db.describe_alias(name, database_name=request.db_name)["collection"] != target:
             raise MilvusError(ALIAS_EXISTS, f"{name} is alias to another collection: alias already exist")
-        if name not in there:
-            db.create_alias(target, name, database_name=request.db_name)
+        db.create_alias(request.collection_name, name, database_name=request.db_name)
 
 
 def alter(services: Services, request: AliasCollectionReq) -> None:
     """Point an alias at another collection, in one step."""
     with services.engine.write_lock:
         _target(services, request.db_name, request.alias_name)
-        services.engine.db.alter_alias(
-            request.collection(services).name, request.alias_name, database_name=request.db_name
-        )
+        services.engine.db.alter_alias(request.collection_name, request.alias_name, database_name=request.db_name)
 
 
 def describe(services: Services, request: AliasReq) -> dict[str, str]:

@@ -72,7 +72,7 @@ def create(services: Services, request: CollectionReq) -> None:
         )
         if index_params:
             build_indexes(services, request.db_name, collection, index_params)
-            collection.load()
+            load_collection(collection)
 
 
 def has(services: Services, request: CollectionNameReq) -> dict[str, bool]:

@@ -19,6 +19,7 @@ from airflow_provider_milvus.local.routes.services import CollectionNameReq, Rou
 INVALID_PARAMETER, COLLECTION_LOADED = 1100, 104
 # Those of `ConfigableIndexParams` in pkg/util/indexparams.
 PROPERTIES = ("mmap.enabled", "indexoffsetcache.enabled", "warmup")
+SWITCHES, TRUTHS = PROPERTIES[:2], ("true", "false", "1", "0", "t", "f")
 # What clients also write among the parameters.
 BESIDE_PARAMS = ("index_type", "metric_type")
 
@@ -159,6 +160,11 @@ def _alter(services: Services, request: IndexReq, properties: dict[str, str], dr
     for key in [*properties, *dropped]:
         if key not in PROPERTIES:
             raise MilvusError(INVALID_PARAMETER, f"{key} is not a configable index property: invalid parameter")
+        if key in SWITCHES and properties.get(key, "true").lower() not in TRUTHS:
+            raise MilvusError(
+                INVALID_PARAMETER,
+                f"invalid {key} value: {properties[key]}, expected: true, false: invalid parameter",
+            )
     with services.engine.write_lock:
         collection = request.collection(services)
         if is_loaded(collection):

@@ -4,8 +4,10 @@ from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import CollectionNotLoadedError, IndexNotFoundError, PartitionNotFoundError
 from milvus_lite.schema.types import DataType
 
+from airflow_provider_milvus.local.errors import MilvusError
 from airflow_provider_milvus.local.lite.engine import is_loaded
 
+INVALID_PARAMETER = 1100
 VECTORS = (DataType.FLOAT_VECTOR, DataType.SPARSE_FLOAT_VECTOR)
 
 
@@ -17,14 +19,17 @@ def load_state(collection: Collection) -> str:
 
 
 def load_collection(collection: Collection) -> None:
-    """Load the collection. Raises IndexNotFoundError for a vector field without an index."""
+    """Load the collection. Raises IndexNotFoundError or MilvusError for a vector field without an index."""
+    if not collection.has_index():
+        raise IndexNotFoundError(f"index not found[collection={collection.name}]")
     missing = [
         one.name for one in collection.schema.fields if one.dtype in VECTORS and not collection.has_index(one.name)
     ]
     if missing:
-        raise IndexNotFoundError(
-            f"there is no vector index on field: {missing}, please create index firstly: "
-            f"index not found[collection={collection.name}]"
+        shown = " ".join(missing)
+        raise MilvusError(
+            INVALID_PARAMETER,
+            f"there is no vector index on field: [{shown}], please create index firstly: invalid parameter",
         )
     collection.load()
 

@@ -82,8 +82,8 @@ class Client:
         response = self.post("/entities/query", collectionName=collection, outputFields=["count(*)"])
         return response[0]["count(*)"]
 
-    def create(self, collection="c", auto_id=True, dim=4, fields=(), **schema):
-        """A collection of vectors."""
+    def create(self, collection="c", auto_id=True, dim=4, fields=(), indexes=(), **schema):
+        """A collection of vectors, loaded, with `indexes` for its other fields."""
         all_fields = [
             {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
             {"fieldName": "vector", "dataType": "FloatVector", "elementTypeParams": {"dim": dim}},
@@ -93,7 +93,7 @@ class Client:
             "/collections/create",
             collectionName=collection,
             schema={"autoId": auto_id, "fields": all_fields, **schema},
-            indexParams=[{"fieldName": "vector", "metricType": "L2"}],
+            indexParams=[{"fieldName": "vector", "metricType": "L2"}, *indexes],
         )
 
 

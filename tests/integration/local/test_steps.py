@@ -160,13 +160,10 @@ def test_vector_that_a_function_makes_cannot_be_inserted(shared_client, full_tex
 def test_two_vectors_of_a_row_are_imported_and_searched(shared_client):
     name = f"pairs_{next(NUMBERS)}"
     more = {"fieldName": "other", "dataType": "FloatVector", "elementTypeParams": {"dim": 2}}
-    shared_client.create(name, fields=[more], auto_id=False)
-    index = {"fieldName": "other", "metricType": "L2"}
-    shared_client.post("/indexes/create", collectionName=name, indexParams=[index])
+    shared_client.create(name, fields=[more], auto_id=False, indexes=[{"fieldName": "other", "metricType": "L2"}])
     rows = [{"id": n, "vector": [n] * 4, "other": [9 - n] * 2} for n in range(10)]
     (shared_client.milvus.bucket / "pairs.json").write_text(json.dumps(rows))
     assert shared_client.load("pairs.json", collection=name)["state"] == "Completed"
-    shared_client.post("/collections/load", collectionName=name)
     shared_client.refresh(name)
     body = {"collectionName": name, "limit": 1, "outputFields": ["id"]}
     for field, vector, nearest in (("vector", [2] * 4, 2), ("other", [2] * 2, 7)):
@@ -230,7 +227,24 @@ def test_collection_without_index_cannot_be_loaded(shared_client):
     ]
     shared_client.post("/collections/create", collectionName="bare", schema={"fields": fields})
     response = shared_client.call("/collections/load", collectionName="bare")
-    assert (response["code"], "please create index firstly" in response["message"]) == (700, True)
+    assert (response["code"], "index not found[collection=bare]" in response["message"]) == (700, True)
+
+
+def test_collection_is_not_loaded_before_each_vector_has_an_index(shared_client):
+    name = f"pairs_{next(NUMBERS)}"
+    fields = [
+        {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+        *(
+            {"fieldName": one, "dataType": "FloatVector", "elementTypeParams": {"dim": 2}}
+            for one in ("first", "other", "third")
+        ),
+    ]
+    body = {"collectionName": name, "schema": {"fields": fields}, "indexParams": [{"fieldName": "first"}]}
+    response = shared_client.call("/collections/create", **body)
+    # As the cluster's test `test_create_collections_multi_float_vector_with_one_index` has it.
+    assert (response["code"], "there is no vector index on field: [other third]" in response["message"]) == (1100, True)
+    state = shared_client.post("/collections/get_load_state", collectionName=name)
+    assert state == {"loadState": "LoadStateNotLoad"}
 
 
 def test_collection_without_index_can_be_renamed(shared_client):
@@ -278,18 +292,17 @@ def test_scalar_index_of_a_cluster_is_one_that_milvus_lite_has(serve, kind):
 
 def test_index_that_would_drop_small_weights_drops_none(serve):
     client = serve()
-    client.create(fields=[{"fieldName": "sparse", "dataType": "SparseFloatVector"}])
     index = {
         "fieldName": "sparse",
         "metricType": "IP",
         "indexType": "SPARSE_INVERTED_INDEX",
         "params": {"drop_ratio_build": 0.9, "drop_ratio_search": "0.2"},
     }
-    client.post("/indexes/create", collectionName="c", indexParams=[index])
+    client.create(fields=[{"fieldName": "sparse", "dataType": "SparseFloatVector"}], indexes=[index])
     rows = [{"vector": [0] * 4, "sparse": {"1": weight, "2": 1}} for weight in (0.01, 0.02)]
     client.post("/entities/insert", collectionName="c", data=rows)
-    client.post("/collections/load", collectionName="c")
-    hits = client.post("/entities/search", collectionName="c", data=[{"1": 1.0}], annsField="sparse")
+    body = {"collectionName": "c", "annsField": "sparse", "searchParams": {"params": {"drop_ratio_search": 0.9}}}
+    hits = client.post("/entities/search", data=[{"1": 1.0}], **body)
     assert [round(hit["distance"], 3) for hit in hits] == [0.02, 0.01]
 
 
@@ -310,7 +323,8 @@ def test_index_is_dropped_and_created(call, post):
 
 
 def test_sparse_vector_needs_no_index_type(shared_client):
-    shared_client.create("sparse", fields=[{"fieldName": "sparse", "dataType": "SparseFloatVector"}])
+    field, index = {"fieldName": "sparse", "dataType": "SparseFloatVector"}, {"fieldName": "sparse"}
+    shared_client.create("sparse", fields=[field], indexes=[index])
     for _ in range(2):
         shared_client.post("/indexes/create", collectionName="sparse", indexParams=[{"fieldName": "sparse"}])
     shared_client.post("/collections/load", collectionName="sparse")
