@@ -35,6 +35,7 @@ autodoc_typehints_format = "short"
 html_theme = "furo"
 html_title = f"airflow-provider-milvus {release}"
 html_copy_source = False
+html_use_index = False
 html_theme_options = {
     "source_repository": "https://github.com/airflow-provider-milvus/airflow-provider-milvus/",
     "source_branch": "main",
@@ -57,6 +58,12 @@ def _signature(_app: Any, what: str, _name: str, value: Any, *_: Any) -> tuple[s
     return stringify_signature(signature.replace(parameters=parameters), show_annotation=False), None
 
 
+def _link_pages(_app: Any, _what: str, _name: str, _value: Any, _options: Any, lines: list[str]) -> None:
+    """Links in place of the pages that docstrings name by their files."""
+    lines[:] = [re.sub(r"``docs/([\w/-]+)\.md``", r":doc:`/\1`", line) for line in lines]
+
+
 def setup(app: Any) -> None:
     """What Sphinx calls."""
+    app.connect("autodoc-process-docstring", _link_pages)
     app.connect("autodoc-process-signature", _signature)

@@ -12,6 +12,9 @@ from airflow_provider_milvus.waiting.outcome import failure_reason
 
 MAX_JOBS_IN_MESSAGE = 20
 IMPORT_JOB = "import job"
+# What Milvus reports of a Parquet column that has another type than its field (importutilv2/parquet/util.go).
+WRONG_TYPE = "type mis-match, expect arrow type"
+HOW_TO_CAST = "check_files=True reports all such columns, and how to cast each"
 
 
 def joined(texts: Iterable[str], total: int, separator: str = ", ") -> str:
@@ -50,7 +53,9 @@ def completed(progress: ImportProgress, noun: str = IMPORT_JOB) -> str:
 
 def failed(progress: ImportProgress, noun: str = IMPORT_JOB) -> str:
     """That a job failed, and why."""
-    return f"{noun} {progress.job_id} into {_collection(progress)} failed: {reason(progress)}"
+    why = reason(progress)
+    hint = f"; {HOW_TO_CAST}" if WRONG_TYPE in why else ""
+    return f"{noun} {progress.job_id} into {_collection(progress)} failed: {why}{hint}"
 
 
 def gone(job_ids: Sequence[str], last: Sequence[ImportProgress | None], noun: str = IMPORT_JOB) -> str:

@@ -1,6 +1,7 @@
 """A test as users write it for a DAG of theirs, which ``docs/start/testing.md`` shows.
 
-pytest does not collect it: it needs a migrated Airflow database, and the DAG's folder in Airflow's configuration.
+pytest does not collect it: it needs a migrated Airflow database, and the DAG's folder in Airflow's configuration, which
+``tests/system/test_demo.py`` gives it.
 """
 
 from __future__ import annotations

@@ -80,6 +80,11 @@ def test_failed_job_is_a_failure_with_its_reason_and_files(wait, drive, progress
     assert event["failed_files"] == [{"job_id": "1", "name": "a.parquet", "reason": "bad row"}]
 
 
+def test_column_of_another_type_is_reported_with_what_shows_the_cast(wait, drive, progress):
+    reason = "field 'name': type mis-match, expect arrow type 'utf8', get arrow data type 'large_utf8'"
+    assert "check_files=True" in drive(wait(), progress("Failed", reason=reason))["message"]
+
+
 @pytest.mark.parametrize(
     ("reason", "transient"), [("import timeout", True), ("disk quota exceeded", True), ("bad row", False), ("", False)]
 )
