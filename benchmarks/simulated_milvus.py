@@ -40,10 +40,7 @@ class Jobs:
     def durations(self) -> dict[str, float]:
         """How long each job lasts, by its id."""
         jitter = random.Random(self.count)
-        return {
-            str(FIRST_JOB + number): jitter.uniform(self.shortest, self.longest)
-            for number in range(self.count)
-        }
+        return {str(FIRST_JOB + number): jitter.uniform(self.shortest, self.longest) for number in range(self.count)}
 
 
 @dataclass
@@ -87,11 +84,12 @@ class SimulatedMilvus:
         return "Completed" if age >= self._durations[job_id] else "Importing" if age > 0 else "Pending"
 
     def _percent(self, duration: float, age: float) -> int:
-        return min(100 if age >= duration else 99, max(0, int(100 * age / duration)))
+        return min(100 if age >= duration else 99, int(max(0.0, 100 * age / duration)))
 
     def _describe(self, job_id: str, age: float) -> dict[str, object]:
         state, percent = self._state(job_id, age), self._percent(self._durations[job_id], age)
-        ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.start + self._durations[job_id]))
+        end = self.start + self._durations[job_id] if state == "Completed" else 0.0
+        ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))
         counts = {
             "completeTime": ended if state == "Completed" else "",
             "fileSize": 512 * MEGABYTE,

@@ -31,7 +31,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 REPO = Path(__file__).parents[2]
-sys.path[:0] = [str(REPO / "tests" / "integration" / "campaigns"), str(REPO / "scripts")]
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    str(REPO / "tests" / "integration" / "campaigns"),
+    str(REPO / "scripts"),
+]
+
+from deferred_tasks import defer, define  # noqa: E402
 
 if TYPE_CHECKING:
     from hostile_body import HostileResponse
@@ -89,64 +95,15 @@ class Campaign:
             )
 
     def define(self, tasks: int) -> None:
-        """Write a DAG with a task, and a run of it with so many instances.
-
-        The triggerer deserializes the DAG for each of them: one with as many tasks would keep it busy for long.
-        """
-        import uuid
-
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-        from airflow.models.dagbundle import DagBundleModel
-        from airflow.models.serialized_dag import SerializedDagModel
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.sdk import DAG, BaseOperator
-        from airflow.utils.session import create_session
-        from airflow.utils.state import DagRunState
-        from airflow.utils.types import DagRunTriggeredByType, DagRunType
-
-        dag = DAG("hostile", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
-        BaseOperator(task_id="wait", dag=dag)
-        with create_session() as session:
-            session.add(DagBundleModel(name="inline"))
-        bag = DagBag(os.devnull)
-        bag.bag_dag(dag)
-        sync_bag_to_db(bag, "inline", None)
-        with create_session() as session:
-            stored = SerializedDagModel.get(dag.dag_id, session=session)
-            assert stored
-            now = datetime.now(UTC)
-            run = stored.dag.create_dagrun(
-                run_id=f"manual__{uuid.uuid4()}",
-                logical_date=now,
-                data_interval=(now, now),
-                run_after=now,
-                run_type=DagRunType.MANUAL,
-                triggered_by=DagRunTriggeredByType.TEST,
-                state=DagRunState.RUNNING,
-                session=session,
-            )
-            task, version = stored.dag.get_task("wait"), stored.dag_version_id
-            for number in range(tasks):
-                session.add(TaskInstance(task, run_id=run.run_id, dag_version_id=version, map_index=number))
+        """Write a DAG with a task, and a run of it with so many instances."""
+        define("hostile", tasks)
 
     def defer(self, waits: list[Wait]) -> None:
         """Let the next tasks of the run be deferred."""
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.models.trigger import Trigger
-        from airflow.utils.session import create_session
-        from airflow.utils.state import TaskInstanceState
-        from sqlalchemy import select
-
         # One at a time: a wait begins when its trigger can be seen, and so many at once take long on a busy machine.
         for wait in waits:
-            with create_session() as session:
-                row = Trigger.from_object(wait.trigger)
-                session.add(row)
-                session.flush()
-                task = session.scalars(select(TaskInstance).where(TaskInstance.map_index == len(self.waits))).one()
-                task.trigger_id, task.state, task.try_number = row.id, TaskInstanceState.DEFERRED, 1
-                task.next_method, task.next_kwargs = "execute_complete", {}
-                self.waits.append(wait)
+            defer({len(self.waits): wait.trigger})
+            self.waits.append(wait)
 
     def observe(self) -> None:
         """Note which tasks have been woken, and by what."""
