@@ -14,7 +14,7 @@ ON_CELERY := examples failed_imports waits assets blue_green
 
 .PHONY: help demo airflow test test-quick lint types unit integration whole-airflow system browser pictures
 .PHONY: test-floor test-celery test-matrix
-.PHONY: crash-test conformance constraints bench docs dist format clean
+.PHONY: crash-test crash-test-celery conformance constraints bench docs dist format clean
 
 help:
 	@echo "make demo        load real vectors into a local Milvus through Airflow, and search them"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-celery system tests on PostgreSQL and Celery with two workers and two triggerers, all of which die"
 	@echo "make test-matrix the tests on every supported version of Airflow, on the oldest and newest Python of each"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
+	@echo "make crash-test-celery  kill everything of an Airflow on Celery, some 200 times, and count the rows"
 	@echo "make conformance hold the local Milvus against the rules of Milvus's REST API, and write docs/conformance.md"
 	@echo "make constraints pin the newest versions of everything that is installed, in constraints/"
 	@echo "make browser     see the import view of a real Airflow in a headless Chromium"
@@ -97,8 +98,12 @@ crash-test: .venv/ready
 	$(BIN)/python tests/integration/campaigns/hostile_campaign.py
 	$(BIN)/python tests/integration/campaigns/secret_leaks.py
 	$(BIN)/python tests/system/triggerer_campaign.py
+	$(BIN)/python tests/system/takeover_campaign.py
 	$(BIN)/python tests/system/crash_campaign.py
 	$(BIN)/python tests/system/blue_green_campaign.py
+
+crash-test-celery: .venv-celery/ready
+	.venv-celery/bin/python tests/system/celery/kill_campaign.py
 
 conformance: .venv/ready
 	$(BIN)/python tests/integration/conformance/table.py

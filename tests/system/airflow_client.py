@@ -144,6 +144,9 @@ def wait_until(condition: Callable[[], bool], failure: str, report: Callable[[],
 class Airflow:
     """The running Airflow, by its REST API and its command line."""
 
+    # How often a request is sent again to which there is no response.
+    retries = 30
+
     def __init__(self, service: Service, url: str) -> None:
         self.service = service
         self._client = httpx.Client(base_url=url, trust_env=False, timeout=60, headers={"Accept": "application/json"})
@@ -184,7 +187,7 @@ class Airflow:
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """A response, requested again where a busy Airflow is late or fails."""
-        for _ in range(30):
+        for _ in range(self.retries):
             with suppress(httpx.TransportError):
                 response = self._client.request(method, path, **more)
                 if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:

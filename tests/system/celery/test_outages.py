@@ -7,7 +7,7 @@ import psutil
 import pytest
 from airflow_celery import REDIS, WORKERS
 from airflow_standalone import is_healthy
-from counted import ROWS, SCHEMA
+from counted import ROWS, SCHEMA, write_files
 from scenario import scenario
 
 IMPORTS = ("synchronous", "deferrable", "two_phase", "submit")
@@ -29,6 +29,7 @@ SECONDS_WITHOUT_MILVUS = 60
 @scenario
 def wait_in_every_way(environment):
     """A run that waits with all its tasks, and goes on until its server ends its jobs."""
+    write_files(environment.bucket, IMPORTS)
     run = start(environment, "waiting")
     run.wait_until(lambda: _waits(run), "wait with all its tasks")
     return run

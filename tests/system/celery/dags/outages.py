@@ -10,7 +10,6 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_milvus.operators.bulk_import import MilvusBulkImportOperator
 from airflow_provider_milvus.sensors.import_job import MilvusImportSensor
 
-FILES = ["vectors.parquet"]
 # Milvus 2.6 knows no idempotency key and no second phase.
 DAGS: dict[str, dict[str, Any]] = {
     "outages": {"milvus_conn_id": "milvus_patient"},
@@ -21,6 +20,8 @@ IMPORTS: dict[str, dict[str, Any]] = {
     "synchronous": {},
     "deferrable": {"deferrable": True, "defer_after": 0},
     "two_phase": {"deferrable": True, "defer_after": 0, "two_phase": True, "expected_rows": 100},
+    # The last one, whose job the sensors wait for.
+    "submit": {"wait_for_completion": False},
 }
 SENSORS: dict[str, dict[str, Any]] = {
     "poke_sensor": {"poke_interval": 2},
@@ -37,11 +38,16 @@ for dag_id, arguments in DAGS.items():
         params={"collection": "none"},
         default_args={**arguments, "retries": 20, "retry_delay": timedelta(seconds=1)},
     ):
-        into: dict[str, Any] = {"collection_name": "{{ params.collection }}", "files": FILES, "poll_interval": 2}
         for task_id, how in IMPORTS.items():
             if not how.get("two_phase") or arguments["milvus_conn_id"] != "milvus_old":
-                MilvusBulkImportOperator(task_id=task_id, **into, **how)
-        submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **into)
+                submit = MilvusBulkImportOperator(
+                    task_id=task_id,
+                    collection_name="{{ params.collection }}",
+                    # A file of its own: the job of another task with the same files can be taken for one's own.
+                    files=[f"{task_id}.parquet"],
+                    poll_interval=2,
+                    **how,
+                )
         for task_id, how in SENSORS.items():
             MilvusImportSensor(task_id=task_id, job_id=submit.output, **how)
 
@@ -55,4 +61,4 @@ with DAG("fifty_file_sets", schedule=None, catchup=False, max_active_tasks=100):
         # A task that stays queued for longer than the short timeout here is queued again, and may be delivered twice.
         retries=3,
         retry_delay=timedelta(seconds=1),
-    ).expand(files=[FILES] * 50)
+    ).expand(files=[["vectors.parquet"]] * 50)
