@@ -136,7 +136,7 @@ def test_other_index_on_the_same_field_is_refused(served, context):
 
 
 def test_collection_without_an_index_cannot_be_loaded(name, context):
-    with pytest.raises(exceptions.MilvusServerError, match="please create index firstly"):
+    with pytest.raises(exceptions.MilvusServerError, match="index not found"):
         MilvusLoadCollectionOperator(task_id="t", collection_name=name).execute(context)
 
 
