@@ -107,6 +107,7 @@ crash-test-celery: .venv-celery/ready
 
 conformance: .venv/ready
 	$(BIN)/python tests/integration/conformance/table.py
+	$(BIN)/python tests/integration/conformance/beside/run_beside.py
 	$(BIN)/python tests/integration/conformance/clients/run_clients.py
 
 bench: .venv/ready

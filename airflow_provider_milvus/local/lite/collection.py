@@ -4,7 +4,8 @@ import copy
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
-from milvus_lite.exceptions import CollectionNotLoadedError
+from milvus_lite.exceptions import CollectionNotLoadedError, MilvusLiteError
+from milvus_lite.schema.types import DataType
 from milvus_lite.storage.segment import Segment
 
 from airflow_provider_milvus.local.lite.counting import count_rows
@@ -19,6 +20,10 @@ from airflow_provider_milvus.local.lite.jaccard import JaccardSearch
 from airflow_provider_milvus.local.lite.kept import Kept
 from airflow_provider_milvus.local.lite.schema_rules import Unsupported
 from airflow_provider_milvus.local.lite.vector_types import BINARY, declare, held_type
+
+
+class TooLong(MilvusLiteError):  # type: ignore[misc]
+    """A text of more bytes than its field may have."""
 
 
 class LocalCollection(Collection):  # type: ignore[misc]
@@ -60,6 +65,20 @@ class LocalCollection(Collection):  # type: ignore[misc]
             raise InvalidIndex(
                 f"at most one distinct index is allowed per field, field={field_name}: invalid parameter"
             )
+
+    def insert(self, records: list[dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
+        # Milvus Lite counts characters.
+        for field in self.schema.fields:
+            if field.dtype == DataType.VARCHAR and field.max_length:
+                for row, record in enumerate(records):
+                    value = record.get(field.name)
+                    length = len(value.encode(errors="surrogatepass")) if isinstance(value, str) else 0
+                    if length > field.max_length:
+                        raise TooLong(
+                            f"length of varchar field {field.name} exceeds max length, row number: {row}, "
+                            f"length: {length}, max length: {field.max_length}"
+                        )
+        return super().insert(records, *args, **kwargs)
 
     def get_index_info(self, field_name: str | None = None) -> Any:
         info = super().get_index_info(field_name)

@@ -44,6 +44,8 @@ READS = (
     "DescribeAlias",
     "ListAliases",
     "GetCompactionState",
+    "AllocTimestamp",
+    "GetQuerySegmentInfo",
 )
 
 # It logs a traceback for each message that is none, which is its sender's fault.

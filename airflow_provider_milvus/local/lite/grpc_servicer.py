@@ -1,6 +1,7 @@
 """Milvus Lite's own servicer, with what a cluster keeps of a collection and the types that Milvus Lite lacks."""
 
 import json
+import time
 from typing import Any
 
 import grpc
@@ -24,6 +25,8 @@ from airflow_provider_milvus.local.lite.valid_names import check_index_name, che
 from airflow_provider_milvus.local.lite.vector_types import BINARY, held_types
 
 COUNT = "count(*)"
+# A timestamp has milliseconds, and behind them a counter of this many bits.
+LOGICAL_BITS = 18
 # What is sent beside the parameters of an index, and is none.
 NO_PARAMS = ("index_type", "metric_type", "params", "search_params", "index_name", "mmap.enabled", "warmup")
 
@@ -172,6 +175,29 @@ class Servicer(MilvusServicer):  # type: ignore[misc]
             count = count_rows(collection, request.expr or None, partitions, timezone)
             response.fields_data[0].scalars.long_data.data[0] = count
         return response
+
+    def AllocTimestamp(self, request: Any, context: grpc.ServicerContext) -> Any:
+        # pymilvus 3.0 begins to wait for an index with it.
+        timestamp = int(time.time() * 1000) << LOGICAL_BITS
+        return milvus_pb2.AllocTimestampResponse(status=common_pb2.Status(), timestamp=timestamp)
+
+    def GetQuerySegmentInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            database = request.dbName or self._database_name(request, context)
+            collection = self._engine.collection(database, request.collectionName)
+        except MilvusLiteError as error:
+            return milvus_pb2.GetQuerySegmentInfoResponse(status=common_pb2.Status(**to_status_kwargs(error)))
+        number = self._engine.collection_id(collection)
+        infos = [
+            milvus_pb2.QuerySegmentInfo(
+                segmentID=int(one.seqs.min()),
+                collectionID=number,
+                num_rows=one.num_rows,
+                state=common_pb2.SegmentState.Sealed,
+            )
+            for one in collection._read_snapshot()[0]
+        ]
+        return milvus_pb2.GetQuerySegmentInfoResponse(status=common_pb2.Status(), infos=infos)
 
     def LoadCollection(self, request: Any, context: grpc.ServicerContext) -> Any:
         if not request.refresh:

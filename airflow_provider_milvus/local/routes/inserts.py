@@ -6,12 +6,14 @@ It converts more than an import does: a text becomes a number, a number a text, 
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from milvus_lite.engine.collection import Collection
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.errors import MilvusError
+from airflow_provider_milvus.local.importing.go_syntax import parse_float
 from airflow_provider_milvus.local.lite.vector_types import held_type, type_of
 from airflow_provider_milvus.local.routes.rows import sparse
 from airflow_provider_milvus.local.routes.vector_values import held_vector
@@ -80,7 +82,7 @@ def _whole(field: FieldSchema, value: Any) -> int:
 
 
 def _real(field: FieldSchema, value: Any) -> float:
-    return float(value) if isinstance(value, str) and value.strip() == value and "_" not in value else _number(value)
+    return parse_float(value) if isinstance(value, str) else _number(value)
 
 
 def _number(value: Any) -> float:
@@ -99,6 +101,9 @@ def _boolean(field: FieldSchema, value: Any) -> bool:
 def _text(_field: FieldSchema, value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        # As Go writes a number that is none of digits alone: 7.0 as 7, and without an exponent.
+        return f"{Decimal(repr(value)):f}".removesuffix(".0")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

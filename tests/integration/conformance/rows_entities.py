@@ -1,11 +1,15 @@
 """Section 11.3: entities."""
 
-from harness import Call, Row, Some, refused, success
+from harness import Call, Row, Some, collection, refused, success
 
 OWN = {"collectionName": "{own}"}
 DATA = [{"id": n, "vector": [n, 0, 0, 0], "colour": "red" if n % 2 else "blue"} for n in range(6)]
 FILL = Call("entities/insert", {**OWN, "data": DATA})
 RELEASE = Call("collections/release", OWN)
+
+BOUNDED = collection(
+    "{row}", False, ({"fieldName": "text", "dataType": "VarChar", "elementTypeParams": {"max_length": 9}},)
+)
 
 
 def _row(name: str, action: str, case: str, body, expected, *before: Call, section="11.3", source="") -> Row:
@@ -73,10 +77,27 @@ ROWS = [
     _row(
         "insert-fraction",
         "insert",
-        "1.0 as Int64",
-        {"data": [{"id": 1.0, "vector": [0, 0, 0, 0]}]},
-        refused(1804, "[expected=Int64][actual=1.0]"),
+        "1.5 as Int64",
+        {"data": [{"id": 1.5, "vector": [0, 0, 0, 0]}]},
+        refused(1804, "[expected=Int64][actual=1.5]"),
         source="utils.go:640",
+    ),
+    _row(
+        "insert-whole",
+        "insert",
+        "1.0 as Int64, which Go's JSON library writes as 1",
+        {"data": [{"id": 1.0, "vector": [0, 0, 0, 0]}]},
+        success({"insertCount": 1, "insertIds": [1]}),
+        source="utils.go:530",
+    ),
+    _row(
+        "insert-long-text",
+        "insert",
+        "a text of more bytes than max_length",
+        {"collectionName": "{row}", "data": [{"id": 1, "vector": [0, 0, 0, 0], "text": "ü" * 5}]},
+        refused(1100, "length of varchar field text exceeds max length, row number: 0, length: 10, max length: 9"),
+        Call("collections/create", BOUNDED),
+        source="internal/proxy/validate_util.go:927",
     ),
     _row(
         "insert-meta",

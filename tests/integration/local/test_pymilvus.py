@@ -161,3 +161,25 @@ def test_index_without_a_type_is_made(client):
             )
             assert stub.CreateIndex(request, timeout=30).code == 0
     assert sorted(milvus.list_indexes("untyped")) == ["dense", "sparse"]
+
+
+def test_client_waits_for_an_index_without_an_error_of_the_server(client, milvus, caplog):
+    milvus.create_collection("waits", dimension=4)
+    assert [record for record in caplog.records if record.name.startswith("grpc")] == []
+
+
+def test_segments_of_a_loaded_collection_have_all_rows(client):
+    load(client)
+    client.refresh()
+    pymilvus.connections.connect(uri=client.milvus.grpc_uri)
+    assert sum(one.num_rows for one in pymilvus.utility.get_query_segment_info("c")) == 10
+    pymilvus.connections.disconnect("default")
+
+
+@pytest.mark.parametrize(("kind", "params"), [("IVF_FLAT", {"nlist": 0}), ("HNSW", {"M": 4096, "efConstruction": 8})])
+def test_parameters_of_an_index_are_checked(client, milvus, kind, params):
+    client.post("/collections/release", collectionName="c")
+    client.post("/indexes/drop", collectionName="c", indexName="vector")
+    wanted = milvus.prepare_index_params("vector", index_type=kind, metric_type="L2", params=params)
+    with pytest.raises(pymilvus.MilvusException, match="Out of range in json"):
+        milvus.create_index("c", wanted)
