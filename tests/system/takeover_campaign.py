@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 
 REPO = Path(__file__).parents[2]
@@ -161,6 +161,14 @@ def report(found: Observed, ends: dict[int, float]) -> bool:
     return good
 
 
+def report_lists(times: list[float]) -> None:
+    """Print how often the triggerer that is left has requested the list of jobs."""
+    gaps = sorted(later - earlier for earlier, later in pairwise(sorted(times)))
+    print(
+        f"{len(times)} lists after the kill, {statistics.median(gaps):.1f} s apart (median), at most {gaps[-1]:.1f} s"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--imports", type=int, default=2000, help="how many (%(default)s)")
@@ -183,6 +191,8 @@ def main() -> int:
         time.sleep(SECONDS_BEFORE)
         ((lost, _),) = shares.most_common(1)
         found = observe(triggerers, lost, start + jobs.longest + SECONDS_TO_BEGIN, jobs.count)
+        ours.send("requests")
+        report_lists([at for at, route in ours.recv() if route == "list" and at > found.killed])
         ends = {number: start + seconds for number, seconds in enumerate(jobs.durations.values())}
         return 0 if report(found, ends) else 1
 

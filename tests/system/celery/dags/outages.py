@@ -36,7 +36,7 @@ for dag_id, arguments in DAGS.items():
         catchup=False,
         max_active_tasks=100,
         params={"collection": "none"},
-        default_args={**arguments, "retries": 20, "retry_delay": timedelta(seconds=1)},
+        default_args={**arguments, "retries": 100, "retry_delay": timedelta(seconds=1)},
     ):
         for task_id, how in IMPORTS.items():
             if not how.get("two_phase") or arguments["milvus_conn_id"] != "milvus_old":
