@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # After so long, Airflow has written down an event that a trigger has fired, and started the run that waited for it.
 SECONDS_TO_PERSIST = 5.0
+# Where 0.1.0 has the class, so that each version finds it. Airflow drops a watcher whose trigger has another class path
+# than before, and adds it again only when it reads the DAG file once more (3.3, add_asset_trigger_references).
+CLASS_PATH = "airflow_provider_milvus.triggers.import_job.MilvusImportEventTrigger"
 
 
 def _opener(milvus_conn_id: str, database: str | None) -> waiting.poller.OpenClient:
@@ -70,7 +73,9 @@ class MilvusImportEventTrigger(BaseEventTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and the arguments that start it again. There is no secret in them."""
         return (
-            f"{type(self).__module__}.{type(self).__qualname__}",
+            CLASS_PATH
+            if type(self) is MilvusImportEventTrigger
+            else f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "collection_name": self.collection_name,
                 "milvus_conn_id": self.milvus_conn_id,
