@@ -13,7 +13,7 @@ SIDE_BY_SIDE := --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=t
 ON_CELERY := examples failed_imports waits assets blue_green
 
 .PHONY: help demo airflow test test-quick lint types unit integration whole-airflow system browser pictures
-.PHONY: test-floor test-celery test-matrix
+.PHONY: test-floor test-celery test-upgrade test-matrix
 .PHONY: crash-test crash-test-celery conformance constraints bench docs dist format clean
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test-quick  lint, types and unit tests"
 	@echo "make test-floor  unit and integration tests on Airflow 2.11, with the oldest versions of everything"
 	@echo "make test-celery system tests on PostgreSQL and Celery with two workers and two triggerers, all of which die"
+	@echo "make test-upgrade upgrade the package under a running Airflow from the release before, and go back"
 	@echo "make test-matrix the tests on every supported version of Airflow, on the oldest and newest Python of each"
 	@echo "make crash-test  kill everything that loads files or moves readers, some 200 times, and count the rows"
 	@echo "make crash-test-celery  kill everything of an Airflow on Celery, some 200 times, and count the rows"
@@ -79,6 +80,9 @@ test-floor: .venv/ready
 # Outages come last: they hit everything.
 test-celery: .venv-celery/ready
 	EXECUTOR=celery .venv-celery/bin/pytest $(PYTEST) $(patsubst %,tests/system/test_%.py,$(ON_CELERY)) tests/system/celery
+
+test-upgrade: .venv/ready
+	$(BIN)/pytest $(PYTEST) tests/upgrade
 
 test-matrix: .venv/ready
 	$(BIN)/python scripts/run_matrix.py $(ROWS)
