@@ -42,8 +42,9 @@ def held_column(field: FieldSchema, column: pa.Array) -> pa.Array:
     if (row := first_true(pc.and_kleene(column.is_valid(), pc.not_equal(sizes, expected)))) is not None:
         raise ImportDataError(f"expected {expected} but got {sizes[row]}", row=row, field=field.name)
     held = rounded(kind, flat) if floats else from_bytes(kind, flat.view(np.uint8), field.dim).reshape(-1)
-    lengths = pc.if_else(column.is_valid(), field.dim, 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+    # By NumPy: older releases of pyarrow take no offsets that were computed by Arrow beside a mask.
+    ends = np.cumsum(pc.if_else(column.is_valid(), field.dim, 0).to_numpy(zero_copy_only=False))
+    offsets = pa.array(np.append(0, ends), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.array(held, pa.float32()), mask=column.is_null())
 
 
