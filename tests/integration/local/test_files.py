@@ -22,7 +22,7 @@ LISTS = pa.array(VECTORS, pa.list_(pa.float32()))
 def client(serve):
     """A client of a server of the newest version, with the collection `c`."""
     client = serve()
-    client.create(auto_id=False, dim=2, fields=FIELDS)
+    client.create(auto_id=False, dim=2, fields=FIELDS, indexes=[{"fieldName": "words", "metricType": "IP"}])
     return client
 
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import mutated_files
 import written_files
-from mutated_files import SCHEMAS, VECTOR, Case
+from mutated_files import SCHEMAS, Case
 
 from airflow_provider_milvus import rest
 from airflow_provider_milvus.hooks.milvus import MilvusHook
@@ -26,6 +26,7 @@ from airflow_provider_milvus.staging.reader_rules import rules_of
 from airflow_provider_milvus.staging.target import Target
 
 CASES_AT_A_TIME = 500
+METRICS = {"FloatVector": "L2", "SparseFloatVector": "IP"}
 
 
 class Verdicts:
@@ -45,7 +46,12 @@ class Verdicts:
     def target(self, schema: str) -> Target:
         """The collection of a schema, as the server describes it."""
         if schema not in self._targets:
-            index = [{"fieldName": VECTOR["fieldName"], "metricType": "L2", "indexName": "vector"}]
+            fields = self._schemas[schema]["fields"]
+            index = [
+                {"fieldName": one["fieldName"], "metricType": METRICS[one["dataType"]], "indexName": one["fieldName"]}
+                for one in fields
+                if one["dataType"] in METRICS
+            ]
             self._hook.create_collection(schema, schema=self._schemas[schema], index_params=index)
             self._targets[schema] = Target.described(self._hook.describe_collection(schema))
         return self._targets[schema]
