@@ -93,7 +93,9 @@ class Board:
         )
         for server, found in servers:
             for entry in found:
-                entry.live = _described(server, entry.key) or entry.live
+                job = _described(server, entry.key)
+                if job is not None and (entry.live is None or job.as_of >= entry.live.as_of):
+                    entry.live = job
 
     async def _merge(self) -> dict[Key, Entry]:
         rows = await asyncio.to_thread(api_server.newest_xcoms, XCOM_KEY, days=DAYS, limit=MAX_XCOMS)
@@ -145,5 +147,7 @@ def _described(server: Server, key: Key, listed: Job | None = None) -> Job | Non
         return None
     job = of_progress(key, found.progress, found.as_of, found.rate)
     if listed is not None and listed.as_of > job.as_of and listed.state != job.state:
-        return replace(job, state=listed.state, progress=listed.progress, reason=listed.reason, as_of=listed.as_of)
+        later = replace(job, state=listed.state, progress=listed.progress, reason=listed.reason, as_of=listed.as_of)
+        # The rows of a job that still ran, shown as those of one that has ended, would seem too few.
+        return replace(later, has_rows=not later.ended)
     return job

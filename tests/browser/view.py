@@ -79,6 +79,7 @@ class Row:
         self.state = row.locator(".badge")
         self.cells = row.locator("td")
         self.bar = row.get_by_role("progressbar")
+        self.imported = row.locator("td.rows")
         self.toggle = row.locator("button.toggle")
         self.details = row.locator("xpath=following-sibling::tr[1]").locator(".details")
         self.files = self.details.locator(".files li")
@@ -86,10 +87,6 @@ class Row:
     @property
     def percent(self) -> int:
         return int(self.bar.get_attribute("aria-valuenow"))
-
-    @property
-    def imported(self) -> str:
-        return self.row.locator("td.rows").inner_text()
 
     def button(self, name: str) -> Any:
         return self.row.get_by_role("button", name=name, exact=True)

@@ -131,6 +131,33 @@ def test_end_that_a_task_reported_is_believed(browser, airflow, milvus):
     assert [job["state"] for job in jobs(browser)["jobs"]] == ["Completed"]
 
 
+@pytest.fixture
+def always_fresh(monkeypatch):
+    """Each request of a browser is one of Milvus."""
+    monkeypatch.setattr(board, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(milvus_server, "REFRESH_SECONDS", 0.0)
+
+
+def test_rows_of_a_running_job_are_not_shown_as_those_of_its_end(always_fresh, browser, airflow, milvus):
+    seen = []
+
+    def watch(state, described, rows):
+        milvus.responds(LIST, {"records": [{"jobId": "7", "state": state}]})
+        milvus.responds(DESCRIBE, described)
+        # What is new comes with one of the next requests.
+        for _ in range(20):
+            (job,) = jobs(browser)["jobs"]
+            seen.append((job["state"], job["imported_rows"]))
+        assert seen[-1] == (state, rows)
+
+    airflow.reports(RUNNING)
+    running = {"state": "Importing", "importedRows": 8, "totalRows": 10}
+    watch("Importing", running, 8)
+    watch("Completed", DOWN, None)
+    watch("Completed", {**running, "state": "Completed", "importedRows": 10}, 10)
+    assert ("Completed", 8) not in seen
+
+
 def test_one_list_serves_all_browsers(browser, airflow, milvus):
     airflow.reports(*({**RUNNING, "job_id": str(number)} for number in range(10)))
     milvus.responds(DESCRIBE, {"state": "Importing"})
