@@ -1,6 +1,7 @@
 """The routes of the view: who sees what, where it comes from, and what a person may do."""
 
 import json
+import time
 
 import pytest
 
@@ -144,11 +145,14 @@ def test_rows_of_a_running_job_are_not_shown_as_those_of_its_end(always_fresh, b
     def watch(state, described, rows):
         milvus.responds(LIST, {"records": [{"jobId": "7", "state": state}]})
         milvus.responds(DESCRIBE, described)
-        # What is new comes with one of the next requests.
-        for _ in range(20):
+        # What is new comes with one of the next requests, the later the longer the last list took.
+        for _ in range(1_000):
             (job,) = jobs(browser)["jobs"]
             seen.append((job["state"], job["imported_rows"]))
-        assert seen[-1] == (state, rows)
+            if seen[-1] == (state, rows):
+                return
+            time.sleep(0.01)
+        pytest.fail(f"never {state} with {rows} rows")
 
     airflow.reports(RUNNING)
     running = {"state": "Importing", "importedRows": 8, "totalRows": 10}
