@@ -147,7 +147,13 @@ def _described(server: Server, key: Key, listed: Job | None = None) -> Job | Non
         return None
     job = of_progress(key, found.progress, found.as_of, found.rate)
     if listed is not None and listed.as_of > job.as_of and listed.state != job.state:
-        later = replace(job, state=listed.state, progress=listed.progress, reason=listed.reason, as_of=listed.as_of)
-        # The rows of a job that still ran, shown as those of one that has ended, would seem too few.
-        return replace(later, has_rows=not later.ended)
+        return replace(
+            job,
+            state=listed.state,
+            progress=listed.progress,
+            reason=listed.reason,
+            as_of=listed.as_of,
+            # The rows of a job that still ran, shown as those of one that has ended, would seem too few.
+            has_rows=not listed.ended,
+        )
     return job
