@@ -14,7 +14,8 @@ with DAG("waits", schedule=None, catchup=False):
     submit = MilvusBulkImportOperator(task_id="submit", wait_for_completion=False, **LONG)
     for task_id, how in {
         "poke_sensor": {"poke_interval": 2},
-        "reschedule_sensor": {"poke_interval": 8, "mode": "reschedule"},
+        # Airflow fails a task that runs again before its scheduler knows that the process of the last poke has ended.
+        "reschedule_sensor": {"poke_interval": 30, "mode": "reschedule"},
         "deferrable_sensor": {"poke_interval": 2, "deferrable": True, "defer_after": 0},
     }.items():
         MilvusImportSensor(task_id=task_id, job_id=submit.output, milvus_conn_id="milvus_waits", timeout=1500, **how)
