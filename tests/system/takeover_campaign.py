@@ -2,9 +2,10 @@
 
 The import jobs are those of a simulated Milvus and end at known moments after the kill, evenly over some minutes. The
 tasks are in a PostgreSQL, as workers leave them when they defer; two `airflow triggerer` share them. Every trigger must
-fire, and none twice. Late is the time from a job's ``Completed`` to the moment at which Airflow schedules its task: at
-most 30 s for 99 of 100 triggers whose jobs end before the last trigger that has moved may fire, and 6 s for those whose
-jobs end later. A machine that has more to do than this makes all of them late.
+fire, and no task may go on twice. Late is the time from a job's ``Completed`` to the moment at which the triggerer logs
+that the trigger fired: at most 30 s for 99 of 100 triggers whose jobs end before the last trigger that has moved may
+fire, and 6 s for those whose jobs end later. How late Airflow schedules the tasks is reported beside it. A machine that
+has more to do than this makes all of them late.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import cycle, pairwise
 from pathlib import Path
 
@@ -39,6 +42,8 @@ LATE_OTHERWISE = 6.0
 # A trigger fires no sooner than this many seconds after it began: one that has moved begins again.
 SECONDS_TO_FIRE = 6.0
 SECONDS_TO_BEGIN = 300
+# What a triggerer logs of each event: when, and of which task instance.
+FIRED = re.compile(r"^(\S+) .*Trigger fired event .* map_index=(\d+) ", re.MULTILINE)
 IMPORTS_AT_ONCE = 50
 SECONDS_BETWEEN = 0.5
 SETTINGS = {
@@ -58,6 +63,7 @@ class Observed:
     lost: set[int]
     killed: float = 0.0
     moved: dict[int, float] = field(default_factory=dict)
+    fired: dict[int, float] = field(default_factory=dict)
     scheduled: dict[int, float] = field(default_factory=dict)
     scheduled_again: list[int] = field(default_factory=list)
 
@@ -130,34 +136,40 @@ def observe(triggerers: Triggerers, lost: int, end: float, count: int) -> Observ
             if number in found.lost and triggerer not in (None, lost):
                 found.moved.setdefault(number, time.time())
         time.sleep(0.5)
+    for service in triggerers.services.values():
+        for moment, number in FIRED.findall(service.log.read_text(errors="replace")):
+            found.fired.setdefault(int(number), datetime.fromisoformat(moment).timestamp())
     return found
 
 
 def report(found: Observed, ends: dict[int, float]) -> bool:
     """Print what was measured; whether it is good."""
-    late = {number: moment - ends[number] for number, moment in found.scheduled.items()}
     # The triggerer that is left has so many to start that its own are late as well.
     over = max(found.moved.values(), default=float("inf")) + SECONDS_TO_FIRE
-    groups = {
-        "over the takeover": ([late[i] for i in late if ends[i] < over], LATE_IN_TAKEOVER),
-        "after it": ([late[i] for i in late if ends[i] >= over], LATE_OTHERWISE),
-    }
     print(f"{len(ends)} triggers, {len(found.lost)} of them with the killed triggerer, {len(found.moved)} seen to move")
     if found.moved:
         seconds = [moment - found.killed for moment in found.moved.values()]
         print(f"They moved {min(seconds):.1f} to {max(seconds):.1f} s after the kill")
-    print(f"{len(late)} tasks scheduled, {len(found.scheduled_again)} of them again")
-    good = len(late) == len(ends) and not found.scheduled_again
-    for name, (seconds, limit) in groups.items():
-        if not seconds:
-            print(f"no trigger {name}")
-            return False
-        p99 = sorted(seconds)[max(0, round(0.99 * len(seconds)) - 1)]
-        good &= p99 <= limit
-        print(
-            f"Completed to fired, {name}: {len(seconds)} triggers, median {statistics.median(seconds):.1f} s, "
-            f"p99 {p99:.1f} s (at most {limit:.0f} s), maximum {max(seconds):.1f} s"
-        )
+    print(
+        f"{len(found.fired)} triggers fired, {len(found.scheduled)} tasks scheduled, "
+        f"{len(found.scheduled_again)} of them again"
+    )
+    good = len(found.fired) == len(found.scheduled) == len(ends) and not found.scheduled_again
+    for what, moments in {"fired": found.fired, "scheduled": found.scheduled}.items():
+        late = {number: moment - ends[number] for number, moment in moments.items()}
+        for when, limit, seconds in (
+            ("over the takeover", LATE_IN_TAKEOVER, [late[number] for number in late if ends[number] < over]),
+            ("after it", LATE_OTHERWISE, [late[number] for number in late if ends[number] >= over]),
+        ):
+            if not seconds:
+                print(f"no trigger {when}")
+                return False
+            p99 = sorted(seconds)[max(0, round(0.99 * len(seconds)) - 1)]
+            good &= p99 <= limit or what == "scheduled"
+            print(
+                f"Completed to {what}, {when}: {len(seconds)} triggers, median {statistics.median(seconds):.1f} s, "
+                f"p99 {p99:.1f} s (limit {limit:.0f} s), maximum {max(seconds):.1f} s"
+            )
     return good
 
 
