@@ -2,12 +2,18 @@
 
 import os
 import ssl
+import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from masked_secrets import forget_masked_secrets
 
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
@@ -15,6 +21,11 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 settings.register_profile("quick", max_examples=300, deadline=None)
 settings.register_profile("thorough", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def only_secrets_of_this_test_are_masked():
+    forget_masked_secrets()
 
 
 @pytest.fixture(scope="session")

@@ -209,7 +209,9 @@ class Pipeline:
         self._call("collections/refresh_load", collectionName=collection)
 
     def _call(self, route: str, **body: Any) -> Any:
-        response = httpx.post(f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30).json()
+        response = httpx.post(
+            f"{self.milvus.url}/v2/vectordb/{route}", json=body, trust_env=False, verify=False, timeout=30
+        ).json()
         assert response["code"] == 0, response
         return response["data"]
 

@@ -143,6 +143,7 @@ class Campaign:
                     json=body,
                     headers={"Authorization": f"Bearer root:{SECRET}"},
                     trust_env=False,
+                    verify=False,
                     timeout=30,
                 ).json()
                 if response["code"] == 0:

@@ -44,7 +44,8 @@ class Environment:
 
     def call_milvus(self, conn_id: str, route: str, **body: Any) -> Any:
         """The data that the server of a connection responds with, past Airflow."""
-        response = httpx.post(f"{self.milvus[conn_id].url}/v2/vectordb/{route}", json=body, trust_env=False).json()
+        url = f"{self.milvus[conn_id].url}/v2/vectordb/{route}"
+        response = httpx.post(url, json=body, trust_env=False, verify=False).json()
         assert response["code"] == 0, response
         return response["data"]
 

@@ -147,7 +147,7 @@ class Servers:
 
     def call(self, conn_id: str, route: str, **body: Any) -> Any:
         url = f"{self._services[conn_id].url}/v2/vectordb/{route}"
-        response = httpx.post(url, json=body, trust_env=False, timeout=30).json()
+        response = httpx.post(url, json=body, trust_env=False, verify=False, timeout=30).json()
         assert response["code"] == 0, response
         return response["data"]
 

@@ -166,7 +166,8 @@ class Campaign:
         headers = {"Authorization": f"Bearer {API_KEY}"} if server == "zilliz" else {}
         more = {"clusterId": CLUSTER, "pageSize": 100} if server == "zilliz" and "/jobs/" in route else {}
         url = f"http://127.0.0.1:{self.ports[server]}/v2/vectordb{route}"
-        with httpx.Client(trust_env=False, timeout=None) as client:
+        # Certificates, which take 20 ms to load, are for nothing here.
+        with httpx.Client(trust_env=False, verify=False, timeout=None) as client:
             response = client.post(url, json={**body, **more}, headers=headers).json()
         assert response["code"] == 0, response
         return response["data"]

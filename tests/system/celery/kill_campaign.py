@@ -196,7 +196,9 @@ class Campaign:
         server = self.milvus[SERVER_OF[dag_id]]
         for _ in range(60):
             with suppress(httpx.HTTPError, ValueError, KeyError):
-                response = httpx.post(f"{server.url}/v2/vectordb/{route}", json=body, trust_env=False, timeout=30)
+                response = httpx.post(
+                    f"{server.url}/v2/vectordb/{route}", json=body, trust_env=False, verify=False, timeout=30
+                )
                 return response.json()["data"]
             time.sleep(1)
         raise AssertionError(f"{route} {body}: no response")
