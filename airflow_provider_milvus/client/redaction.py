@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_milvus.rest.decoding import MASK
@@ -22,6 +22,7 @@ LONGEST_WORD = 16
 _ESCAPE_LETTERS = {"\t": "t", "\r": "r", "\n": "n", "\f": "f", "\b": "b"}
 _CORE = re.compile("[A-Za-z0-9]+")
 _PRINTABLE = re.compile("[!-~]+")
+_BETWEEN_DELIMITERS = re.compile(r"[^\[\]/?#@]+")  # of a URL
 # What begins an escape of a letter or a digit, and such an escape: of JSON, Python, URLs or HTML.
 _MARKERS = ("\\u", "\\x", "%", "&#")
 _ESCAPED = re.compile(
@@ -116,9 +117,15 @@ def _unescaped(escape: re.Match[str]) -> str:
     return character if character.isascii() and character.isalnum() else escape[0]
 
 
-def _parts(secret: str) -> Iterable[str]:
-    """What may be left of a secret where HTTP libraries split a text at white space, or drop what is not ASCII."""
-    return (part for part in _PRINTABLE.findall(secret) if len(part) >= SHORTEST_PART and not part.isalpha())
+def _parts(secret: str) -> Iterator[str]:
+    """What may be left of a secret where HTTP libraries drop what is not ASCII, or split a text at white space, or a
+    URL at its delimiters. What is before a colon can be the name of a user, which is no secret.
+    """
+    for printable in _PRINTABLE.findall(secret):
+        of_url = _BETWEEN_DELIMITERS.findall(printable)
+        for part in (printable, *of_url, *(part.rpartition(":")[2] for part in of_url)):
+            if len(part) >= SHORTEST_PART and not part.isalpha():
+                yield part
 
 
 def _is_word(secret: str) -> bool:

@@ -119,8 +119,19 @@ def test_numeric_password_stays_within_ids_of_jobs():
     assert redactor.text("job 453212340839750922 of 1234") == "job 453212340839750922 of ***"
 
 
-def test_user_name_is_no_secret():
-    assert Redactor(parts_of_token("root:s3cret")).text("user root is not allowed") == "user root is not allowed"
+@pytest.mark.parametrize("user", ["root", "user1"])
+def test_user_name_is_no_secret(user):
+    redactor = Redactor(parts_of_token(f"{user}:s3cret/s4cret"))
+    assert redactor.text(f"user {user} is not allowed") == f"user {user} is not allowed"
+
+
+@pytest.mark.parametrize("between", [*"/?#@:[]", "/:", ":/"])
+def test_part_of_a_password_that_a_url_is_split_at_is_replaced(between):
+    # What httpx reports of a redirect to "http://user:<password>/", whose port it cannot read.
+    redactor = Redactor(parts_of_token(f"user:f00f00{between}b4rb4r"))
+    assert redactor.text("invalid literal for int() with base 10: 'b4rb4r'") == (
+        "invalid literal for int() with base 10: '***'"
+    )
 
 
 def test_word_as_password_stays_in_names():
