@@ -42,8 +42,9 @@ LATE_OTHERWISE = 6.0
 # A trigger fires no sooner than this many seconds after it began: one that has moved begins again.
 SECONDS_TO_FIRE = 6.0
 SECONDS_TO_BEGIN = 300
-# What a triggerer logs of each event: when, and of which task instance.
-FIRED = re.compile(r"^(\S+) .*Trigger fired event .* map_index=(\d+) ", re.MULTILINE)
+# Both are in what a triggerer logs of an event, or in the path of its log.
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+NUMBER = re.compile(r"map_index=(\d+)")
 IMPORTS_AT_ONCE = 50
 SECONDS_BETWEEN = 0.5
 SETTINGS = {
@@ -83,7 +84,8 @@ class Triggerers:
         }
         migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
         subprocess.run(migrate, check=True, capture_output=True, timeout=SECONDS_TO_BEGIN)
-        env = dict(os.environ)
+        # What is logged is read while they run.
+        env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"  # of this process
         self.services: dict[int, Service] = {}
         for number in (1, 2):
@@ -123,6 +125,19 @@ class Triggerers:
                 for number, triggerer, state, moment in session.execute(query.where(TaskInstance.map_index >= 0))
             ]
 
+    @staticmethod
+    def fired() -> dict[int, float]:
+        """When the trigger of each task fired, as the logs of the tasks and of the triggerers have it."""
+        found: dict[int, float] = {}
+        for log in Path(os.environ["AIRFLOW_HOME"]).rglob("*.log"):
+            for line in log.read_text(errors="replace").splitlines():
+                if "Trigger fired event" in line:
+                    number, moment = NUMBER.search(f"{line} {log}"), MOMENT.search(line)
+                    assert number, line
+                    assert moment, line
+                    found.setdefault(int(number[1]), datetime.fromisoformat(moment[0]).timestamp())
+        return found
+
 
 def observe(triggerers: Triggerers, lost: int, end: float, count: int) -> Observed:
     """Kill a triggerer, and observe until all tasks are scheduled or the end."""
@@ -136,9 +151,7 @@ def observe(triggerers: Triggerers, lost: int, end: float, count: int) -> Observ
             if number in found.lost and triggerer not in (None, lost):
                 found.moved.setdefault(number, time.time())
         time.sleep(0.5)
-    for service in triggerers.services.values():
-        for moment, number in FIRED.findall(service.log.read_text(errors="replace")):
-            found.fired.setdefault(int(number), datetime.fromisoformat(moment).timestamp())
+    found.fired = triggerers.fired()
     return found
 
 
