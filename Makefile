@@ -5,8 +5,8 @@ NEWEST := constraints.txt
 # Compiled files are what makes the second start of everything fast.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -q -p no:cacheprovider
-# Tests of a whole Airflow mostly wait, so the others run beside them, one suite after the other. Output comes a suite at
-# a time, where make knows how (from 4.0 on).
+# Tests of a whole Airflow mostly wait, so the others run beside them, one suite after the other: last what never waits.
+# Output comes a suite at a time, where make knows how (from 4.0 on).
 SIDE_BY_SIDE := --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # The system tests that say something about Celery, beside its own.
@@ -42,7 +42,7 @@ airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
 test: .venv/ready
-	$(MAKE) $(SIDE_BY_SIDE) whole-airflow lint types unit integration
+	$(MAKE) $(SIDE_BY_SIDE) whole-airflow lint types integration unit
 
 whole-airflow: system
 	$(MAKE) browser

@@ -21,7 +21,7 @@ from airflow_standalone import Service
 
 # All runs share one Airflow: on a busy machine each may take as long as all of them.
 SECONDS_FOR_A_RUN = 1500
-SECONDS_BETWEEN_REQUESTS = 2
+SECONDS_BETWEEN_REQUESTS = 3
 
 
 class Task:

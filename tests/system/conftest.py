@@ -48,7 +48,7 @@ SETTINGS = {
     # Reading the files again and again, which do not change, would take half of a core.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     # The heartbeats of all tasks, one a second each, would take a quarter of one.
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
 }
 COLLECTIONS = [
     "vectors",
