@@ -142,9 +142,14 @@ def test_every_type_reads_back_as_if_inserted(create, write):
         lambda name: client.post("/entities/query", collectionName=name, filter="id >= 0"),
         lambda name: client.post("/entities/search", collectionName=name, data=[[0, 0]], annsField="vector"),
     ):
-        inserted, imported = (sorted(map(str, read(name))) for name in ("inserted", "imported"))
+        inserted, imported = (sorted(map(shown, read(name))) for name in ("inserted", "imported"))
         assert inserted == imported
         assert inserted
+
+
+def shown(row):
+    """A row as text, its distance without the last digits: Milvus Lite's background index computes others."""
+    return str({name: round(value, 4) if name == "distance" else value for name, value in row.items()})
 
 
 def test_numpy_set_reads_back_as_if_inserted(serve):
