@@ -61,7 +61,7 @@ unit: .venv/ready
 
 # They wait for servers half of the time.
 integration: .venv/ready
-	$(BIN)/pytest $(PYTEST) --numprocesses 4 --dist loadfile tests/integration
+	$(BIN)/pytest $(PYTEST) --numprocesses 3 --dist loadfile tests/integration
 
 system: .venv/ready
 	$(BIN)/pytest $(PYTEST) --numprocesses 2 --dist loadfile tests/system
