@@ -1,8 +1,6 @@
 """A real local Milvus, over real HTTP."""
 
 import json
-import re
-import subprocess
 import sys
 import time
 import urllib.error
@@ -19,7 +17,8 @@ from airflow_provider_milvus.local import LocalMilvus
 # For modules of this folder that are no tests.
 sys.path.insert(0, str(Path(__file__).parent))
 
-READY = re.compile(r"Milvus is ready: REST (?P<uri>\S+), gRPC (?P<grpc_uri>\S+), bucket (?P<bucket>.+)\n")
+from served import Served
+
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -125,53 +124,28 @@ def serve(tmp_path, stopping):
         stopping(milvus)
 
 
-class Process:
-    """`serve` as users run it: a process of its own, here on free ports."""
-
-    def __init__(self, data_dir, *options):
-        command = [sys.executable, "-m", "airflow_provider_milvus.local", "serve", "--data-dir", str(data_dir)]
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", "--grpc-port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.ready = READY.fullmatch(self.process.stdout.readline())
-        assert self.ready, self.end()
-        self.uri, self.grpc_uri, self.bucket = self.ready["uri"], self.ready["grpc_uri"], Path(self.ready["bucket"])
-
-    def end(self, signal=None):
-        """Exit code and what stderr had, after this signal."""
-        if signal is not None:
-            self.process.send_signal(signal)
-        errors = self.process.communicate(timeout=30)[1]
-        return self.process.returncode, errors
-
-
 @pytest.fixture
 def command(tmp_path):
     """Start `serve` as a process on this test's folder; a client of it."""
     started = []
 
     def start(*options):
-        started.append(Process(tmp_path / "data", *options))
+        started.append(Served(tmp_path / "data", *options))
         return Client(started[-1])
 
     yield start
     for one in started:
-        one.process.kill()
-        one.process.communicate(timeout=30)
+        one.kill()
 
 
 @pytest.fixture(scope="module")
 def shared_command(tmp_path_factory):
     """A client of such a process for all tests of a module, with a collection ``c``."""
-    process = Process(tmp_path_factory.mktemp("process"))
-    found = Client(process)
+    served = Served(tmp_path_factory.mktemp("process"))
+    found = Client(served)
     found.create()
     yield found
-    process.process.kill()
-    process.process.communicate(timeout=30)
+    served.kill()
 
 
 @pytest.fixture
