@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,12 @@ def sessions(slow_milvus, tmp_path_factory):
         "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
         "NO_PROXY": "*",
         "COLUMNS": "200",
-        "AIRFLOW_CONN_DEAD": "milvus://127.0.0.1:9",
+        "AIRFLOW_CONN_DEAD": '{"conn_type": "milvus", "host": "127.0.0.1", "port": 9, "extra": {"retries": 1}}',
         "AIRFLOW_CONN_BROKEN": '{"conn_type": "milvus", "extra": {"timeout": 3}}',
     }
-    return {way: _run(commands(slow_milvus.bucket.as_uri()), way, environment) for way in WAYS}
+    with ThreadPoolExecutor() as pool:
+        running = {way: pool.submit(_run, commands(slow_milvus.bucket.as_uri()), way, environment) for way in WAYS}
+        return {way: session.result() for way, session in running.items()}
 
 
 def commands(root):
