@@ -12,7 +12,7 @@ SIDE_BY_SIDE := --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=t
 # The system tests that say something about Celery, beside its own.
 ON_CELERY := examples failed_imports waits assets blue_green
 
-.PHONY: help demo airflow test test-quick lint types unit integration whole-airflow system browser pictures
+.PHONY: help demo airflow test test-quick lint types unit integration whole-airflow everything-else system browser pictures
 .PHONY: test-floor test-celery test-upgrade test-matrix
 .PHONY: crash-test crash-test-celery conformance constraints bench docs dist format clean
 
@@ -42,10 +42,17 @@ airflow: .venv/ready
 	$(BIN)/python scripts/airflow_standalone.py
 
 test: .venv/ready
-	$(MAKE) $(SIDE_BY_SIDE) whole-airflow lint types integration unit
+	$(MAKE) $(SIDE_BY_SIDE) whole-airflow everything-else
 
-whole-airflow: system
+whole-airflow:
+	$(MAKE) system
 	$(MAKE) browser
+
+everything-else:
+	$(MAKE) lint
+	$(MAKE) types
+	$(MAKE) integration
+	$(MAKE) unit
 
 test-quick: lint types unit
 
