@@ -552,8 +552,8 @@ SECRETS = {
     "verify that is a key": {"extra": {"verify": "a-long-key-that-contains-s3cret"}},
     "project_id that is a key": {"extra": {"project_id": "a-long-key-that-contains-s3cret"}},
     "cluster_id of another type": {"extra": {"cluster_id": ["s3cret"]}},
-    # Airflow 3.0 refuses these itself, as connections that it cannot find.
-    **({} if airflow_version.startswith("3.0.") else NO_MAPPINGS),
+    # Airflow 3.0 and 3.1 refuse these themselves, as connections that they cannot find.
+    **({} if airflow_version.startswith(("3.0.", "3.1.")) else NO_MAPPINGS),
 }
 
 
