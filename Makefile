@@ -129,6 +129,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/staging_speed.py
 	$(BIN)/python benchmarks/sql_import.py
 	$(BIN)/python benchmarks/watch_many.py
+	$(BIN)/python benchmarks/two_triggerers.py
 	$(BIN)/python benchmarks/airflow_lateness.py
 
 docs: .venv-docs/ready
