@@ -166,9 +166,11 @@ class Client:
 
         async def beat() -> None:
             while True:
-                before = time.monotonic()
+                before, worked = time.monotonic(), time.process_time()
                 await asyncio.sleep(0.01)
-                lags.append(time.monotonic() - before - 0.01)
+                lag, work = time.monotonic() - before - 0.01, time.process_time() - worked
+                # A short one in which this process did not work is that of another process on this machine.
+                lags.append(lag if lag >= 1.0 else min(lag, work))
 
         monitor = asyncio.create_task(beat())
         await asyncio.sleep(0.05)
