@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import tzinfo
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from airflow_provider_milvus.local.importing.columns.fields import FLOATS, INTEG
 from airflow_provider_milvus.local.importing.columns.held_vectors import held_cell
 from airflow_provider_milvus.local.importing.columns.python_values import by_value, checked_json, value_column
 from airflow_provider_milvus.local.importing.columns.sparse import sparse_from_text
-from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors, vector_type
+from airflow_provider_milvus.local.importing.columns.vector_texts import checked_text, parse_vectors
 from airflow_provider_milvus.local.importing.go_syntax import parse_bool, parse_float, parse_int
 from airflow_provider_milvus.local.importing.json_text import first_value, parse
 from airflow_provider_milvus.local.lite.vector_types import held_type
@@ -29,7 +29,7 @@ def cell_column(field: FieldSchema, cells: list[str | None], kind: pa.DataType, 
     if held_type(field):
         return value_column(field, _read(field, cells, partial(held_cell, field)), kind, zone)
     if field.dtype == DataType.FLOAT_VECTOR and (vectors := _vectors(field, cells)) is not None:
-        return gather_vectors(field, vectors, kind)
+        return vectors
     read = _reader(field.dtype)
     if read is None:
         return value_column(field, cells, kind, zone)
@@ -58,17 +58,12 @@ def _read(field: FieldSchema, cells: list[str | None], read: Callable[[str], Any
     return values
 
 
-def _vectors(field: FieldSchema, cells: list[str | None]) -> list[Any] | None:
-    """The vectors of the cells if all of them are some of the field, which the parser checks."""
+def _vectors(field: FieldSchema, cells: list[str | None]) -> pa.Array | None:
+    """The column if all cells are vectors of the field, in the syntax that JSON has for them."""
     try:
-        return list(map(_decoder(field.dim).decode, cells))
-    except (msgspec.MsgspecError, TypeError, UnicodeError):
+        return parse_vectors(field, [None if cell is None else checked_text(cell) for cell in cells])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-
-
-@cache
-def _decoder(dim: int) -> Any:
-    return msgspec.json.Decoder(vector_type(dim))
 
 
 def _vector(cell: str) -> Any:

@@ -21,9 +21,9 @@ from airflow_provider_milvus.local.importing.columns.dynamic import merged_meta,
 from airflow_provider_milvus.local.importing.columns.fields import MAX_CAPACITY, META, may_be_missing, type_error
 from airflow_provider_milvus.local.importing.columns.headers import Header
 from airflow_provider_milvus.local.importing.columns.python_values import value_column
-from airflow_provider_milvus.local.importing.columns.row_decoder import RowDecoder
+from airflow_provider_milvus.local.importing.columns.row_decoder import RowDecoder, stays_text
 from airflow_provider_milvus.local.importing.columns.timestamps import timestamp_text
-from airflow_provider_milvus.local.importing.columns.vectors import gather_vectors
+from airflow_provider_milvus.local.importing.columns.vector_texts import parse_vectors
 from airflow_provider_milvus.local.importing.file_rules import SINCE_3_0, FileRules
 from airflow_provider_milvus.local.importing.readers import Batch, Columns, CsvRows, Rows
 from airflow_provider_milvus.local.lite.vector_types import held_type
@@ -147,9 +147,8 @@ class Converter:
     # -- JSON ----------------------------------------------------------------------------------------------
 
     def _from_objects(self, rows: Rows) -> dict[str, pa.Array]:
-        decoded = self._decoder.columns(rows)
-        if decoded is not None:
-            return self._from_decoded(decoded, len(rows))
+        if (columns := self._from_decoded(rows)) is not None:
+            return columns
         rows = self._decoder.objects(rows)
         extra = [row.keys() - self._names for row in rows]
         for number, (row, keys) in enumerate(zip(rows, extra, strict=True)):
@@ -181,15 +180,23 @@ class Converter:
             raise type_error(field, None, values.index(None))
         return [self._default_value(field) if value is None else value for value in values]
 
-    def _from_decoded(self, values: dict[str, list[Any]], rows: int) -> dict[str, pa.Array]:
-        columns = {field.name: self._decoded_column(field, values[field.name]) for field in self._fields}
-        return columns | ({META: pa.nulls(rows, pa.string())} if self._schema.enable_dynamic_field else {})
-
-    def _decoded_column(self, field: FieldSchema, values: list[Any]) -> pa.Array:
-        values, kind = self._with_default(field, values), self._types[field.name]
-        if field.dtype == DataType.FLOAT_VECTOR and not held_type(field):
-            return gather_vectors(field, values, kind)
-        return value_column(field, values, kind, self._zone)
+    def _from_decoded(self, rows: Rows) -> dict[str, pa.Array] | None:
+        """The columns, if all rows were decoded as rows of the collection and their vectors fit."""
+        if (decoded := self._decoder.columns(rows)) is None:
+            return None
+        columns: dict[str, pa.Array] = {}
+        # What is wrong with a vector is found in its values, so vectors come first.
+        for field in sorted(self._fields, key=stays_text, reverse=True):
+            values, kind = decoded[field.name], self._types[field.name]
+            if not stays_text(field):
+                columns[field.name] = value_column(field, self._with_default(field, values), kind, self._zone)
+            elif (column := parse_vectors(field, values)) is not None:
+                columns[field.name] = column
+            else:
+                return None
+        if self._schema.enable_dynamic_field:
+            columns[META] = pa.nulls(len(rows), pa.string())
+        return columns
 
     # -- CSV -----------------------------------------------------------------------------------------------
 

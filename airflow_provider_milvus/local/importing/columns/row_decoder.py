@@ -1,4 +1,4 @@
-"""Rows of JSON, decoded for one collection: vectors are checked by the parser, many times as fast as by Python."""
+"""Rows of JSON, decoded for one collection: vectors stay texts, since all of a batch are parsed at once."""
 
 from operator import attrgetter
 from typing import Any
@@ -7,14 +7,13 @@ import msgspec
 from milvus_lite.schema.types import DataType, FieldSchema
 
 from airflow_provider_milvus.local.importing.columns.fields import may_be_missing
-from airflow_provider_milvus.local.importing.columns.vectors import vector_type
 from airflow_provider_milvus.local.importing.json_text import parse
 from airflow_provider_milvus.local.importing.readers import Rows
 from airflow_provider_milvus.local.lite.vector_types import held_type
 
 
 class RowDecoder:
-    """Decodes rows that have the fields of a collection, no others, and vectors that fit.
+    """Decodes rows that have the fields of a collection and no others.
 
     Any other row is parsed as any object is, and so are those after it: a file is rarely wrong, or dynamic, just once.
     What is wrong with it is found where all errors are found.
@@ -45,7 +44,7 @@ class RowDecoder:
         return parse(text)
 
     def columns(self, rows: Rows) -> dict[str, list[Any]] | None:
-        """The values of each field, if all rows were decoded as rows of the collection."""
+        """The values of each field, vectors as texts, if all rows were decoded as rows of the collection."""
         if {self._row}.issuperset(map(type, rows)):
             return {name: list(map(attrgetter(attribute), rows)) for name, attribute in self._names.items()}
         return None
@@ -55,14 +54,20 @@ class RowDecoder:
         return [row if type(row) is not self._row else self._object(row) for row in rows]
 
     def _object(self, row: Any) -> dict[str, Any]:
-        return {name: getattr(row, attribute) for name, attribute in self._names.items()}
+        return {name: _value(getattr(row, attribute)) for name, attribute in self._names.items()}
+
+
+def stays_text(field: FieldSchema) -> bool:
+    """Whether the values of a field are texts of JSON until they become a column."""
+    return bool(field.dtype == DataType.FLOAT_VECTOR and not held_type(field))
 
 
 def _type(field: FieldSchema) -> Any:
-    if field.dtype != DataType.FLOAT_VECTOR or held_type(field):
-        return Any
-    vector = vector_type(field.dim)
-    return vector | None if may_be_missing(field) else vector
+    return msgspec.Raw if stays_text(field) else Any
+
+
+def _value(decoded: Any) -> Any:
+    return parse(bytes(decoded)) if isinstance(decoded, msgspec.Raw) else decoded
 
 
 def _default(field: FieldSchema) -> tuple[None, ...]:

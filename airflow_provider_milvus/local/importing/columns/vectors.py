@@ -1,8 +1,7 @@
 """Columns of dense vectors."""
 
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,11 +34,6 @@ def vector_column(field: FieldSchema, column: pa.Array, null_elements: bool) -> 
         zeros[given] = flat.to_numpy().reshape(-1, field.dim)
         flat = pa.array(zeros.reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, field.dim)
-
-
-def vector_type(dim: int) -> Any:
-    """What msgspec decodes as a vector of this length, and nothing else."""
-    return Annotated[list[float], msgspec.Meta(min_length=dim, max_length=dim)]
 
 
 def check_vector(field: FieldSchema, value: Any, row: int) -> None:
