@@ -40,9 +40,15 @@ def test_whatever_is_found_is_what_python_finds_rounded_to_32_bits(found):
     assert parse(*found) in (None, expected.tolist())
 
 
-@given(st.lists(st.lists(NUMBER.map(float), min_size=3, max_size=3), min_size=1, max_size=5), st.booleans())
-@pytest.mark.parametrize("layout", [{}, {"separators": (",", ":")}, {"indent": 2}, {"indent": "\t"}], ids=str)
-def test_no_number_is_lost_in_a_usual_layout(layout, vectors, windows):
+LAYOUTS = [{}, {"separators": (",", ":")}, {"indent": 2}, {"indent": "\t"}]
+
+
+@given(
+    st.lists(st.lists(NUMBER.map(float), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.sampled_from(LAYOUTS),
+    st.booleans(),
+)
+def test_no_number_is_lost_in_a_usual_layout(vectors, layout, windows):
     texts = [json.dumps(vector, **layout) for vector in vectors]
     with np.errstate(over="ignore"):
         expected = np.array(vectors, np.float32)
