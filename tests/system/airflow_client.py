@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -118,7 +119,8 @@ class Run:
     def wait_for_executor(self, task_id: str, number: int = 1) -> None:
         """Return when the executor has noticed that the process of a task's try has ended."""
         key = f"dag_id='{self._name}', task_id='{task_id}', run_id='{self._run_id}', try_number={number},"
-        line = f"Received executor event with state success for task instance TaskInstanceKey({key}"
+        # From Airflow 3.4 on, its id is logged before its key.
+        line = f"Received executor event with state success for task instance .*TaskInstanceKey\\({re.escape(key)}"
         self._airflow.wait_for_line(line)
 
     def report(self) -> str:
@@ -215,11 +217,13 @@ class Airflow:
         wait_until(lambda: len(self.runs(dag_id)) >= number, f"{dag_id} has not run {number} times", self.service.tail)
         return self.runs(dag_id)
 
-    def wait_for_line(self, text: str) -> None:
-        """Return when a line of Airflow's own log, of any of its components, has this text."""
-        log = self.service.log
+    def wait_for_line(self, pattern: str) -> None:
+        """Return when this regular expression is found in a line of Airflow's own log, of any of its components."""
+        log, line = self.service.log, re.compile(pattern)
         wait_until(
-            lambda: text in log.read_text(errors="replace"), f"Airflow has not logged {text!r}", self.service.tail
+            lambda: line.search(log.read_text(errors="replace")) is not None,
+            f"Airflow has not logged {pattern!r}",
+            self.service.tail,
         )
 
     def runs(self, dag_id: str) -> list[Run]:
