@@ -6,17 +6,30 @@ from airflow_provider_milvus.local.errors import ImportDataError
 
 # What must be available for an import to go on: the next segment is held three times while it is written.
 RESERVE = 256 << 20
+# So many bytes of rows are taken without a look at what is left.
+UNCHECKED_BYTES = 8 << 20
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def require_memory() -> None:
-    """Raises ImportDataError when so little memory is left that the server itself would be in danger."""
-    left = available()
-    if left is not None and left < RESERVE:
-        raise ImportDataError(
-            f"memory limit exceeded: {left >> 20} MB are left, an import needs {RESERVE >> 20} MB to go on"
-        )
+class MemoryGuard:
+    """Stops an import while the server itself is not in danger yet."""
+
+    def __init__(self) -> None:
+        self._unchecked = UNCHECKED_BYTES
+
+    def take(self, size: int) -> None:
+        """Let so many more bytes of rows into memory. Raises ImportDataError when too little of it is left."""
+        self._unchecked += size
+        # To ask the system for each batch would take longer than to convert one.
+        if self._unchecked < UNCHECKED_BYTES:
+            return
+        self._unchecked = 0
+        left = available()
+        if left is not None and left < RESERVE:
+            raise ImportDataError(
+                f"memory limit exceeded: {left >> 20} MB are left, an import needs {RESERVE >> 20} MB to go on"
+            )
 
 
 def available() -> int | None:

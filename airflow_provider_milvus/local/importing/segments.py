@@ -108,8 +108,7 @@ class SegmentWriter:
         full, rest = table.slice(0, MAX_SEGMENT_ROWS), table.slice(MAX_SEGMENT_ROWS)
         for batch in rest.to_batches():
             self._pending[partition].append(batch)
-        path = _write_segment(self._folder / partition, full)
-        self.staged.append(self._engine.load_staged(self._collection, partition, path))
+        self.staged.append(_stage(self._engine, self._collection, partition, self._folder / partition, full))
 
 
 def renumbered(
@@ -122,12 +121,12 @@ def renumbered(
         table = one.segment.table
         at = table.schema.get_field_index("_seq")
         seqs = pa.array(one.segment.seqs + np.uint64(moved))
-        path = _write_segment(one.path.parent, table.set_column(at, table.schema.field(at), seqs))
-        found.append(engine.load_staged(collection, one.partition, path))
+        rows = table.set_column(at, table.schema.field(at), seqs)
+        found.append(_stage(engine, collection, one.partition, one.path.parent, rows))
     return found
 
 
-def _write_segment(folder: Path, rows: pa.Table) -> Path:
+def _stage(engine: Engine, collection: Collection, partition: str, folder: Path, rows: pa.Table) -> StagedSegment:
     folder.mkdir(parents=True, exist_ok=True)
     bounds = pc.min_max(rows.column("_seq")).as_py()
     path: Path = folder / DATA_FILE_TEMPLATE.format(**bounds, w=SEQ_FORMAT_WIDTH)
@@ -136,7 +135,7 @@ def _write_segment(folder: Path, rows: pa.Table) -> Path:
     # One row group, so that Milvus Lite reads each column as one chunk and needs no second copy of it.
     rows = rows.replace_schema_metadata({IMPORTED: b"true"})
     pq.write_table(rows, path, row_group_size=MAX_SEGMENT_ROWS, use_dictionary=texts)
-    return path
+    return engine.stage(collection, partition, path, rows)
 
 
 def _bucket(key: object, count: int) -> int:

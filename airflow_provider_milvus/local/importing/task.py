@@ -2,12 +2,11 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import MilvusLiteError
 
@@ -23,9 +22,9 @@ from airflow_provider_milvus.local.importing.jobs import (
     Job,
     Publication,
 )
-from airflow_provider_milvus.local.importing.memory import require_memory
-from airflow_provider_milvus.local.importing.prefetch import prefetch
-from airflow_provider_milvus.local.importing.readers import Reader, open_reader, reading
+from airflow_provider_milvus.local.importing.memory import MemoryGuard
+from airflow_provider_milvus.local.importing.parallel import call_ahead
+from airflow_provider_milvus.local.importing.readers import open_reader, reading
 from airflow_provider_milvus.local.importing.segments import SegmentWriter, renumbered
 from airflow_provider_milvus.local.lite.engine import StagedSegment
 
@@ -159,13 +158,17 @@ class ImportTask:
         )
         reader = open_reader(self._fetch(file), self._job.options, converter.columns, converter.read)
         converter.check(reader.columns())
-        # A batch is read while the one before is converted, and the one before that is written.
-        with closing(prefetch(_converted(reader, converter))) as batches:
-            for rows in batches:
+        memory = MemoryGuard()
+        with closing(call_ahead(converter.convert, reader.batches())) as conversions:
+            for conversion in conversions:
+                try:
+                    rows = conversion.result()
+                except ImportDataError as error:
+                    raise error.after(file.imported_rows) from None
                 # The sequence numbers were reserved for the rows counted before; more would collide.
                 if file.imported_rows + rows.num_rows > file.total_rows:
                     raise ImportDataError("the file has more rows than it announced")
-                require_memory()
+                memory.take(rows.nbytes)
                 writer.append(rows)
                 file.imported_rows += rows.num_rows
                 self._advance(40 + 30 * self._job.imported_rows // max(1, self._job.total_rows))
@@ -230,18 +233,6 @@ class ImportTask:
             raise JobFailed(ABORTED)
         if self._runner.is_dropped(self._job):
             raise JobFailed(dropped(self._job))
-
-
-def _converted(reader: Reader, converter: Converter) -> Iterator[pa.RecordBatch]:
-    rows = 0
-    with closing(prefetch(reader.batches())) as batches:
-        for batch in batches:
-            try:
-                converted = converter.convert(batch)
-            except ImportDataError as error:
-                raise error.after(rows) from None
-            rows += converted.num_rows
-            yield converted
 
 
 def overdue(job: Job) -> bool:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from milvus_lite.engine.collection import Collection
 from milvus_lite.exceptions import (
     CollectionNotFoundError,
@@ -21,7 +24,7 @@ from milvus_lite.exceptions import (
     PartitionNotFoundError,
 )
 from milvus_lite.storage.manifest import Manifest
-from milvus_lite.storage.segment import Segment
+from milvus_lite.storage.segment import Segment, _extract_vector_array
 
 from airflow_provider_milvus.local.errors import LocalMilvusError
 from airflow_provider_milvus.local.lite.catalog import DEFAULT_DATABASE, Catalog
@@ -191,6 +194,29 @@ class Engine:
     def wrote_after(self, collection: Collection, seq: int) -> bool:
         """Whether a sequence number after this one was taken, by a write or by an import."""
         return bool(collection._next_seq > seq + 1)
+
+    def stage(self, collection: Collection, partition: str, path: Path, rows: pa.Table) -> StagedSegment:
+        """A staged segment file whose rows are in memory, as `load_staged` would read them, in half of the time."""
+        # Fresh arrays, each in one piece: Milvus Lite takes all that lies beneath an array for its rows.
+        columns = [pa.concat_arrays([*column.chunks, pa.array([], column.type)]) for column in rows.columns]
+        # In a file the elements of lists have another name.
+        table = pa.Table.from_arrays(columns, schema=rows.schema).cast(pq.read_schema(path))
+        if collection._vector_name is None:
+            vectors, valid = np.zeros((len(table), 0), np.float32), None
+        else:
+            vectors, valid = _extract_vector_array(table.column(collection._vector_name))
+        segment = Segment(
+            str(path),
+            partition,
+            collection._pk_name,
+            collection._vector_name or "",
+            table.column(collection._pk_name).to_pylist(),
+            table.column("_seq").to_numpy(),
+            vectors,
+            table,
+            valid,
+        )
+        return StagedSegment(partition, path, segment)
 
     def load_staged(self, collection: Collection, partition: str, path: Path) -> StagedSegment:
         """Read a staged segment file into memory before it is published, so that publishing takes no time."""

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,5 +89,5 @@ def test_null_of_another_field_is_no_vector(null):
     "text", ["[1, 2, nan]", "[1, 2, NaN]", "[1, 2, inf]", "[1, 2, 03]", "[1, 2, .5]", "[1, 2, 3,]"]
 )
 def test_text_that_is_no_json_is_refused(text):
-    with pytest.raises(ValueError, match="JSON is malformed"):
+    with pytest.raises(msgspec.MsgspecError, match="JSON is malformed"):
         checked_text(text)

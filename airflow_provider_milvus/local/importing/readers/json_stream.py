@@ -65,10 +65,7 @@ class JsonStream:
         more = self._peek() not in NO_MORE
         while more:
             yield self._sized_row()
-            # The fast way from most rows to the next.
-            while found := NEXT_ROW.match(self._buffer, self._at):
-                self._at = found.end()
-                yield self._sized_row(begun=True)
+            yield from self._next_rows()
             more = self._peek() not in NO_MORE
             if more and self._peek() != b",":
                 raise ImportDataError("invalid JSON: expected ',' or ']' after a row", row=self._row - 1)
@@ -77,8 +74,22 @@ class JsonStream:
             raise ImportDataError("invalid JSON format, rows list should end with ']'", row=max(0, self._row - 1))
         self._at += 1
 
-    def _sized_row(self, begun: bool = False) -> SizedRow:
-        if not begun and self._peek() != b"{":
+    def _next_rows(self) -> Iterator[SizedRow]:
+        """The rows after this one as far as each begins in the buffer; the fast way for those without inner braces."""
+        while found := NEXT_ROW.match(self._buffer, self._at):
+            self._at = start = found.end()
+            end = self._buffer.find(b"}", start) + 1
+            try:
+                value = self._read(self._buffer[start:end])
+            except (ValueError, RecursionError):
+                yield self._sized_row()
+            else:
+                self._at = end
+                self._row += 1
+                yield value, end - start
+
+    def _sized_row(self) -> SizedRow:
+        if self._peek() != b"{":
             raise ImportDataError("invalid JSON format, each row should be a key-value map", row=self._row)
         start = self._dropped + self._at
         value = self._object()

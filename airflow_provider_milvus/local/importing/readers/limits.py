@@ -2,7 +2,7 @@
 
 BATCH_ROWS = 8192
 TEXT_BATCH_ROWS = 1024
-TEXT_BATCH_CHARS = 1 << 20
+TEXT_BATCH_CHARS = 4 << 20
 # No column of a batch takes more.
 BATCH_BYTES = 64 << 20
 BUFFER_BYTES = 1 << 20
