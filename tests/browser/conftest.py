@@ -153,6 +153,8 @@ def service(
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
                 "AIRFLOW__CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
+                # The files do not change.
+                "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
                 "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
                 **{f"AIRFLOW_CONN_{conn_id.upper()}": f"milvus://{HOST}:{port}" for conn_id, port in ports.items()},
             },
