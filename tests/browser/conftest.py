@@ -34,6 +34,7 @@ FILES = {
     "books": ["books-1"],
     "maps": ["maps-1"],
 }
+VIEWPORT = {"width": 1300, "height": 800}
 # The import on the slow one is seen running by several tests.
 MIN_JOB_SECONDS = {"milvus_default": 0, "milvus_slow": 50}
 # An admin, who may read one DAG, and who has no role at all.
@@ -181,14 +182,22 @@ def airflow(users: dict[str, SignedIn]) -> SignedIn:
 
 @pytest.fixture(scope="session")
 def open_view_of(browser: Any, users: dict[str, SignedIn]) -> Callable[..., View]:
-    """Opens a page of Airflow for a user."""
+    """Opens a page of Airflow for a user, in a window that is there already, or in a new one with its options."""
+    windows: dict[str, Any] = {}
 
-    def open_page(user: str, path: str = "/plugin/milvus-imports", **options: Any) -> View:
+    def new_window(user: str, **options: Any) -> Any:
         signed_in = users[user]
         url = signed_in.service.url
-        context = browser.new_context(base_url=url, **{"viewport": {"width": 1300, "height": 800}, **options})
-        context.add_cookies([{"name": "_token", "value": signed_in.token, "url": url}])
-        view = View(context.new_page())
+        window = browser.new_context(base_url=url, **{"viewport": VIEWPORT, **options})
+        window.add_cookies([{"name": "_token", "value": signed_in.token, "url": url}])
+        return window
+
+    def open_page(user: str, path: str = "/plugin/milvus-imports", **options: Any) -> View:
+        # A new one loads all of Airflow's scripts again.
+        if not options and user not in windows:
+            windows[user] = new_window(user)
+        window = new_window(user, **options) if options else windows[user]
+        view = View(window.new_page())
         view.open(path)
         return view
 
@@ -206,7 +215,7 @@ def open_view(open_view_of: Callable[..., View]) -> Iterator[Callable[..., View]
 
     yield open_page
     for view in views:
-        view.page.context.close()
+        view.page.close()
 
 
 @pytest.fixture(scope="session")
@@ -215,7 +224,7 @@ def library(airflow: SignedIn, open_view_of: Callable[..., View]) -> Run:
     # The first page that an Airflow sends is slow, and the import would be over.
     view = open_view_of("admin")
     expect(view.empty).to_have_text("There are no import jobs to show.")
-    view.page.context.close()
+    view.page.close()
     return airflow.trigger("library")
 
 

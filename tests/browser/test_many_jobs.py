@@ -35,7 +35,7 @@ def seconds_to_paint(view, path, element):
 
 
 def test_any_number_of_browsers_causes_one_list_per_refresh(open_view, airflow, many):
-    views = [open_view(PATH) for _ in range(3)]
+    views = [open_view(PATH, viewport={"width": 1000, "height": 800}) for _ in range(3)]
     for view in views:
         view.rows.first.wait_for()
     began, lists = time.monotonic(), many.requests["list"]
