@@ -154,7 +154,7 @@ clean:
 .venv/ready .venv-celery/ready: pyproject.toml $(NEWEST)
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(NEWEST) pip uv
-	$(@D)/bin/uv pip install --quiet --compile-bytecode --python $(@D)/bin/python $(WHAT) || \
+	$(@D)/bin/uv pip install --quiet --python $(@D)/bin/python $(WHAT) || \
 		$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(WHAT)
 	touch $@
 
