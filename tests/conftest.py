@@ -1,5 +1,6 @@
 """What every test needs before Airflow is imported."""
 
+import gc
 import os
 import ssl
 import sys
@@ -21,6 +22,13 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 settings.register_profile("quick", max_examples=300, deadline=None)
 settings.register_profile("thorough", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_finish():
+    # Airflow and all tests are some 400,000 objects, and the garbage collector need not go through them again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 @pytest.fixture(autouse=True)
