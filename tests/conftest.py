@@ -25,7 +25,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_collection_finish():
-    # Airflow and all tests are some 400,000 objects, and the garbage collector need not go through them again and again.
+    # Airflow and all tests are some 400,000 objects, which the garbage collector need not visit again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
