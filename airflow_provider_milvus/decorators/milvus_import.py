@@ -23,6 +23,9 @@ class MilvusImportDecoratedOperator(DecoratedOperator, MilvusRowsImportOperator)
         **DecoratedOperator.template_fields_renderers,
     }
     custom_operator_name = "@task.milvus_import"
+    if not hasattr(DecoratedOperator, "xcom_push"):
+        # Airflow 3.0 requires it, and does nothing with it.
+        xcom_push = None
 
     def rows(self, context: Context) -> Any:
         """What the function returns or yields."""

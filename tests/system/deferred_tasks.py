@@ -18,9 +18,9 @@ def define(dag_id: str, instances: int) -> None:
     The triggerer deserializes the DAG for each of them: one with as many tasks would keep it busy for long.
     """
     try:
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        from airflow.dag_processing import dagbag
     except ImportError:  # before Airflow 3.2
-        from airflow.models.dagbag import DagBag, sync_bag_to_db
+        from airflow.models import dagbag
     from airflow.models.dagbundle import DagBundleModel
     from airflow.models.serialized_dag import SerializedDagModel
     from airflow.models.taskinstance import TaskInstance
@@ -33,9 +33,13 @@ def define(dag_id: str, instances: int) -> None:
     BaseOperator(task_id="wait", dag=dag)
     with create_session() as session:
         session.add(DagBundleModel(name="inline"))
-    bag = DagBag(os.devnull)
+    bag = dagbag.DagBag(os.devnull)
+    dag.relative_fileloc = "inline.py"
     bag.bag_dag(dag)
-    sync_bag_to_db(bag, "inline", None)
+    if hasattr(bag, "sync_to_db"):  # before Airflow 3.1
+        bag.sync_to_db("inline", None)
+    else:
+        dagbag.sync_bag_to_db(bag, "inline", None)
     with create_session() as session:
         stored = SerializedDagModel.get(dag_id, session=session)
         assert stored

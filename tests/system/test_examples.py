@@ -1,8 +1,11 @@
 """The DAGs in dags_examples/ do what their docstrings describe."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from airflow import __version__ as airflow_version
 from scenario import scenario
 
 IMAGES = 1797
@@ -77,4 +80,9 @@ def test_first_import_loads_a_file_of_ones_own(outcome_of):
 
 
 def test_every_dag_file_can_be_read(airflow, runs):
-    assert airflow.get("/api/v2/importErrors")["import_errors"] == []
+    errors = airflow.get("/api/v2/importErrors")["import_errors"]
+    found = {Path(error["filename"]).name: error["stack_trace"] for error in errors}
+    if airflow_version.startswith("3.0."):
+        # A person approves its switch, and it says what for that is missing.
+        assert "needs Airflow 3.1 or later" in found.pop("milvus_nightly_reembedding.py")
+    assert found == {}
