@@ -76,3 +76,17 @@ def defer(triggers: Mapping[int, Any], triggerer: int | None = None) -> None:
             task = session.scalars(select(TaskInstance).where(TaskInstance.map_index == number)).one()
             task.trigger_id, task.state, task.try_number = row.id, TaskInstanceState.DEFERRED, 1
             task.next_method, task.next_kwargs = "execute_complete", {}
+
+
+def woken() -> list[tuple[int, Any]]:
+    """The number of each instance that a triggerer has woken, and what it woke it with."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import select
+
+    # Columns by their attributes: Airflow 3.4 has renamed one.
+    columns = select(TaskInstance.map_index, TaskInstance.next_kwargs)
+    with create_session() as session:
+        rows = session.execute(columns.where(TaskInstance.state == TaskInstanceState.SCHEDULED))
+        return [(number, event) for number, event in rows]

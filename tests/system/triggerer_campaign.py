@@ -18,13 +18,11 @@ import json
 import math
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +35,7 @@ sys.path[:0] = [
     str(REPO / "scripts"),
 ]
 
-from deferred_tasks import defer, define  # noqa: E402
+from deferred_tasks import defer, define, woken  # noqa: E402
 
 if TYPE_CHECKING:
     from hostile_body import HostileResponse
@@ -107,10 +105,7 @@ class Campaign:
 
     def observe(self) -> None:
         """Note which tasks have been woken, and by what."""
-        with closing(sqlite3.connect(self.folder / "airflow.db", timeout=30)) as database:
-            rows = database.execute(
-                "select map_index, next_kwargs from task_instance where state = 'scheduled'"
-            ).fetchall()
+        rows = woken()
         now = time.time()
         for number, event in rows:
             wait = self.waits[number]
