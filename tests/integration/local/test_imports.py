@@ -333,7 +333,8 @@ def test_progress_only_grows_and_rows_show_at_the_end(serve, client):
     )
     progress = [job["progress"] for job in seen]
     assert progress == sorted(progress)
-    assert len(set(progress)) > 10
+    # Most requests find it moved on, however few of them a busy machine sends in that time.
+    assert len(set(progress)) > min(10, len(seen) / 3)
     for job in seen:
         low, high = {"Pending": (0, 10), "Importing": (10, 99), "Completed": (100, 100)}[job["state"]]
         assert low <= job["progress"] <= high
