@@ -20,10 +20,12 @@ def reported(others):
 def test_first_page_of_ten_thousand_jobs_is_painted_within_2_seconds(open_view):
     view = open_view(PATH)
     expect(view.page.locator(".status")).to_have_text(f"{JOBS:,} jobs")
-    painted = min(seconds_to_paint(view, PATH, view.rows.first) for _ in range(3))
-    # On a busy machine everything takes longer, such as a page of Airflow's own.
-    usual = min(seconds_to_paint(view, "/dags", view.page.get_by_text("untrusted").first) for _ in range(3))
-    assert painted < max(2, 2 * usual)
+    # On a busy machine everything takes longer, such as a page of Airflow's own. Nothing is as busy all the time.
+    times = []
+    for _ in range(3):
+        painted = seconds_to_paint(view, PATH, view.rows.first)
+        times.append((painted, seconds_to_paint(view, "/dags", view.page.get_by_text("untrusted").first)))
+    assert any(painted < max(2, 2 * usual) for painted, usual in times), times
 
 
 def seconds_to_paint(view, path, element):
