@@ -310,6 +310,9 @@ def run(cells: list[Cell], at_once: int, report: Callable[[str], Any] = str) -> 
     with tempfile.TemporaryDirectory(prefix="lost-responses-") as folder, ExitStack() as stack:
         campaign = Campaign(Path(folder), stack)
         fast_clock.hurry(SPEED)
+        # Airflow 2 imports it, and the models of its database, when the first task runs. Threads that do so at the same
+        # time wait for each other, for good.
+        from airflow.providers.common.compat.sdk import DecoratedOperator  # noqa: F401
 
         def outcome(numbered: tuple[int, Cell]) -> str:
             try:
