@@ -6,7 +6,7 @@ from airflow_provider_milvus.local.errors import ImportDataError
 
 # What must be available for an import to go on: the next segment is held three times while it is written.
 RESERVE = 256 << 20
-# So many bytes of rows are taken without a look at what is left.
+# So many bytes of rows are taken between two checks.
 UNCHECKED_BYTES = 8 << 20
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
