@@ -317,7 +317,7 @@ def test_dropped_partition_fails_the_job(serve, client):
 
 
 def test_progress_only_grows_and_rows_show_at_the_end(serve, client):
-    client = serve(min_job_seconds=1)
+    client = serve(min_job_seconds=2)
     client.post("/collections/load", collectionName="c")
     started = time.monotonic()
     job_id = client.start("rows.parquet")
@@ -327,14 +327,13 @@ def test_progress_only_grows_and_rows_show_at_the_end(serve, client):
         seen.append(client.post("/jobs/import/describe", jobId=job_id))
         assert rows == 0 or seen[-1]["state"] == "Completed"
         time.sleep(0.02)
-    assert time.monotonic() - started >= 0.98
+    assert time.monotonic() - started >= 1.98
     assert [job["state"] for job in seen] == sorted(
         (job["state"] for job in seen), key=["Pending", "Importing", "Completed"].index
     )
     progress = [job["progress"] for job in seen]
     assert progress == sorted(progress)
-    # Most requests find it moved on, however few of them a busy machine sends in that time.
-    assert len(set(progress)) > min(10, len(seen) / 3)
+    assert len(set(progress)) > 10
     for job in seen:
         low, high = {"Pending": (0, 10), "Importing": (10, 99), "Completed": (100, 100)}[job["state"]]
         assert low <= job["progress"] <= high
